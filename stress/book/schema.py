@@ -1,0 +1,39 @@
+"""The book: margin accounts and their positions at time zero, as host arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Book:
+    """All margin accounts. Axes: ``A`` markets, ``N`` margin accounts, ``O`` owners (named accounts).
+
+    A margin account is the unit that is liquidated: one isolated position, or one cross wallet with all its
+    positions. An owner with both has several margin accounts. Every market's sizes sum to zero.
+    """
+
+    markets: tuple[str, ...]  # [A]
+    owners: tuple[str, ...]  # [O] account names as the user wrote them
+    owner: np.ndarray  # [N] int, index into owners
+    isolated: np.ndarray  # [N] bool
+    residual: np.ndarray  # [N] bool, the account that balances longs and shorts: never liquidated
+    size: np.ndarray  # [N, A] float64 base units, long > 0
+    entry: np.ndarray  # [N, A] float64 USD per unit, 0 where there is no position
+    cash: np.ndarray  # [N] float64 USD: cross wallet or isolated margin
+    notes: tuple[str, ...] = ()  # what the report must say about this book
+
+    @property
+    def accounts(self) -> int:
+        """Margin accounts, N."""
+        return len(self.cash)
+
+    def open_interest(self, prices: np.ndarray) -> np.ndarray:
+        """One-sided open interest [A] in USD at prices [A]."""
+        return np.where(self.size > 0, self.size, 0.0).sum(0) * prices
+
+    def equity(self, prices: np.ndarray) -> np.ndarray:
+        """Equity [N] in USD at prices [A]."""
+        return self.cash + (self.size * (prices - self.entry)).sum(1)

@@ -1,0 +1,130 @@
+"""From the price section to a market model."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+
+from stress.build.path import read_path
+from stress.config.markets import correlation_matrix, per_market
+from stress.config.schema import JumpConfig, PriceConfig, RegimeConfig, RunConfig
+from stress.errors import UserError, bad_value
+from stress.price.base import MarketModel
+from stress.price.composition import Composition
+from stress.price.given import GivenPath
+from stress.price.jumps import JumpPart, MertonJumps, NoJumps, spread_ticks
+from stress.price.regimes import RegimeChain, regime_chain, stationary_law
+from stress.units import years
+
+
+@dataclasses.dataclass(frozen=True)
+class Market:
+    """A market model with its clock: what depends on the price section alone."""
+
+    model: MarketModel
+    prices: np.ndarray  # [A] USD per unit at time zero
+    steps: int
+    step_seconds: float
+    files: tuple[str, ...]  # files the model was read from
+
+
+def build_market(price: PriceConfig, run: RunConfig) -> Market:
+    """The market model and its ticks."""
+    if price.model == "replay":
+        return _given(price, run)
+    assert run.step_seconds is not None and run.horizon_hours is not None  # checked with the config
+    steps = round(run.horizon_hours * 3600.0 / run.step_seconds)
+    prices = per_market(price.initial_prices, price.markets, "price.initial_prices")
+    return Market(build_composition(price, run.step_seconds), prices, steps, run.step_seconds, ())
+
+
+def build_composition(price: PriceConfig, step_seconds: float) -> Composition:
+    """The composed model; without regimes it has one."""
+    regimes = price.regimes or {"": None}
+    parts = [_effective(price, regime, f"price.regimes.{name}" if name else "price") for name, regime in regimes.items()]
+    stack = {key: jnp.asarray(np.stack([part[key] for part in parts])) for key in ("drift", "volatility", "factor", "depth")}
+    return Composition(
+        drift=stack["drift"], volatility=stack["volatility"], factor=stack["factor"], depth_multiplier=stack["depth"],
+        chain=_chain(price, list(regimes), years(step_seconds)), jumps=_jumps(price, [part["jump"] for part in parts]),
+        step_years=jnp.asarray(years(step_seconds)), jump_ticks=spread_ticks(price.jump_duration_seconds, step_seconds),
+    )
+
+
+def _effective(price: PriceConfig, regime: RegimeConfig | None, key: str) -> dict:
+    """The numbers of one regime; what it leaves null comes from the price section."""
+    def value(name: str) -> object:
+        own = getattr(regime, name, None) if regime else None
+        return getattr(price, name) if own is None else own
+
+    correlation = correlation_matrix(value("correlation"), price.markets, f"{key}.correlation")  # type: ignore[arg-type]
+    return {
+        "drift": per_market(value("drift"), price.markets, f"{key}.drift"),  # type: ignore[arg-type]
+        "volatility": per_market(value("volatility"), price.markets, f"{key}.volatility"),  # type: ignore[arg-type]
+        "factor": _cholesky(correlation), "jump": (value("jump"), key),
+        "depth": np.float64(regime.depth_multiplier if regime else 1.0),
+    }
+
+
+def _cholesky(correlation: np.ndarray) -> np.ndarray:
+    """Lower factor L [A, A] with L L' = correlation, also for a singular one (by eigenvectors and QR)."""
+    try:
+        return np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(correlation)
+        upper = np.linalg.qr((vectors * np.sqrt(np.clip(values, 0.0, None))).T, mode="r")
+        return upper.T * np.sign(np.where(np.diag(upper) == 0, 1.0, np.diag(upper)))
+
+
+def _jumps(price: PriceConfig, jumps: list[tuple[JumpConfig, str]]) -> JumpPart:
+    if all(jump.kind == "none" for jump, _ in jumps):
+        return NoJumps(len(jumps), len(price.markets))
+    off = [0.0 if jump.kind == "none" else 1.0 for jump, _ in jumps]
+
+    def stack(name: str) -> np.ndarray:
+        return np.stack([per_market(getattr(jump, name), price.markets, f"{key}.jump.{name}") for jump, key in jumps])
+
+    def numbers(name: str) -> np.ndarray:
+        return np.array([getattr(jump, name) for jump, _ in jumps], dtype=np.float64)
+
+    arrays = {
+        "intensity": stack("intensity") * np.array(off)[:, None], "mean": stack("mean"), "std": stack("std"),
+        "common_intensity": numbers("common_intensity") * np.array(off), "common_mean": stack("common_mean"),
+        "common_std": stack("common_std"), "common_correlation": numbers("common_correlation"),
+    }
+    return MertonJumps(**{name: jnp.asarray(value) for name, value in arrays.items()})
+
+
+def _chain(price: PriceConfig, names: list[str], step_years: float) -> RegimeChain:
+    size = len(names)
+    rates = np.zeros((size, size))
+    for start, row in (price.transition_rates or {}).items():
+        for end, rate in row.items():
+            if start != end:
+                rates[names.index(start), names.index(end)] = rate
+    np.fill_diagonal(rates, -rates.sum(1))
+    if price.initial_regime == "stationary" or size == 1:
+        initial = stationary_law(rates) if size > 1 else np.ones(1)
+    elif price.initial_regime in names:
+        initial = np.eye(size)[names.index(price.initial_regime)]
+    else:
+        raise bad_value("price.initial_regime", price.initial_regime, f"stationary or one of {', '.join(names)}")
+    return regime_chain(rates, initial, step_years)
+
+
+def _given(price: PriceConfig, run: RunConfig) -> Market:
+    if price.path is None:
+        raise UserError("price.path: price=replay needs a file with the path. Give price.path=FILE.")
+    path = read_path(price.path, price.markets)
+    step = path.step_seconds if run.step_seconds is None else run.step_seconds
+    if abs(step - path.step_seconds) > 1e-6 * path.step_seconds:
+        raise bad_value("run.step_seconds", step, f"the spacing of {price.path}, {path.step_seconds:g} s",
+                        "Leave it out to use the file's own.")
+    rows = len(path.prices) - 1
+    steps = rows if run.horizon_hours is None else round(run.horizon_hours * 3600.0 / step)
+    if not 1 <= steps <= rows:
+        raise bad_value("run.horizon_hours", run.horizon_hours, f"at most what {price.path} covers, "
+                        f"{rows * step / 3600.0:g} h", "Leave it out to use the whole file.")
+    returns = np.diff(np.log(path.prices[: steps + 1]), axis=0)
+    return Market(GivenPath(jnp.asarray(returns)), path.prices[0], steps, step, (price.path,))

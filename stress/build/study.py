@@ -1,0 +1,97 @@
+"""From a validated configuration to everything a run needs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+from stress.book.load import load_book
+from stress.book.schema import Book
+from stress.build.price import Market, build_market
+from stress.build.venue import build_margin, build_venue, stack, twin, unlimited
+from stress.config.schema import Config
+from stress.engine.state import Accounts
+from stress.mc.block import Job
+from stress.mc.cascade import CascadeRule
+from stress.mc.noise import TILE
+from stress.mc.plan import Plan
+from stress.protocol.margin import MarginTable
+
+STATE_BUDGET = 16 * 2**20
+"""Bytes of account state a block may hold with block_paths=auto: what stays in a core's share of the cache."""
+LARGEST_BLOCK = 4096
+FAN_POINTS = 120
+
+
+@dataclass(frozen=True)
+class Study:
+    """A configuration made ready: market, book, venue."""
+
+    config: Config
+    market: Market
+    book: Book
+    margin: MarginTable  # maintenance
+    initial: MarginTable
+    plan: Plan
+
+    @property
+    def markets(self) -> list[str]:
+        """Market names [A]."""
+        return self.config.price.markets
+
+    @property
+    def prices0(self) -> np.ndarray:
+        """Prices [A] at time zero."""
+        return self.market.prices
+
+
+def build_study(cfg: Config) -> Study:
+    """Build and check everything; raises UserError before anything is simulated."""
+    market = build_market(cfg.price, cfg.run)
+    margin = build_margin(cfg.protocol, cfg.price.markets, "maintenance_margin")
+    initial = build_margin(cfg.protocol, cfg.price.markets, "initial_margin")
+    book = load_book(cfg.book, cfg.price.markets, market.prices, initial, margin)
+    return assemble(cfg, market, book, margin, initial)
+
+
+def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initial: MarginTable) -> Study:
+    """The study of a given book."""
+    venue = build_venue(cfg.protocol, cfg.liquidity, cfg.price.markets, market.step_seconds)
+    variants = {"main": venue}
+    if cfg.run.twin:
+        variants["twin"] = twin(venue)
+    if cfg.run.fund_curve:
+        variants["unlimited"] = unlimited(venue)
+    interest = float(book.open_interest(market.prices).sum())
+    window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
+    quote = book.cash - (book.size * book.entry).sum(1)
+    job = Job(
+        model=market.model, venues=stack(list(variants.values())),
+        accounts=Accounts(entry=jnp.asarray(book.entry.T), residual=jnp.asarray(book.residual), quote_total=jnp.asarray(quote.sum())),
+        size=jnp.asarray(book.size.T), quote=jnp.asarray(quote), prices=jnp.asarray(market.prices),
+        cascade=CascadeRule(threshold=jnp.asarray(cfg.cascade.open_interest_share * interest), ticks=min(window, market.steps),
+                            paired=cfg.run.twin),
+        seed=jnp.asarray(cfg.run.seed & 0xFFFFFFFF, jnp.uint32), steps=market.steps, variants=len(variants),
+        block_paths=block_paths(cfg, book, len(variants)), fan_points=min(FAN_POINTS, market.steps),
+        dtype=cfg.run.precision,
+    )
+    plan = Plan(
+        job=job, markets=cfg.price.markets, variants=tuple(variants), paths=cfg.run.paths, fund=cfg.protocol.insurance_fund,
+        insured=venue.insured, step_seconds=market.step_seconds,
+        gross_notional=float((np.abs(book.size) * market.prices).sum()), confidence=cfg.run.confidence,
+        chunk_seconds=cfg.run.chunk_seconds, fan_paths=cfg.report.fan_paths, worst_paths=cfg.report.worst_paths,
+    )
+    return Study(cfg, market, book, margin, initial, plan)
+
+
+def block_paths(cfg: Config, book: Book, variants: int) -> int:
+    """Paths of a block: what was asked for, or as many tiles as the state budget holds."""
+    if isinstance(cfg.run.block_paths, int):
+        return cfg.run.block_paths
+    one_path = variants * book.accounts * (len(book.markets) + 1) * 8
+    tiles = STATE_BUDGET // (TILE * one_path)
+    wanted = math.ceil(cfg.run.paths / TILE)
+    return TILE * max(1, min(tiles, LARGEST_BLOCK // TILE, wanted))

@@ -1,0 +1,147 @@
+"""From the protocol and liquidity sections to the venue's rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stress.config.markets import per_market
+from stress.config.schema import LiquidityConfig, ProtocolConfig, TierConfig
+from stress.errors import UserError
+from stress.liquidity.book import Liquidity
+from stress.liquidity.impact import Impact
+from stress.protocol.adl.base import AdlPolicy
+from stress.protocol.adl.pro_rata import ProRata
+from stress.protocol.adl.profit_leverage import ProfitLeverage
+from stress.protocol.breaker import Breaker
+from stress.protocol.funding import Funding
+from stress.protocol.keepers import Keepers
+from stress.protocol.liquidation import (
+    CloseFactor,
+    Full,
+    LiquidationRule,
+    RestoreTarget,
+)
+from stress.protocol.margin import MarginTable, margin_table
+from stress.protocol.oracle import Oracle
+from stress.protocol.venue import Fees, Venue
+from stress.types import NEVER
+
+ADL_POLICIES: dict[str, type] = {"pro_rata": ProRata, "profit_leverage": ProfitLeverage}
+
+
+def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Venue:
+    """The main variant."""
+    funding, breaker, fees = protocol.funding, protocol.breaker, protocol.liquidation
+    with_adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
+    return Venue(
+        maintenance=build_margin(protocol, markets, "maintenance_margin"), rule=_rule(protocol), keepers=_keepers(protocol, step_seconds),
+        fees=Fees(rate=_f(fees.fee), keeper_share=_f(fees.keeper_share), remainder_to_fund=_f(fees.remaining_equity == "fund")),
+        fund=_f(protocol.insurance_fund), adl=_adl(protocol.adl.policy) if with_adl else None,
+        funding=Funding(interval=_ticks(funding.interval_hours, 3600.0 / step_seconds), interest=_f(funding.interest_rate),
+                        clamp=_f(funding.clamp), cap=_f(funding.cap), premium=_f(funding.premium)),
+        oracle=_oracle(protocol, step_seconds),
+        breaker=Breaker(move=_f(math.inf if breaker.move is None else breaker.move),
+                        window=_ticks(breaker.window_minutes, 60.0 / step_seconds), halt=_ticks(breaker.halt_minutes, 60.0 / step_seconds, up=True)),
+        liquidity=_liquidity(liquidity, markets, step_seconds), max_rounds=_i(fees.max_rounds),
+        insured="insurance_fund" in protocol.waterfall, socialised="socialised_loss" in protocol.waterfall,
+    )
+
+
+def twin(venue: Venue) -> Venue:
+    """The same venue without impact."""
+    impact = dataclasses.replace(venue.liquidity.impact, active=_f(0.0))
+    return dataclasses.replace(venue, liquidity=dataclasses.replace(venue.liquidity, impact=impact))
+
+
+def unlimited(venue: Venue) -> Venue:
+    """The same venue with a fund that never runs out."""
+    return dataclasses.replace(venue, fund=_f(math.inf))
+
+
+def stack(venues: list[Venue]) -> Venue:
+    """Variants as one venue whose leaves carry a leading axis [V]."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *venues)
+
+
+def build_margin(protocol: ProtocolConfig, markets: list[str], rate: str) -> MarginTable:
+    """Margin tiers of all markets; ``rate`` is maintenance_margin or initial_margin."""
+    flat = getattr(protocol, rate)
+    tiers = [_tiers(protocol, market) for market in markets]
+    if flat is not None:
+        return margin_table([np.array([np.inf])] * len(markets), [np.array([flat])] * len(markets))
+    bounds = [np.array([math.inf if t.up_to_usd is None else t.up_to_usd for t in rows]) for rows in tiers]
+    rates = [np.array([getattr(t, rate) for t in rows]) for rows in tiers]
+    if rate == "initial_margin" and protocol.maintenance_margin is not None:
+        rates = [np.maximum(r, protocol.maintenance_margin) for r in rates]
+    return margin_table(bounds, rates)
+
+
+def _tiers(protocol: ProtocolConfig, market: str) -> list[TierConfig]:
+    tiers = protocol.margin_tiers.get(market, protocol.margin_tiers.get("default"))
+    if not tiers:
+        raise UserError(f"protocol.margin_tiers: no tiers for {market}. Add {market} or 'default', or set a flat "
+                        "protocol.maintenance_margin and protocol.initial_margin.")
+    return tiers
+
+
+def _rule(protocol: ProtocolConfig) -> LiquidationRule:
+    rules = protocol.liquidation
+    match rules.rule:
+        case "close_factor":
+            return CloseFactor(factor=_f(rules.close_factor), whole_below=_f(rules.close_whole_below_usd))
+        case "restore_target":
+            return RestoreTarget(multiple=_f(rules.target_multiple), whole_below=_f(rules.close_whole_below_usd), fee=_f(rules.fee))
+        case _:
+            return Full()
+
+
+def _keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
+    rules = protocol.liquidation
+    rate = rules.keeper_capacity_usd_per_minute
+    capacity = math.inf if rate is None else rate * step_seconds / 60.0
+    delayed = rules.keeper_delay_seconds > 0
+    delay = math.ceil(rules.keeper_delay_seconds / step_seconds - 1e-9)
+    return Keepers(delay=_i(delay), capacity=_f(capacity), delayed=delayed)
+
+
+def _adl(policy: str) -> AdlPolicy:
+    return ADL_POLICIES[policy]()
+
+
+def _oracle(protocol: ProtocolConfig, step_seconds: float) -> Oracle:
+    oracle = protocol.oracle
+    lag = round(oracle.lag_seconds / step_seconds)
+    heartbeat = max(1, round(oracle.update_interval_seconds / step_seconds))
+    threshold = oracle.deviation_threshold or math.inf
+    return Oracle(impact_share=_f(oracle.impact_share), heartbeat=_i(heartbeat), threshold=_f(threshold), lag=lag,
+                  instant=lag == 0 and oracle.update_interval_seconds == 0)
+
+
+def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Liquidity:
+    exponent = {"linear": 1.0, "square_root": 0.5}.get(liquidity.law, liquidity.exponent)
+    half_life = liquidity.recovery_half_life_minutes
+    decay = 1.0 if half_life is None else 2.0 ** (-step_seconds / (60.0 * half_life))
+    impact = Impact(active=_f(liquidity.law != "none"), exponent=_f(exponent), cap=_f(liquidity.max_displacement))
+    return Liquidity(impact=impact, depth=jnp.asarray(per_market(liquidity.depth_usd, markets, "liquidity.depth_usd")),
+                     half_spread=_f(liquidity.half_spread_bps * 1e-4), decay=_f(decay), withdrawal=_f(liquidity.withdrawal))
+
+
+def _f(value: float) -> jax.Array:
+    return jnp.asarray(value, jnp.float64)
+
+
+def _i(value: int) -> jax.Array:
+    return jnp.asarray(value, jnp.int32)
+
+
+def _ticks(amount: float | None, ticks_per_unit: float, up: bool = False) -> jax.Array:
+    """A time as a whole number of ticks, at least one; None is never."""
+    if amount is None:
+        return _i(NEVER)
+    ticks = math.ceil(amount * ticks_per_unit - 1e-9) if up else round(amount * ticks_per_unit)
+    return _i(max(1, ticks))

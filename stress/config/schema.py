@@ -1,0 +1,273 @@
+"""Every configuration key with type, unit, domain and meaning. Values are in ``configs/``.
+
+Plain dataclasses without defaults: ``parse`` fills them from the composed YAML, refuses what is not declared
+here, and names the key in every error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stress.config.fields import Matrix, PerMarket, field
+
+
+# --- price: the market model -----------------------------------------------------------------------------------------
+@dataclass(kw_only=True)
+class JumpConfig:
+    """Jumps: Merton's compound Poisson with normal log-jumps, own to a market or common to all."""
+
+    kind: str = field("jump law", choices=("none", "merton"))
+    intensity: PerMarket = field("own jumps of a market", unit="per year", low=0)
+    mean: PerMarket = field("mean of the own log-jump")
+    std: PerMarket = field("standard deviation of the own log-jump", low=0)
+    common_intensity: float = field("jumps that hit all markets at once", unit="per year", low=0)
+    common_mean: PerMarket = field("mean of the common log-jump in each market")
+    common_std: PerMarket = field("standard deviation of the common log-jump in each market", low=0)
+    common_correlation: float = field("correlation between markets of the common log-jumps", low=0, high=1)
+
+
+@dataclass(kw_only=True)
+class RegimeConfig:
+    """One market regime; a null field is inherited from the price section."""
+
+    volatility: PerMarket | None = field("volatility in the regime", unit="per sqrt(year)", low=0)
+    drift: PerMarket | None = field("drift of the price in the regime", unit="per year")
+    correlation: Matrix | None = field("correlation of the diffusion in the regime", low=-1, high=1)
+    jump: JumpConfig | None = field("jumps in the regime")
+    depth_multiplier: float = field("order-book depth in the regime relative to liquidity.depth_usd", above=0)
+
+
+@dataclass(kw_only=True)
+class PriceConfig:
+    """The market model: one composition of diffusion, jumps and regimes for all markets."""
+
+    model: str = field("kind of model: a composition, or a given path", choices=("composition", "replay"))
+    markets: list[str] = field("names of the markets, in order")
+    initial_prices: PerMarket = field("price at time zero", unit="USD per unit", above=0)
+    drift: PerMarket = field("expected growth of the price: E[S_T] = S_0 exp(drift T)", unit="per year")
+    volatility: PerMarket = field("volatility of the diffusion", unit="per sqrt(year)", low=0)
+    correlation: Matrix = field("correlation of the diffusions", low=-1, high=1)
+    jump: JumpConfig = field("the jump part")
+    regimes: dict[str, RegimeConfig] | None = field("market regimes by name; null for none")
+    transition_rates: dict[str, dict[str, float]] | None = field(
+        "switching rates from a regime (outer key) to another (inner key)", unit="per year", low=0)
+    initial_regime: str = field("regime at time zero: a name, or 'stationary' for a draw from the stationary law")
+    jump_duration_seconds: float = field(
+        "a jump is spread evenly in log price over this time (0: within one tick)", unit="s", low=0)
+    path: str | None = field("price=replay: file with the given path (timestamp or time_hours, one column a market)")
+    provenance: dict[str, Any] | None = field("where a calibrated model comes from; carried into the report")
+
+
+# --- book: who holds what --------------------------------------------------------------------------------------------
+@dataclass(kw_only=True)
+class SyntheticConfig:
+    """The seeded synthetic population."""
+
+    seed: int = field("seed of the population, apart from run.seed", low=0)
+    open_interest_usd: PerMarket = field("open interest, one side, at time zero", unit="USD", above=0)
+    size_tail_index: float = field("Pareto tail index of account size (smaller: heavier tail)", above=0)
+    size_max_share: float = field("largest position as a share of its market's open interest on its side (an even split where a side "
+                                  "has too few accounts for it)", above=0, high=1)
+    leverage_median: float = field("median leverage of accounts of median size, before the cap by margin_headroom", above=0)
+    leverage_sigma: float = field("standard deviation of log leverage among accounts of one size", low=0)
+    leverage_size_slope: float = field("leverage falls with size as notional to the power of minus this", low=0)
+    margin_headroom: float = field(
+        "smallest equity at the start as a multiple of the initial requirement; it caps leverage", low=1)
+    long_share: float = field("share of accounts whose main position is long", low=0, high=1)
+    isolated_share: float = field("share of margin accounts that are one isolated position", low=0, high=1)
+    isolated_beside_cross: float = field("share of isolated positions whose owner has a cross account in other markets too", low=0, high=1)
+    multi_market_share: float = field("share of cross accounts with several markets", low=0, high=1)
+    multi_market_legs: float = field("mean number of markets of those", low=2)
+    hedged_share: float = field("share of multi-market accounts whose other positions are against the main one", low=0, high=1)
+    entry_spread: float = field("standard deviation of log(entry price / initial price)", low=0)
+
+
+@dataclass(kw_only=True)
+class BookConfig:
+    """The accounts: generated, or read from files."""
+
+    kind: str = field("where accounts come from", choices=("synthetic", "file"))
+    accounts: int = field("number of margin accounts of the synthetic book (a residual account, if one is needed, is on top)", low=1)
+    synthetic: SyntheticConfig = field("the synthetic population")
+    positions: str | None = field("book=file: positions file (CSV or Parquet)")
+    collateral: str | None = field("book=file: collateral file (CSV or Parquet); null when every position is isolated")
+    residual_account: str = field("name of the account that takes the difference of longs and shorts")
+    export: str | None = field("write the book as positions and collateral files into this folder and stop")
+
+
+# --- protocol: the venue ---------------------------------------------------------------------------------------------
+@dataclass(kw_only=True)
+class TierConfig:
+    """One margin tier: rates for the slab of notional up to its bound, marginal as in a tax table."""
+
+    up_to_usd: float | None = field("upper bound of the tier's notional; null for no bound", unit="USD", above=0)
+    initial_margin: float = field("initial margin rate in the tier", above=0, high=1)
+    maintenance_margin: float = field("maintenance margin rate in the tier", above=0, below=1)
+
+
+@dataclass(kw_only=True)
+class LiquidationConfig:
+    """What is closed, by whom, how fast, and at what fee."""
+
+    rule: str = field("how much of an account is closed", choices=("full", "close_factor", "restore_target"))
+    close_factor: float = field("rule=close_factor: share of every position closed a tick", above=0, high=1)
+    close_whole_below_usd: float = field("accounts with less notional are closed whole", unit="USD", low=0)
+    target_multiple: float = field(
+        "rule=restore_target: equity is restored to this multiple of the maintenance requirement", low=1)
+    fee: float = field("liquidation fee on executed notional", low=0, below=1)
+    keeper_share: float = field("share of the fee that goes to the keeper; the rest enters the fund", low=0, high=1)
+    remaining_equity: str = field("who gets what is left of a closed account", choices=("trader", "fund"))
+    keeper_delay_seconds: float = field("time from the first breach to the earliest execution", unit="s", low=0)
+    keeper_capacity_usd_per_minute: float | None = field(
+        "notional that keepers can execute; null for no limit", unit="USD/min", above=0)
+    max_rounds: int = field("rounds of liquidation within one tick before a status is set", low=1)
+
+
+@dataclass(kw_only=True)
+class AdlConfig:
+    """Auto-deleveraging."""
+
+    policy: str = field("who is deleveraged", choices=("none", "pro_rata", "profit_leverage"))
+
+
+@dataclass(kw_only=True)
+class FundingConfig:
+    """Periodic funding between longs and shorts."""
+
+    interval_hours: float | None = field("time between payments; null for no funding", unit="h", above=0)
+    interest_rate: float = field("interest component a payment")
+    clamp: float = field("largest |interest - premium| that is added to the premium", low=0)
+    cap: float = field("largest |rate| of a payment", low=0)
+    premium: float = field("exogenous premium added to mark/fundamental - 1")
+
+
+@dataclass(kw_only=True)
+class OracleConfig:
+    """How the risk check sees the price."""
+
+    lag_seconds: float = field("age of the price that the oracle publishes", unit="s", low=0)
+    update_interval_seconds: float = field("heartbeat; 0 publishes every tick", unit="s", low=0)
+    deviation_threshold: float = field("publish early when the price moved by more than this; 0 for never", low=0)
+    impact_share: float = field("share of the venue's own price displacement that the oracle sees", low=0, high=1)
+
+
+@dataclass(kw_only=True)
+class BreakerConfig:
+    """Trading halt on a large move."""
+
+    move: float | None = field("halt a market when |mark/reference - 1| exceeds this; null for none", above=0)
+    window_minutes: float = field("the reference is the mark at the start of each such window", unit="min", above=0)
+    halt_minutes: float = field("length of the halt; liquidations wait", unit="min", above=0)
+
+
+@dataclass(kw_only=True)
+class ProtocolConfig:
+    """The venue's rules."""
+
+    initial_margin: float | None = field("flat initial margin; replaces the tiers", above=0, high=1)
+    maintenance_margin: float | None = field("flat maintenance margin; replaces the tiers", above=0, below=1)
+    margin_tiers: dict[str, list[TierConfig]] = field("margin tiers by market; 'default' serves the rest")
+    insurance_fund: float = field("insurance fund at time zero", unit="USD", low=0)
+    liquidation: LiquidationConfig = field("liquidation")
+    waterfall: list[str] = field("who pays for deficits, in order: insurance_fund, adl, socialised_loss")
+    adl: AdlConfig = field("auto-deleveraging")
+    funding: FundingConfig = field("funding")
+    oracle: OracleConfig = field("oracle")
+    breaker: BreakerConfig = field("circuit breaker")
+
+
+# --- liquidity: the order book ---------------------------------------------------------------------------------------
+@dataclass(kw_only=True)
+class LiquidityConfig:
+    """Order-book depth and the price impact of liquidations."""
+
+    law: str = field("impact law", choices=("none", "linear", "square_root", "power"))
+    exponent: float = field("law=power: exponent of the impact", above=0, high=2)
+    depth_usd: PerMarket = field("liquidated USD that moves the price by 1 %", unit="USD", above=0)
+    half_spread_bps: float = field("half-spread paid by every liquidation", unit="bp", low=0, below=10000)
+    recovery_half_life_minutes: float | None = field(
+        "time in which half of the absorbed flow is gone; null: the impact is permanent", unit="min", above=0)
+    withdrawal: float = field("makers leave: depth is divided by 1 + withdrawal * |displacement|", low=0)
+    max_displacement: float = field("cap on the displacement of the mark", above=0, below=1)
+
+
+# --- run, cascade, limits, report, data ------------------------------------------------------------------------------
+@dataclass(kw_only=True)
+class RunConfig:
+    """The Monte Carlo run."""
+
+    paths: int = field("number of simulated paths", low=1)
+    horizon_hours: float = field("simulated time", unit="h", above=0)
+    step_seconds: float = field("length of a tick", unit="s", above=0)
+    seed: int = field("seed of the noise", low=0)
+    block_paths: int | str = field("paths simulated together, a multiple of 128, or 'auto'", low=128)
+    confidence: float = field("confidence of every interval", above=0, below=1)
+    precision: str = field("precision of prices and noise; money is always float64", choices=("float32", "float64"))
+    engine: str = field("engine", choices=("auto", "dense"))
+    devices: int | str = field("devices to use, or 'auto' for all", low=1)
+    twin: bool = field("run the companion without impact, for cascades and amplification")
+    fund_curve: bool = field("run the companion with an unlimited fund, for the fund curve")
+    chunk_seconds: float = field("about how much work one stored chunk holds", unit="s", low=0)
+    resume: str | None = field("folder of a killed run to finish")
+    compile_cache: bool = field("keep compiled programs on disk between runs")
+    progress: bool = field("show progress on a terminal")
+
+
+@dataclass(kw_only=True)
+class CascadeConfig:
+    """When a path counts as a cascade."""
+
+    window_minutes: float = field("length of the sliding window", unit="min", above=0)
+    open_interest_share: float = field("liquidated notional in the window, as a share of initial open interest",
+                                       above=0)
+
+
+@dataclass(kw_only=True)
+class ReportConfig:
+    """The report."""
+
+    enabled: bool = field("write report.html and figures")
+    fan_paths: int = field("paths kept for the price fan chart", low=1)
+    worst_paths: int = field("worst paths drawn in the fan chart", low=0)
+    dpi: int = field("resolution of the PNG figures", low=50, high=600)
+
+
+@dataclass(kw_only=True)
+class DataConfig:
+    """Price history for calibration."""
+
+    path: str | None = field("history: a file with one column a market, one OHLCV file, or a folder of them")
+    markets: list[str] | None = field("markets to use; null for price.markets")
+    column: str = field("price column of an OHLCV file: a name, or 'auto' (mark_close, else spot_close, else close)")
+    start: str | None = field("first UTC date to use")
+    end: str | None = field("UTC date to stop before")
+    gaps: str = field("missing hours: leave the return out, or refuse the file", choices=("drop", "refuse"))
+
+
+@dataclass(kw_only=True)
+class CalibrateConfig:
+    """Fitting a price model."""
+
+    regimes: int = field("number of regimes for price=regime", low=2, high=6)
+    output: str | None = field("YAML to write; null: configs/price/<name>.yaml under the working directory")
+    name: str | None = field("name of the preset; null: <model>_<markets>")
+    starts: int = field("random starts of the optimiser", low=1)
+
+
+@dataclass(kw_only=True)
+class Config:
+    """The root."""
+
+    price: PriceConfig = field("market model")
+    book: BookConfig = field("accounts")
+    protocol: ProtocolConfig = field("venue")
+    liquidity: LiquidityConfig = field("order book")
+    run: RunConfig = field("Monte Carlo run")
+    cascade: CascadeConfig = field("definition of a cascade")
+    limits: dict[str, float | None] = field(
+        "gates by metric: the run ends with exit status 3 when the metric is above its limit with confidence")
+    report: ReportConfig = field("report")
+    data: DataConfig = field("price history for calibration")
+    calibrate: CalibrateConfig = field("calibration")
+    debug: bool = field("few paths, NaN checks, full tracebacks")

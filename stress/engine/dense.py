@@ -1,0 +1,130 @@
+"""Dense engine: every margin account of the rows that need a look, over a block of rows.
+
+Rows are variants x paths. A tick touches the accounts of a row only when its screen says so; such rows are
+gathered in batches of fixed size, checked, and, where somebody is liquidatable, taken through the rounds.
+Branches are taken per batch ("anyone?"), since under ``vmap`` a ``cond`` would run both sides for everybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine import step
+from stress.engine.batches import in_batches
+from stress.engine.screen import outside, screen
+from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
+from stress.engine.step import Check, Closing, Round, Settlement, Tick
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+LOOK_BATCH, ACT_BATCH = 4, 1
+"""Rows that are checked, and taken through rounds, together: small, since few rows of a tick need either."""
+
+
+def advance(venue: Venue, accounts: Accounts, rows: Row, fundamental: Array, multiplier: Array, number: Array) -> Row:
+    """One tick of all rows [rows, ...]; fundamental [rows, A], multiplier [rows], number []."""
+    rows, tick = open_rows(venue, rows, fundamental, multiplier, number)
+    look = jax.vmap(outside)(venue, rows, tick) | venue.funding.due(number).any()
+    rows = in_batches(lambda rows, given: _look(accounts, given[0], rows, given[1]), rows, (venue, tick), look, LOOK_BATCH, large=False)
+    return in_batches(lambda rows, given: _liquidate(accounts, given[0], rows, given[1]), rows, (venue, tick),
+                      rows.screen.always, ACT_BATCH, large=True)
+
+
+def open_rows(venue: Venue, rows: Row, fundamental: Array, multiplier: Array, number: Array) -> tuple[Row, Tick]:
+    """Phases 1 to 4 of all rows."""
+    rows, tick = jax.vmap(step.open_tick, in_axes=(0, 0, 0, 0, None))(venue, rows, fundamental, multiplier, number)
+    pays = venue.funding.due(number).any()
+    ledger = jax.lax.cond(pays, lambda: jax.vmap(step.pay_funding)(venue, rows, tick), lambda: rows.ledger)
+    return replace(rows, ledger=ledger), tick
+
+
+def liquidation_round(accounts: Accounts, venue: Venue, rows: Row, tick: Tick,
+                      acted: Array) -> tuple[Row, Array, Check]:
+    """Phases 5 and 6 of a batch: flags and screens renewed, the share of every account to close [batch, N], the check."""
+    seen = jax.vmap(step.check, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
+    share, flagged = jax.vmap(step.size)(venue, rows, tick, seen, acted)
+    demand = (share * seen.notional.sum(1)).sum(1)
+    share = jax.lax.cond((demand > tick.capacity).any(),
+                         lambda: jax.vmap(step.limit_to_capacity)(seen, share, tick.capacity), lambda: share)
+    box = jax.vmap(screen, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, seen, share)
+    return replace(rows, flagged=flagged, screen=box), share, seen
+
+
+def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Round]:
+    """Phases 7 to 9 and 11 of a batch."""
+    closing = jax.vmap(step.book_closing)(rows, share)
+    full = jax.vmap(step.settle)(venue, rows, tick, closing)
+    unpaid = jax.vmap(step.shortfall)(venue, rows, full)
+
+    def deleveraged() -> tuple[Closing, Settlement]:
+        matched = jax.vmap(step.deleverage, in_axes=(0, None, 0, 0, 0, 0, 0))(
+            venue, accounts, rows, seen, full, closing, unpaid)
+        return matched, jax.vmap(step.settle)(venue, rows, tick, matched)
+
+    closing, settled = jax.lax.cond((unpaid > 0).any(), deleveraged, lambda: (closing, full))
+    paid = jax.vmap(step.insure)(venue, rows, settled)
+    levied = _levied(accounts, venue, settled, paid)
+    done = Round(full=full, settled=settled, closing=closing, paid=paid, levied=levied)
+    return jax.vmap(step.book_round, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, tick, done), done
+
+
+def _levied(accounts: Accounts, venue: Venue, settled: Settlement, paid: Array) -> Array:
+    """Levies [batch, N] for what the fund left."""
+    if not venue.socialised:
+        return jnp.zeros_like(settled.quote)
+    rest = settled.deficit.sum(1) - paid
+    return jax.lax.cond((rest > 0).any(),
+                        lambda: jax.vmap(step.socialise, in_axes=(0, None, 0, 0))(venue, accounts, settled, rest),
+                        lambda: jnp.zeros_like(settled.quote))
+
+
+def _look(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
+    """Check a batch: renews the screens, and the flags of keepers."""
+    seen = jax.vmap(step.check, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
+    flagged = jax.vmap(lambda v, f, s: v.keepers.flag(f, s, tick.number[0]))(venue, rows.flagged, seen.liquidatable)
+    box = jax.vmap(screen, in_axes=(0, None, 0, 0, None))(venue, accounts, rows, seen, jnp.zeros_like(seen.equity[0]))
+    return replace(rows, flagged=flagged, screen=box)
+
+
+def _liquidate(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
+    """Phase 10: rounds of a batch until nobody new acts or the rounds are used up."""
+
+    def one_round(state: Rounds) -> Rounds:
+        rows, share, seen = liquidation_round(accounts, venue, state.rows, state.tick, state.acted)
+        exhausted = (state.count >= venue.max_rounds) & (share > 0).any(1)
+        share = jnp.where((exhausted | state.settled)[:, None], 0.0, share)
+        rows, others = jax.lax.cond((share > 0).any(), lambda: _executed(accounts, venue, rows, state.tick, seen, share),
+                                    lambda: (rows, jnp.zeros_like(exhausted)))
+        status = jnp.where(exhausted, jnp.maximum(rows.outcome.status, ROUNDS_EXHAUSTED), rows.outcome.status)
+        rows = replace(rows, outcome=replace(rows.outcome, status=status))
+        acts = (share > 0).any(1)
+        tick = replace(state.tick, capacity=state.tick.capacity - (share * seen.notional.sum(1)).sum(1))
+        again = acts & (others | jax.vmap(outside)(venue, rows, tick))
+        return Rounds(rows, tick, state.acted | (share > 0), state.count + acts, state.settled | ~again)
+
+    lanes = rows.z.shape[0]
+    start = Rounds(rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), jnp.zeros(lanes, jnp.int32), jnp.zeros(lanes, bool))
+    end = jax.lax.while_loop(lambda state: ~state.settled.all(), one_round, start)
+    outcome = replace(end.rows.outcome, rounds=jnp.maximum(end.rows.outcome.rounds, end.count))
+    return replace(end.rows, outcome=jax.vmap(step.conserve, in_axes=(None, 0))(accounts, replace(end.rows, outcome=outcome)))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rounds:
+    """State of a batch between the rounds of a tick."""
+
+    rows: Row
+    tick: Tick
+    acted: Array  # [batch, N] bool, liquidated earlier in this tick
+    count: Array  # [batch] int32 rounds with a liquidation
+    settled: Array  # [batch] bool, nobody new can act
+
+
+def _executed(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Array]:
+    """Rows after a round, and which of them [batch] changed accounts other than those that were closed."""
+    rows, done = execute(accounts, venue, rows, tick, seen, share)
+    return rows, (done.closing.adl != 0).any((1, 2)) | (done.levied != 0).any(1)

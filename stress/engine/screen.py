@@ -1,0 +1,39 @@
+"""Screening: prices between which no account can become liquidatable, so nobody is looked at.
+
+Let an account have slack = equity - requirement > 0 at prices O. If every market moves by less than a share x
+against it, it loses less than x sum_a w_a, with w = notional for longs (a lower price also lowers the requirement)
+and w = notional (1 + m) for shorts, m the steepest marginal rate. So it is safe while every market it is long
+stays above O (1 - slack / sum w) and every market it is short stays below O (1 + slack / sum w); favourable moves
+only help, since no marginal rate reaches one. The nearest account on each side bounds the box. Whatever changes
+the accounts themselves (funding, a round) makes a new box.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from stress.engine.state import Accounts, Row, Screen
+from stress.engine.step import Check, Tick, oracle_price
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+MARGIN = 1e-9
+"""The box is smaller by this share, far above the rounding of the sums behind it."""
+
+
+def screen(venue: Venue, accounts: Accounts, row: Row, seen: Check, share: Array) -> Screen:
+    """The box around the prices of a check, for the accounts that are not closed whole by ``share`` [N]."""
+    held = jnp.where(share >= 1.0, 0.0, row.ledger.size)
+    steep = venue.maintenance.steepest[:, None]
+    weight = (seen.notional * jnp.where(held < 0, 1.0 + steep, 1.0)).sum(0)
+    watched = (weight > 0) & ~accounts.residual & (share < 1.0)
+    reach = jnp.where(watched, (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0), jnp.inf)
+    down = jnp.where(held > 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
+    up = jnp.where(held < 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
+    return Screen(low=seen.price * (1.0 - down), high=seen.price * (1.0 + up), always=(seen.liquidatable & (share < 1.0)).any())
+
+
+def outside(venue: Venue, row: Row, tick: Tick) -> Array:
+    """Whether the accounts of this row have to be looked at []."""
+    price = oracle_price(venue, row, tick)
+    return row.screen.always | (price <= row.screen.low).any() | (price >= row.screen.high).any()

@@ -1,0 +1,110 @@
+"""State of the venue. Axes: ``A`` markets, ``N`` margin accounts, 2 sides (long, short).
+
+Every class describes one path under one variant; the engine holds them with a leading row axis
+(rows = variants x paths of a block). Money is float64 USD, sizes are base units, long > 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from stress.protocol.breaker import BreakerState
+from stress.protocol.oracle import OracleState
+from stress.types import NEVER, Array
+
+OK, ROUNDS_EXHAUSTED, NOT_FINITE = 0, 1, 2
+STATUS_NAMES = {OK: "ok", ROUNDS_EXHAUSTED: "rounds_exhausted", NOT_FINITE: "not_finite"}
+"""Status of a path, the highest code wins. Paths that are not ok stay in every n (DESIGN 8)."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Accounts:
+    """What never changes about the accounts: sizes only shrink, so entry prices stay."""
+
+    entry: Array  # [A, N] USD per unit, 0 without a position
+    residual: Array  # [N] bool: balances the book; ADL'd and levied, never liquidated
+    quote_total: Array  # [] USD, sum of all quote balances at time zero
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Ledger:
+    """Who owns what. ``quote`` is cash - sum(size * entry), so equity is quote + sum(size * price)."""
+
+    quote: Array  # [N] USD
+    size: Array  # [A, N] base units
+    outside_quote: Array  # [] USD, the market that absorbs liquidations
+    outside_size: Array  # [A] base units
+    fund_flow: Array  # [] USD, W: cumulative net flow of the insurance fund
+    keepers: Array  # [] USD, fees paid to keepers
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Outcome:
+    """What a path leaves behind."""
+
+    depletion_tick: Array  # [] int32, NEVER if not depleted
+    drawdown: Array  # [] USD, max over rounds of deficits - W, floored at 0
+    bad_debt: Array  # [] USD, deficits at the prices of the full flow
+    insurance_paid: Array  # [] USD
+    adl_haircut: Array  # [] USD, what deleveraging took off the deficits
+    socialised: Array  # [] USD
+    uncovered: Array  # [] USD
+    fees_to_fund: Array  # [] USD, fees and remainders that entered the fund
+    liquidated: Array  # [A, 2] USD of closed longs and shorts
+    liquidated_accounts: Array  # [] int32, an account counts once for each round it is liquidated in
+    adl_notional: Array  # [] USD on the winners' side
+    adl_residual: Array  # [] USD of it taken from the residual account
+    adl_accounts: Array  # [] int32
+    max_displacement: Array  # [] largest |mark / fundamental - 1|
+    capped: Array  # [] int32, rounds that hit the displacement cap
+    rounds: Array  # [] int32, most rounds in one tick
+    cash_residual: Array  # [] USD, largest conservation error
+    contracts_residual: Array  # [] USD, likewise, at mark prices
+    status: Array  # [] int32
+
+    def add(self, **amounts: Array) -> Outcome:
+        """A copy with the amounts added to the named fields."""
+        return replace(self, **{name: getattr(self, name) + value for name, value in amounts.items()})
+
+
+def empty_outcome(markets: int) -> Outcome:
+    """The outcome of a path on which nothing has happened yet."""
+    money, count = jnp.zeros((), jnp.float64), jnp.zeros((), jnp.int32)
+    return Outcome(
+        depletion_tick=jnp.full((), NEVER, jnp.int32), drawdown=money, bad_debt=money, insurance_paid=money,
+        adl_haircut=money, socialised=money, uncovered=money, fees_to_fund=money,
+        liquidated=jnp.zeros((markets, 2), jnp.float64), liquidated_accounts=count, adl_notional=money,
+        adl_residual=money, adl_accounts=count, max_displacement=money, capped=count, rounds=count,
+        cash_residual=money, contracts_residual=money, status=count,
+    )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Screen:
+    """Prices between which nobody can be liquidated, so the accounts need no look (``engine.screen``)."""
+
+    low: Array  # [A] USD per unit
+    high: Array  # [A] USD per unit
+    always: Array  # [] bool: somebody waits, look at every tick
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Row:
+    """One path under one variant."""
+
+    ledger: Ledger
+    flagged: Array  # [N] int32 tick of the first breach, NEVER if healthy ([0] without keeper delay)
+    z: Array  # [A] absorbed flow over depth
+    mark: Array  # [A] USD per unit, after the last round
+    oracle: OracleState
+    breaker: BreakerState
+    screen: Screen
+    outcome: Outcome

@@ -1,0 +1,314 @@
+"""One tick, phase by phase, for one path under one variant. The order of the phases is the model.
+
+    1 shock      the market model moves the fundamental price S
+    2 recovery   absorbed flow decays; mark and oracle follow           open_tick
+    3 funding    on its interval                                         pay_funding
+    4 breaker    a market out of its band halts                          open_tick
+    5 check      equity against requirement at the oracle price          check
+    6 sizing     the rule's share of every account, cut by keepers       size, limit_to_capacity
+    7 execution  the net flow walks the book                             execute
+    8 settlement PnL at the fill, fee, remainder, deficit                settle
+    9 waterfall  fund, ADL, socialised loss, uncovered                   shortfall, deleverage, insure, socialise
+   10 rounds     5 to 9 again at the new mark until nobody new acts      engine.dense
+   11 record     what the metrics need                                   record
+
+``engine.dense`` maps these functions over rows; branches are taken there, outside of ``vmap``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine.state import Accounts, Ledger, Outcome, Row
+from stress.protocol.adl.base import AdlCase
+from stress.protocol.keepers import risk_order, within_capacity
+from stress.protocol.venue import Venue
+from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
+from stress.protocol.waterfall.socialised_loss import levy
+from stress.types import NEVER, Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Tick:
+    """What is fixed within a tick."""
+
+    number: Array  # [] int32, 1, 2, ...
+    fundamental: Array  # [A] USD per unit, S
+    depth: Array  # [A] USD that moves the price by 1 %
+    halted: Array  # [A] bool
+    capacity: Array  # [] USD of notional the keepers may execute
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Check:
+    """The risk check of all accounts at one set of prices."""
+
+    price: Array  # [A] oracle price
+    notional: Array  # [A, N] USD
+    margin: Array  # [A, N] USD maintenance requirement by market
+    equity: Array  # [N] USD
+    requirement: Array  # [N] USD
+    liquidatable: Array  # [N] bool
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Closing:
+    """What is closed in a round, on the book and by ADL. Units are signed like the position they close."""
+
+    book: Array  # [A, N] units
+    adl: Array  # [A, N] units, losers and winners
+    adl_price: Array  # [A, N] USD per unit of the ADL part
+    adl_cash: Array  # [N] USD received (paid, if negative) for the ADL part
+    whole: Array  # [N] bool, the account is closed whole
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Settlement:
+    """The ledger after a round's fills and fees, before anybody pays for deficits."""
+
+    quote: Array  # [N] USD
+    size: Array  # [A, N] units
+    z: Array  # [A]
+    mark: Array  # [A] USD per unit
+    fill: Array  # [A, N] USD per unit, fill price by position
+    fee: Array  # [N] USD
+    remainder: Array  # [N] USD that goes to the fund
+    deficit: Array  # [N] USD
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Round:
+    """One round: at the prices of the full flow, as it was settled, and who paid."""
+
+    full: Settlement
+    settled: Settlement
+    closing: Closing
+    paid: Array  # [] USD by the insurance fund
+    levied: Array  # [N] USD from winners
+
+
+def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, number: Array) -> tuple[Row, Tick]:
+    """Phases 1, 2 and 4: recovery, mark, depth, oracle, breaker."""
+    liquidity = venue.liquidity
+    z = row.z * liquidity.decay
+    displacement = liquidity.impact.displacement(z)
+    mark = fundamental * (1.0 + displacement)
+    oracle_input = fundamental * (1.0 + venue.oracle.impact_share * displacement)
+    breaker = venue.breaker.observe(row.breaker, row.mark, mark, number)
+    tick = Tick(
+        number=number, fundamental=fundamental, depth=liquidity.depth_now(multiplier, displacement),
+        halted=venue.breaker.halted(breaker, number), capacity=venue.keepers.capacity,
+    )
+    oracle = venue.oracle.observe(row.oracle, oracle_input, number)
+    return replace(row, z=z, mark=mark, oracle=oracle, breaker=breaker), tick
+
+
+def pay_funding(venue: Venue, row: Row, tick: Tick) -> Ledger:
+    """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero."""
+    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.mark / tick.fundamental - 1.0), 0.0)
+    price = rate * row.mark
+    ledger = row.ledger
+    quote = ledger.quote - (price[:, None] * ledger.size).sum(0)
+    outside = ledger.outside_quote - (price * ledger.outside_size).sum()
+    return replace(ledger, quote=quote, outside_quote=outside)
+
+
+def oracle_price(venue: Venue, row: Row, tick: Tick) -> Array:
+    """The price [A] of the risk check at the current mark."""
+    return venue.oracle.price(row.oracle, tick.fundamental, venue.liquidity.impact.displacement(row.z))
+
+
+def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
+    """Phase 5. An account is liquidatable when it holds a position and equity < requirement, strictly."""
+    price = oracle_price(venue, row, tick)
+    value = row.ledger.size * price[:, None]
+    notional = jnp.abs(value)
+    margin = venue.maintenance.requirement(notional)
+    equity, requirement = row.ledger.quote + value.sum(0), margin.sum(0)
+    liquidatable = (requirement > 0) & (equity < requirement) & ~accounts.residual
+    return Check(price=price, notional=notional, margin=margin, equity=equity, requirement=requirement,
+                 liquidatable=liquidatable)
+
+
+def size(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tuple[Array, Array]:
+    """Phase 6: share of every account to be closed [N] before capacity, and the keepers' flags [N].
+
+    ``acted`` [N]: accounts that were liquidated earlier in this tick; nobody is twice.
+    """
+    flagged = venue.keepers.flag(row.flagged, seen.liquidatable, tick.number)
+    halted = ((row.ledger.size != 0) & tick.halted[:, None]).any(0)
+    may = venue.keepers.ready(flagged, seen.liquidatable, tick.number) & ~acted & ~halted
+    share = venue.rule.share(seen.equity, seen.notional, venue.maintenance)
+    bankrupt = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0) <= 0
+    return jnp.where(may, jnp.where(bankrupt, 1.0, share), 0.0), flagged
+
+
+def limit_to_capacity(seen: Check, share: Array, capacity: Array) -> Array:
+    """Phase 6: keepers take the riskiest first, as far as their capacity [] in USD goes."""
+    order = risk_order(seen.equity, seen.requirement, share > 0)
+    return within_capacity(share, share * seen.notional.sum(0), order, capacity)
+
+
+def book_closing(row: Row, share: Array) -> Closing:
+    """Everything that is closed goes to the book."""
+    whole = share >= 1.0
+    book = jnp.where(whole, row.ledger.size, row.ledger.size * share)
+    none = jnp.zeros_like(book)
+    return Closing(book=book, adl=none, adl_price=none, adl_cash=none[0], whole=whole)
+
+
+def settle(venue: Venue, row: Row, tick: Tick, closing: Closing) -> Settlement:
+    """Phases 7 and 8: the net flow walks the book; PnL, fee, remainder and deficit at the resulting prices."""
+    liquidity, ledger = venue.liquidity, row.ledger
+    price, z = liquidity.walk(row.z, closing.book.sum(1), tick.fundamental, tick.depth)
+    mark = tick.fundamental * (1.0 + liquidity.impact.displacement(z))
+    side = jnp.where(ledger.size > 0, 1.0 - liquidity.half_spread, 1.0 + liquidity.half_spread)
+    fill = price[:, None] * side
+    value = closing.book * fill
+    left = jnp.where(closing.whole, 0.0, ledger.size - closing.book - closing.adl)
+    quote = ledger.quote + value.sum(0) + closing.adl_cash
+    after = quote + (left * mark[:, None]).sum(0)
+    fee = jnp.minimum(venue.fees.rate * jnp.abs(value).sum(0), jnp.maximum(after, 0.0))
+    quote = quote - fee
+    flat = (left == 0).all(0) & (ledger.size != 0).any(0)
+    remainder = jnp.where(flat & closing.whole, jnp.maximum(quote, 0.0), 0.0) * venue.fees.remainder_to_fund
+    return Settlement(quote=quote - remainder, size=left, z=z, mark=mark, fill=fill, fee=fee, remainder=remainder,
+                      deficit=jnp.where(flat, jnp.maximum(-quote, 0.0), 0.0))
+
+
+def inflow(venue: Venue, settled: Settlement) -> Array:
+    """What a round's fees and remainders bring the fund [] in USD."""
+    return settled.fee.sum() * (1.0 - venue.fees.keeper_share) + settled.remainder.sum()
+
+
+def available(venue: Venue, row: Row, settled: Settlement) -> Array:
+    """The fund [] in USD after the round's inflow; zero where the waterfall has none."""
+    if not venue.insured:
+        return jnp.zeros_like(row.ledger.fund_flow)
+    return venue.fund + row.ledger.fund_flow + inflow(venue, settled)
+
+
+def shortfall(venue: Venue, row: Row, settled: Settlement) -> Array:
+    """Phase 9: share [] of the deficits that ADL has to carry; zero without ADL."""
+    if venue.adl is None:
+        return jnp.zeros_like(row.ledger.fund_flow)
+    return shortfall_share(available(venue, row, settled), settled.deficit.sum())
+
+
+def adl_case(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: Settlement, share: Array) -> AdlCase:
+    """What ADL has to match: losers at their bankruptcy prices, eligible winners with their rank."""
+    assert venue.adl is not None
+    held, loser = row.ledger.size, settled.deficit > 0
+    units = jnp.where(loser, jnp.abs(held) * share, 0.0)
+    spread = seen.margin / jnp.where(seen.requirement > 0, seen.requirement, 1.0)
+    price = settled.fill + settled.deficit * spread / jnp.where(held != 0, held, 1.0)
+    profit = (row.mark[:, None] - accounts.entry) * jnp.sign(held)
+    eligible = ~seen.liquidatable & (profit > 0 if venue.adl.profitable_only else held != 0)
+    value = held * row.mark[:, None]
+    equity = row.ledger.quote + value.sum(0)
+    levered = ~accounts.residual & (equity > 0)
+    leverage = jnp.where(levered, jnp.abs(value).sum(0) / jnp.where(levered, equity, 1.0), 1.0)
+    score = profit / jnp.where(accounts.entry > 0, accounts.entry, 1.0) * leverage
+    longs, shorts = held > 0, held < 0
+    return AdlCase(
+        need=jnp.stack([jnp.where(longs, units, 0.0), jnp.where(shorts, units, 0.0)]), price=price,
+        room=jnp.stack([jnp.where(eligible & shorts, -held, 0.0), jnp.where(eligible & longs, held, 0.0)]),
+        score=score, loser_order=risk_order(seen.equity, seen.requirement, loser),
+    )
+
+
+def deleverage(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: Settlement, closing: Closing,
+               share: Array) -> Closing:
+    """Phase 9: the closing in which ``share`` [] of the losers' quantity is matched with winners, not sold."""
+    assert venue.adl is not None
+    case = adl_case(venue, accounts, row, seen, settled, share)
+    match = venue.adl.match(case)
+    sign = jnp.array([1.0, -1.0])[:, None, None]  # losing longs sell, losing shorts buy
+    lost = (sign * case.need * match.matched[..., None]).sum(0)
+    won = -(sign * match.taken).sum(0)
+    cash = (lost * case.price).sum(0) - (sign * match.paid).sum(0).sum(0)
+    mean = match.paid.sum(0) / jnp.where(won != 0, jnp.abs(won), 1.0)
+    price = jnp.where(lost != 0, case.price, mean)
+    return replace(closing, book=closing.book - lost, adl=lost + won, adl_price=price, adl_cash=cash)
+
+
+def insure(venue: Venue, row: Row, settled: Settlement) -> Array:
+    """Phase 9: what the fund pays [] in USD at the final prices."""
+    return payment(available(venue, row, settled), settled.deficit.sum())
+
+
+def socialise(venue: Venue, accounts: Accounts, settled: Settlement, rest: Array) -> Array:
+    """Phase 9: levy [N] in USD on winners for what the fund left [] in USD."""
+    profit = (settled.size * (settled.mark[:, None] - accounts.entry)).sum(0)
+    equity = settled.quote + (settled.size * settled.mark[:, None]).sum(0)
+    return levy(rest, profit, equity, accounts.residual)
+
+
+def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Row:
+    """The row after a round."""
+    outcome = record(venue, accounts, row, tick, done)
+    flagged = jnp.where(acting(done.closing), NEVER, row.flagged) if venue.keepers.delayed else row.flagged
+    return replace(row, ledger=book_ledger(venue, row, done), flagged=flagged, z=done.settled.z,
+                   mark=done.settled.mark, outcome=outcome)
+
+
+def book_ledger(venue: Venue, row: Row, done: Round) -> Ledger:
+    """The ledger after a round: fills, fees, what the fund paid and winners gave up."""
+    ledger, settled, deficits = row.ledger, done.settled, done.settled.deficit.sum()
+    cover = (done.paid + done.levied.sum()) / jnp.where(deficits > 0, deficits, 1.0)
+    return Ledger(
+        quote=settled.quote + settled.deficit * cover - done.levied, size=settled.size,
+        outside_quote=ledger.outside_quote - (done.closing.book * settled.fill).sum(),
+        outside_size=ledger.outside_size + done.closing.book.sum(1),
+        fund_flow=ledger.fund_flow + inflow(venue, settled) - done.paid,
+        keepers=ledger.keepers + settled.fee.sum() * venue.fees.keeper_share,
+    )
+
+
+def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Outcome:
+    """Phase 11: what the round adds to the outcome."""
+    full, settled, closing, held = done.full, done.settled, done.closing, row.ledger.size
+    deficits = full.deficit.sum()
+    loss = deficits - row.ledger.fund_flow - inflow(venue, full)
+    depleted = loss > venue.fund if venue.insured else deficits > 0
+    adl_value = jnp.abs(closing.adl) * closing.adl_price
+    sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.whole, adl_value, 0.0)
+    won = jnp.where(closing.whole, 0.0, adl_value)
+    capped = venue.liquidity.impact.capped(settled.z).any() & (closing.book != 0).any()
+    out = row.outcome.add(
+        bad_debt=deficits, insurance_paid=done.paid, adl_haircut=deficits - settled.deficit.sum(),
+        socialised=done.levied.sum(), uncovered=settled.deficit.sum() - done.paid - done.levied.sum(),
+        fees_to_fund=inflow(venue, settled), adl_notional=won.sum(),
+        liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),
+        liquidated_accounts=acting(closing).sum(dtype=jnp.int32), capped=capped.astype(jnp.int32),
+        adl_residual=jnp.where(accounts.residual, won, 0.0).sum(),
+        adl_accounts=(won > 0).any(0).sum(dtype=jnp.int32),
+    )
+    return replace(
+        out, depletion_tick=jnp.where(depleted, jnp.minimum(out.depletion_tick, tick.number), out.depletion_tick),
+        drawdown=jnp.maximum(out.drawdown, loss),
+        max_displacement=jnp.maximum(out.max_displacement, jnp.abs(settled.mark / tick.fundamental - 1.0).max()),
+    )
+
+
+def acting(closing: Closing) -> Array:
+    """Accounts [N] that are liquidated in a round."""
+    return closing.whole | ((closing.book != 0) & (closing.adl == 0)).any(0)
+
+
+def conserve(accounts: Accounts, row: Row) -> Outcome:
+    """The two conservation laws: cash and contracts of all parties never change in sum."""
+    ledger = row.ledger
+    cash = ledger.quote.sum() + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
+    contracts = ((ledger.size.sum(1) + ledger.outside_size) * row.mark)
+    out = row.outcome
+    return replace(out, cash_residual=jnp.maximum(out.cash_residual, jnp.abs(cash)),
+                   contracts_residual=jnp.maximum(out.contracts_residual, jnp.abs(contracts).max()))

@@ -1,0 +1,131 @@
+"""One block of paths from time zero to the horizon: the program that is compiled once and mapped over blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine.dense import advance
+from stress.engine.state import (
+    NOT_FINITE,
+    Accounts,
+    Ledger,
+    Outcome,
+    Row,
+    Screen,
+    empty_outcome,
+)
+from stress.mc.cascade import CascadeRule, CascadeWindow, open_window, slide
+from stress.mc.noise import TILE, draw_noise, tile_keys
+from stress.price.base import MarketModel
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Job:
+    """Everything a block needs but its number: leaves are numbers, the rest is static."""
+
+    model: MarketModel
+    venues: Venue  # leaves [V, ...]
+    accounts: Accounts
+    size: Array  # [A, N] at time zero
+    quote: Array  # [N] at time zero
+    prices: Array  # [A] at time zero
+    cascade: CascadeRule
+    seed: Array  # [] uint32
+    steps: int = field(metadata={"static": True})
+    variants: int = field(metadata={"static": True})
+    block_paths: int = field(metadata={"static": True})
+    fan_points: int = field(metadata={"static": True})
+    dtype: str = field(metadata={"static": True})  # of normals
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class BlockResult:
+    """What a block leaves. Axes: ``V`` variants, ``B`` paths of the block, ``G`` fan points."""
+
+    outcome: Outcome  # [V, B, ...]
+    fund_flow: Array  # [V, B] USD
+    cascade: Array  # [B] bool
+    fan: Array  # [B, G, A] float32 mark of the main variant
+    trace: dict[str, Array]  # [T, ...] of one path of the main variant
+
+
+def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
+    """Simulate block ``block`` []; ``traced`` [] is the path in it that is recorded tick by tick."""
+    paths, variants = job.block_paths, job.variants
+    tiles = block * (paths // TILE) + jnp.arange(paths // TILE)
+    venue = jax.tree.map(lambda leaf: jnp.repeat(leaf, paths, axis=0), job.venues)
+    noise = draw_noise(tile_keys(job.seed, tiles, jnp.uint32(0)), job.model.initial_draws(), jnp.dtype(job.dtype))
+    market = jax.vmap(job.model.init, axis_size=paths)(noise)
+    rows = jax.vmap(lambda venue: first_row(venue, job))(venue)
+
+    def tick(state: State, number: Array) -> tuple[State, dict[str, Array]]:
+        keys = tile_keys(job.seed, tiles, number.astype(jnp.uint32))
+        noise = draw_noise(keys, job.model.step_draws(), jnp.dtype(job.dtype))
+        market, shock = jax.vmap(job.model.step, in_axes=(0, 0, None), axis_size=paths)(state.market, noise, number)
+        log_price = state.log_price + shock.log_return
+        fundamental = job.prices * jnp.exp(log_price)
+        rows = advance(venue, job.accounts, state.rows, jnp.tile(fundamental, (variants, 1)),
+                       jnp.tile(shock.depth_multiplier, variants), number)
+        sold = rows.outcome.liquidated.sum((1, 2)) - state.rows.outcome.liquidated.sum((1, 2))
+        window = slide(job.cascade, state.window, sold.reshape(variants, paths), number)
+        slot = (number * job.fan_points + job.steps - 1) // job.steps - 1
+        fan = state.fan.at[slot].set(rows.mark[:paths].astype(jnp.float32))
+        return State(market, log_price, rows, window, fan), trace_path(rows, fundamental, traced)
+
+    log_price = jnp.zeros((paths, job.prices.shape[0]), jnp.float64)
+    fan = jnp.zeros((job.fan_points, *log_price.shape), jnp.float32)
+    start = State(market, log_price, rows, open_window(job.cascade, variants, paths), fan)
+    end, trace = jax.lax.scan(tick, start, jnp.arange(1, job.steps + 1, dtype=jnp.int32))
+    outcome = _judge(end)
+    split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), outcome)
+    return BlockResult(outcome=split, fund_flow=end.rows.ledger.fund_flow.reshape(variants, paths),
+                       cascade=end.window.cascade, fan=jnp.moveaxis(end.fan, 0, 1), trace=trace)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class State:
+    """What a block carries from tick to tick."""
+
+    market: object  # state of the market model [B, ...]
+    log_price: Array  # [B, A] log of fundamental over initial price
+    rows: Row  # [V * B, ...]
+    window: CascadeWindow
+    fan: Array  # [G, B, A]
+
+
+def first_row(venue: Venue, job: Job) -> Row:
+    """The row of one path at time zero; its screen is empty, so the first tick looks at everybody."""
+    zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
+    accounts = job.quote.shape[0] if venue.keepers.delayed else 0
+    return Row(
+        ledger=Ledger(quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero),
+        flagged=jnp.full(accounts, jnp.iinfo(jnp.int32).max, jnp.int32), z=none, mark=job.prices,
+        oracle=venue.oracle.init(job.prices), breaker=venue.breaker.init(job.prices),
+        screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
+        outcome=empty_outcome(job.prices.shape[0]),
+    )
+
+
+def trace_path(rows: Row, fundamental: Array, path: Array) -> dict[str, Array]:
+    """What is recorded of one path (a row of the main variant) after a tick."""
+    out = rows.outcome
+    return {
+        "mark": rows.mark[path], "fundamental": fundamental[path], "fund_flow": rows.ledger.fund_flow[path],
+        "liquidated": out.liquidated[path], "adl": out.adl_notional[path], "bad_debt": out.bad_debt[path],
+        "socialised": out.socialised[path],
+    }
+
+
+def _judge(end: State) -> Outcome:
+    """The final outcome, with the status of rows whose numbers are not finite."""
+    out, ledger = end.rows.outcome, end.rows.ledger
+    finite = jnp.isfinite(end.rows.mark).all(1) & jnp.isfinite(ledger.fund_flow) & jnp.isfinite(out.cash_residual)
+    return replace(out, status=jnp.where(finite, out.status, NOT_FINITE))

@@ -1,0 +1,146 @@
+"""One path, every fill: the ledger a newcomer checks by hand. Same phases as the engine, driven from the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stress.book.schema import Book
+from stress.engine.dense import execute, liquidation_round, open_rows
+from stress.engine.state import Row
+from stress.engine.step import Round, conserve, oracle_price
+from stress.mc.block import Job, first_row
+from stress.mc.noise import draw_noise, tile_keys
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The compiled phases of one row of the main variant."""
+
+    job: Job
+    venue: Venue  # leaves [1, ...]
+    open: Any
+    look: Any
+    act: Any
+    finish: Any
+
+
+def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, Any]:
+    """Push the first path of the model through the venue; the ledger of DESIGN 3 as plain Python values."""
+    phases = _phases(job)
+    row = jax.vmap(lambda venue: first_row(venue, job))(phases.venue)
+    market, prices, ticks = _first(job), job.prices, []
+    log_price = jnp.zeros_like(prices)
+    step = jax.jit(_market_step)
+    for number in range(1, job.steps + 1):
+        market, log_price, multiplier = step(job, market, log_price, jnp.int32(number))
+        fundamental = prices * jnp.exp(log_price)
+        row, entry = _tick(phases, book, row, fundamental, multiplier, number)
+        entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.ledger.fund_flow[0])}
+        ticks.append(entry)
+    return {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row)}
+
+
+def _phases(job: Job) -> Phases:
+    accounts = job.accounts
+    venue = jax.tree.map(lambda leaf: leaf[:1], job.venues)
+    return Phases(
+        job=job, venue=venue, open=jax.jit(open_rows),
+        look=jax.jit(lambda venue, row, tick, acted: liquidation_round(accounts, venue, row, tick, acted)),
+        act=jax.jit(lambda venue, row, tick, seen, share: execute(accounts, venue, row, tick, seen, share)),
+        finish=jax.jit(lambda row: jax.vmap(conserve, in_axes=(None, 0))(accounts, row)),
+    )
+
+
+def _first(job: Job) -> Any:
+    keys = tile_keys(job.seed, jnp.zeros(1, jnp.uint32), jnp.uint32(0))
+    noise = draw_noise(keys, job.model.initial_draws(), jnp.dtype(job.dtype))
+    return job.model.init({name: value[0] for name, value in noise.items()})
+
+
+def _market_step(job: Job, market: Any, log_price: Array, number: Array) -> tuple[Any, Array, Array]:
+    keys = tile_keys(job.seed, jnp.zeros(1, jnp.uint32), number.astype(jnp.uint32))
+    noise = draw_noise(keys, job.model.step_draws(), jnp.dtype(job.dtype))
+    market, shock = job.model.step(market, {name: value[0] for name, value in noise.items()}, number)
+    return market, log_price + shock.log_return, shock.depth_multiplier
+
+
+def _tick(phases: Phases, book: Book, row: Row, fundamental: Array, multiplier: Array, number: int) -> tuple[Row, dict[str, Any]]:
+    """One tick with all its rounds."""
+    row, tick = phases.open(phases.venue, row, fundamental[None], multiplier[None], jnp.int32(number))
+    acted, rounds = jnp.zeros((1, book.accounts), bool), 0
+    liquidations: list[dict[str, Any]] = []
+    adl: list[dict[str, Any]] = []
+    socialised: dict[str, float] = {}
+    while True:
+        row, share, seen = phases.look(phases.venue, row, tick, acted)
+        if not bool((share > 0).any()) or rounds >= int(phases.venue.max_rounds[0]):
+            break
+        held = np.asarray(row.ledger.size[0])
+        row, done = phases.act(phases.venue, row, tick, seen, share)
+        _record(book, held, done, np.asarray(share[0]), liquidations, adl, socialised)
+        tick = replace(tick, capacity=tick.capacity - (share * seen.notional.sum(1)).sum(1))
+        acted, rounds = acted | (share > 0), rounds + 1
+    row = replace(row, outcome=phases.finish(row))
+    names = book.markets
+    oracle = jax.vmap(oracle_price)(phases.venue, row, tick)[0]
+    return row, {
+        "mark": dict(zip(names, map(float, row.mark[0]), strict=True)), "oracle": dict(zip(names, map(float, oracle), strict=True)),
+        "rounds": rounds, "liquidations": liquidations, "adl": adl, "socialised": socialised,
+    }
+
+
+def _record(book: Book, held: np.ndarray, done: Round, share: np.ndarray, liquidations: list[dict[str, Any]],
+            adl: list[dict[str, Any]], socialised: dict[str, float]) -> None:
+    """Append what happened in a round; ``held`` [A, N] before it."""
+    closing, settled = jax.tree.map(lambda leaf: np.asarray(leaf)[0], (done.closing, done.settled))
+    for n in np.flatnonzero(share > 0):
+        liquidations += _fills(book, held[:, n], closing, settled, n)
+    won = (closing.adl != 0) & ~(share > 0)
+    adl += [{"account": _owner(book, n), "market": book.markets[a], "size": float(closing.adl[a, n]),
+             "price": float(closing.adl_price[a, n])} for a, n in np.argwhere(won)]
+    for n in np.flatnonzero(np.asarray(done.levied[0])):
+        name = _owner(book, n)
+        socialised[name] = socialised.get(name, 0.0) + float(done.levied[0, n])
+
+
+def _fills(book: Book, held: np.ndarray, closing: Any, settled: Any, n: int) -> list[dict[str, Any]]:
+    """Fills of one liquidated account; fee and deficit are split over its markets by notional."""
+    parts = [("book", a, closing.book[a, n], settled.fill[a, n]) for a in np.flatnonzero(closing.book[:, n])]
+    parts += [("adl", a, closing.adl[a, n], closing.adl_price[a, n]) for a in np.flatnonzero(closing.adl[:, n])]
+    sold = sum(abs(units) * price for kind, _, units, price in parts if kind == "book")
+    total = sum(abs(units) * price for _, _, units, price in parts)
+    return [
+        {
+            "account": _owner(book, n), "market": book.markets[a], "size": float(units), "price": float(price),
+            "fee": float(settled.fee[n] * abs(units) * price / sold) if kind == "book" else 0.0,
+            "deficit": float(settled.deficit[n] * abs(units) * price / total),
+        }
+        for kind, a, units, price in parts
+    ]
+
+
+def _final(book: Book, row: Row, fund: float) -> dict[str, Any]:
+    size, quote, mark = (np.asarray(x[0]) for x in (row.ledger.size, row.ledger.quote, row.mark))
+    accounts: dict[str, Any] = {}
+    for n in range(book.accounts):
+        entry = accounts.setdefault(_owner(book, n), {"cash": 0.0, "equity": 0.0, "positions": {}})
+        entry["cash"] += float(quote[n] + (size[:, n] * book.entry[n]).sum())
+        entry["equity"] += float(quote[n] + (size[:, n] * mark).sum())
+        entry["positions"] |= {book.markets[a]: {"size": float(size[a, n]), "entry_price": float(book.entry[n, a])}
+                               for a in np.flatnonzero(size[:, n])}
+    return {"fund": fund + float(row.ledger.fund_flow[0]), "keepers": float(row.ledger.keepers[0]), "accounts": accounts}
+
+
+def _outcome(row: Row) -> dict[str, Any]:
+    return {name: np.asarray(value)[0].tolist() for name, value in vars(row.outcome).items()}
+
+
+def _owner(book: Book, n: int) -> str:
+    return book.owners[book.owner[n]]

@@ -1,0 +1,35 @@
+"""A given path as market model: every simulated path is the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from stress.price.base import Draws, Noise, Shock
+from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class GivenPath:
+    """Log-returns of a recorded or hand-written path."""
+
+    log_returns: Array  # [T, A]
+
+    def initial_draws(self) -> Draws:
+        """Nothing."""
+        return {}
+
+    def step_draws(self) -> Draws:
+        """Nothing."""
+        return {}
+
+    def init(self, noise: Noise) -> tuple[()]:
+        """No state."""
+        return ()
+
+    def step(self, state: tuple[()], noise: Noise, tick: Array) -> tuple[tuple[()], Shock]:
+        """The recorded return of tick ``tick``."""
+        return state, Shock(log_return=self.log_returns[tick - 1], depth_multiplier=jnp.ones((), jnp.float64))

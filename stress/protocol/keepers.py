@@ -1,0 +1,46 @@
+"""Keepers: who executes liquidations, when, and how much a tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+
+from stress.types import NEVER, Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Keepers:
+    """Delay and capacity of all keepers together."""
+
+    delay: Array  # [] int32 ticks from the first breach to the earliest execution
+    capacity: Array  # [] USD of notional a tick, inf for no limit
+    delayed: bool = field(metadata={"static": True})  # whether any delay is configured (state is kept only then)
+
+    def flag(self, flagged: Array, liquidatable: Array, tick: Array) -> Array:
+        """Tick of the first breach [N]: set once, cleared when the check finds the account healthy."""
+        if not self.delayed:
+            return flagged
+        return jnp.where(liquidatable, jnp.minimum(flagged, tick), NEVER)
+
+    def ready(self, flagged: Array, liquidatable: Array, tick: Array) -> Array:
+        """Accounts [N] whose delay has passed."""
+        if not self.delayed:
+            return liquidatable
+        return liquidatable & (tick - flagged >= self.delay)
+
+
+def risk_order(equity: Array, requirement: Array, among: Array) -> Array:
+    """Permutation [N]: accounts of ``among`` by equity / requirement ascending, ties larger requirement first."""
+    ratio = jnp.where(among, equity / jnp.where(among, requirement, 1.0), jnp.inf)
+    return jnp.lexsort((-requirement, ratio))
+
+
+def within_capacity(share: Array, demand: Array, order: Array, capacity: Array) -> Array:
+    """Shares [N] cut to ``capacity`` USD: in risk order while they fit, the one at the margin in part."""
+    queued = demand[order]
+    before = jnp.cumsum(queued) - queued
+    fits = jnp.clip((capacity - before) / jnp.where(queued > 0, queued, 1.0), 0.0, 1.0)
+    return share * jnp.zeros_like(share).at[order].set(fits)

@@ -1,0 +1,47 @@
+"""The venue: all its rules, numbers as leaves, structure static."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import jax
+
+from stress.liquidity.book import Liquidity
+from stress.protocol.adl.base import AdlPolicy
+from stress.protocol.breaker import Breaker
+from stress.protocol.funding import Funding
+from stress.protocol.keepers import Keepers
+from stress.protocol.liquidation import LiquidationRule
+from stress.protocol.margin import MarginTable
+from stress.protocol.oracle import Oracle
+from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Fees:
+    """The liquidation fee and who gets it."""
+
+    rate: Array  # [] on executed notional
+    keeper_share: Array  # [] of the fee
+    remainder_to_fund: Array  # [] 1 if the fund takes what is left of a closed account, else 0
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Venue:
+    """Everything about the venue that a run may vary."""
+
+    maintenance: MarginTable
+    rule: LiquidationRule
+    keepers: Keepers
+    fees: Fees
+    fund: Array  # [] USD at time zero, inf in the unlimited companion
+    adl: AdlPolicy | None
+    funding: Funding
+    oracle: Oracle
+    breaker: Breaker
+    liquidity: Liquidity
+    max_rounds: Array  # [] int32
+    insured: bool = field(metadata={"static": True})  # the insurance fund is in the waterfall
+    socialised: bool = field(metadata={"static": True})  # socialised loss is in the waterfall

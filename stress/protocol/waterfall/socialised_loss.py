@@ -1,0 +1,19 @@
+"""Socialised loss: winners give up gains in proportion to their unrealised profit."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from stress.types import Array
+
+
+def levy(amount: Array, profit: Array, equity: Array, residual: Array) -> Array:
+    """Levy [N] in USD that raises ``amount`` [], as far as profits reach.
+
+    The weight of an account is its unrealised profit at the mark [N], but not more than its equity [N]; the
+    residual account stands for unlimited means and pays on its profit alone.
+    """
+    bound = jnp.where(residual, jnp.inf, jnp.maximum(equity, 0.0))
+    weight = jnp.clip(profit, 0.0, bound)
+    total = weight.sum()
+    return weight * (jnp.minimum(amount, total) / jnp.where(total > 0, total, 1.0))

@@ -1,0 +1,7 @@
+"""Reports: read the files of a run, sweep or calibration folder and write one self-contained page each."""
+
+from stress.report.calibration import write_calibration_report
+from stress.report.run_report import write_report
+from stress.report.sweep_report import write_sweep_report
+
+__all__ = ["write_calibration_report", "write_report", "write_sweep_report"]

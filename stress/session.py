@@ -1,0 +1,135 @@
+"""What the commands do, without the command line: execute a study into a run folder, replay a path, give prices.
+
+Expects JAX to be set up (``stress.cli.runtime.configure_jax``): float64 on, devices chosen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import platform
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from pyarrow import parquet
+
+from stress.book.exposure import book_table, liquidation_heatmap
+from stress.build.study import Study
+from stress.errors import UserError
+from stress.files import read_json, write_json
+from stress.mc.limits import judge
+from stress.mc.program import compile_program, pick_devices
+from stress.mc.run import drop_chunks, estimate, join, simulate, tell_story
+from stress.mc.store import finished_chunks
+
+SCHEMA = 1
+EXECUTION_ONLY = {"run": ("devices", "resume", "chunk_seconds", "progress", "compile_cache"), "book": ("export",)}
+"""Keys that cannot change a result; they are left out of the configuration hash, as are report, data, calibrate and limits."""
+HEATMAP_MOVES = np.round(np.concatenate([np.arange(-0.5, 0.0, 0.01), np.arange(0.01, 0.51, 0.01)]), 4)
+
+
+def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
+    """Run ``study`` into ``folder`` and return the summary; a folder of a killed run is finished.
+
+    Writes every file of the run folder but the report. Raises UserError when the folder holds another configuration's work.
+    """
+    started = time.perf_counter()
+    plan, devices = study.plan, pick_devices(study.config.run.devices)
+    manifest = _open_manifest(study, folder, devices)
+    _write_book(study, folder)
+    program = compile_program(plan.job, devices)
+    simulate_seconds = simulate(plan, program, folder, progress=progress)
+    chunks = join(plan, folder)
+    summary = _summary(study, estimate(plan, folder))
+    tell_story(plan, program, folder)
+    timings = {"compile_seconds": program.compile_seconds, "simulate_seconds": simulate_seconds,
+               "total_seconds": time.perf_counter() - started}
+    summary["timings"] = timings
+    write_json(folder / "summary.json", summary)
+    write_json(folder / "manifest.json", manifest | {"timings": timings, "chunks": [[c.first, c.last] for c in chunks], "complete": True})
+    drop_chunks(folder)
+    return summary
+
+
+def _summary(study: Study, estimates: dict[str, Any]) -> dict[str, Any]:
+    plan = study.plan
+    return {
+        "schema": SCHEMA, "config_hash": config_hash(study), "seed": study.config.run.seed, "paths": plan.paths,
+        "steps": plan.job.steps, "step_seconds": plan.step_seconds, "accounts": study.book.accounts, "markets": plan.markets,
+        **estimates, "limits": [dataclasses.asdict(v) for v in judge(study.config.limits, estimates["metrics"])],
+        "stopped": {"reason": "the planned number of paths was reached", "planned_paths": plan.paths},
+    }
+
+
+def config_hash(study: Study) -> str:
+    """Hash of everything that can change a result: the configuration and the contents of the files it names."""
+    config = dataclasses.asdict(study.config)
+    for section in ("report", "data", "calibrate", "limits", "debug"):
+        config.pop(section)
+    for section, keys in EXECUTION_ONLY.items():
+        for key in keys:
+            config[section].pop(key)
+    config["files"] = sorted(data_hashes(study).values())
+    config["block"] = study.plan.job.block_paths
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def data_hashes(study: Study) -> dict[str, str]:
+    """SHA-256 of every file the study was read from."""
+    book = study.config.book
+    files = [*study.market.files, *(f for f in (book.positions, book.collateral) if f and book.kind == "file")]
+    return {file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}
+
+
+def _open_manifest(study: Study, folder: Path, devices: tuple[Any, ...]) -> dict[str, Any]:
+    """Write the manifest of an unfinished run; refuse a folder that holds other work."""
+    file, chunks = folder / "manifest.json", finished_chunks(folder)
+    if chunks and (not file.is_file() or read_json(file)["config_hash"] != config_hash(study)):
+        raise UserError(f"{folder}: holds finished blocks of another configuration. Resume with the same settings and files, "
+                        "or choose an empty folder.")
+    manifest = {
+        "schema": SCHEMA, "version": metadata.version("perpstress"), "python": platform.python_version(),
+        **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}, "platform": platform.platform(),
+        "devices": [str(device) for device in devices], "config_hash": config_hash(study), "data_hashes": data_hashes(study),
+        "seed": study.config.run.seed, "block_paths": study.plan.job.block_paths, "command": sys.argv[1:],
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "book_notes": list(study.book.notes),
+        "price_provenance": study.config.price.provenance, "messages": [], "chunks": [], "complete": False,
+    }
+    write_json(file, manifest)
+    return manifest
+
+
+def _write_book(study: Study, folder: Path) -> None:
+    """The book at time zero, for the report."""
+    data = folder / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(book_table(study.book, study.prices0, study.margin), data / "book.parquet")
+    notional = liquidation_heatmap(study.book, study.prices0, study.margin, HEATMAP_MOVES)
+    np.savez_compressed(data / "heatmap.npz", move=HEATMAP_MOVES, notional=notional)
+
+
+def simulate_prices(study: Study) -> np.ndarray:
+    """Fundamental prices [P, T + 1, A] in USD, before the venue's own impact."""
+    from stress.mc.prices import block_prices
+
+    plan = study.plan
+    run = jax.jit(block_prices)
+    blocks = [np.asarray(run(plan.job, np.uint32(block))) for block in range(plan.blocks)]
+    return np.concatenate(blocks)[: plan.paths]
+
+
+
+
+def replay(study: Study) -> dict[str, Any]:
+    """The ledger of one path, tick by tick (DESIGN 3)."""
+    from stress.mc import replay as ledger
+
+    plan = study.plan
+    return ledger.replay(plan.job, study.book, plan.fund, plan.step_seconds)
