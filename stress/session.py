@@ -20,6 +20,7 @@ import jax
 import numpy as np
 from pyarrow import parquet
 
+from stress import __version__
 from stress.book.exposure import book_table, liquidation_heatmap
 from stress.build.study import Study
 from stress.errors import UserError
@@ -95,7 +96,7 @@ def _open_manifest(study: Study, folder: Path, devices: tuple[Any, ...]) -> dict
         raise UserError(f"{folder}: holds finished blocks of another configuration. Resume with the same settings and files, "
                         "or choose an empty folder.")
     manifest = {
-        "schema": SCHEMA, "version": metadata.version("perpstress"), "python": platform.python_version(),
+        "schema": SCHEMA, "version": __version__, "python": platform.python_version(),
         **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}, "platform": platform.platform(),
         "devices": [str(device) for device in devices], "config_hash": config_hash(study), "data_hashes": data_hashes(study),
         "seed": study.config.run.seed, "block_paths": study.plan.job.block_paths, "command": sys.argv[1:],

@@ -67,19 +67,21 @@ class SyntheticConfig:
     seed: int = field("seed of the population, apart from run.seed", low=0)
     open_interest_usd: PerMarket = field("open interest, one side, at time zero", unit="USD", above=0)
     size_tail_index: float = field("Pareto tail index of account size (smaller: heavier tail)", above=0)
-    size_max_share: float = field("largest position as a share of its market's open interest on its side (an even split where a side "
-                                  "has too few accounts for it)", above=0, high=1)
-    leverage_median: float = field("median leverage of accounts of median size, before the cap by margin_headroom", above=0)
+    size_max_share: float = field(
+        "largest position as a share of its side of its market (an even split if the side has too few accounts)",
+        above=0, high=1)
+    leverage_median: float = field("median leverage of accounts of median size, before margin_headroom", above=0)
     leverage_sigma: float = field("standard deviation of log leverage among accounts of one size", low=0)
-    leverage_size_slope: float = field("leverage falls with size as notional to the power of minus this", low=0)
+    leverage_size_slope: float = field("leverage falls with size, as notional to the power of minus this", low=0)
     margin_headroom: float = field(
         "smallest equity at the start as a multiple of the initial requirement; it caps leverage", low=1)
-    long_share: float = field("share of accounts whose main position is long", low=0, high=1)
+    long_share: float = field("share of margin accounts whose main position is long", low=0, high=1)
     isolated_share: float = field("share of margin accounts that are one isolated position", low=0, high=1)
-    isolated_beside_cross: float = field("share of isolated positions whose owner has a cross account in other markets too", low=0, high=1)
+    isolated_beside_cross: float = field(
+        "share of isolated positions whose owner has a cross account, in other markets, too", low=0, high=1)
     multi_market_share: float = field("share of cross accounts with several markets", low=0, high=1)
-    multi_market_legs: float = field("mean number of markets of those", low=2)
-    hedged_share: float = field("share of multi-market accounts whose other positions are against the main one", low=0, high=1)
+    multi_market_legs: float = field("mean number of markets of those, before the number of markets bounds it", low=2)
+    hedged_share: float = field("share of those whose other positions are opposite to the main one", low=0, high=1)
     entry_spread: float = field("standard deviation of log(entry price / initial price)", low=0)
 
 
@@ -88,10 +90,10 @@ class BookConfig:
     """The accounts: generated, or read from files."""
 
     kind: str = field("where accounts come from", choices=("synthetic", "file"))
-    accounts: int = field("number of margin accounts of the synthetic book (a residual account, if one is needed, is on top)", low=1)
+    accounts: int = field("margin accounts of the synthetic book; a residual account, if needed, is on top", low=1)
     synthetic: SyntheticConfig = field("the synthetic population")
     positions: str | None = field("book=file: positions file (CSV or Parquet)")
-    collateral: str | None = field("book=file: collateral file (CSV or Parquet); null when every position is isolated")
+    collateral: str | None = field("book=file: collateral file (CSV or Parquet); null if every position is isolated")
     residual_account: str = field("name of the account that takes the difference of longs and shorts")
     export: str | None = field("write the book as positions and collateral files into this folder and stop")
 

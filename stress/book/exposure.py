@@ -1,0 +1,93 @@
+"""How far the book is from liquidation, market by market, before any price impact.
+
+With the other prices fixed, the requirement is the largest of K lines in a market's relative move m, so equity less
+requirement is the smallest of K lines. They all rise with m for a long and all fall for a short, since maintenance
+rates are below 1. So an account has one threshold a market, the root that comes first: the largest of the K roots for
+a long, the smallest for a short.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from stress.book.margin import requirement, shortfall
+from stress.book.rows import CROSS, ISOLATED
+from stress.book.schema import Book
+from stress.protocol.margin import MarginTable
+
+NEAREST, FARTHEST = -1.0, 10.0
+"""Distances are given for moves between these."""
+
+
+def distance_to_liquidation(book: Book, prices: np.ndarray, maintenance: MarginTable) -> np.ndarray:
+    """Relative move [N, A] of each market alone at which the margin account becomes liquidatable: < 0 for a long.
+
+    NaN where the account has no position in the market, where the move is outside (-1, +10), and for the residual
+    account, which is never liquidated. 0 where the account is liquidatable already.
+    """
+    edge = _thresholds(book, prices, maintenance)
+    edge = np.where((edge > NEAREST) & (edge < FARTHEST), edge, np.nan)
+    now = (shortfall(book, prices, maintenance) > 0)[:, None] & (book.size != 0)
+    return np.where(now, 0.0, edge)
+
+
+def liquidation_heatmap(book: Book, prices: np.ndarray, maintenance: MarginTable, moves: np.ndarray) -> np.ndarray:
+    """USD [M, A, 2] in a market that becomes liquidatable when that market alone moves at once: side 0 long, 1 short.
+
+    ``moves`` [M] are relative (-0.1: down 10 %). Positions count whole, at prices [A] before the move. Of a cross
+    account only the position in the moved market counts, though full liquidation closes its others too. The residual
+    account never counts.
+    """
+    edge = _thresholds(book, prices, maintenance)
+    notional = np.abs(book.size) * prices
+    heat = np.zeros((len(moves), len(prices), 2))
+    for a in range(len(prices)):
+        for side, sign in enumerate((1.0, -1.0)):
+            rows = np.flatnonzero((sign * book.size[:, a] > 0) & ~book.residual)
+            order = rows[np.argsort(sign * edge[rows, a])]  # liquidatable iff sign * move < sign * edge
+            first = np.searchsorted(sign * edge[order, a], sign * np.asarray(moves), side="right")
+            heat[:, a, side] = np.append(np.cumsum(notional[order, a][::-1])[::-1], 0.0)[first]
+    return heat
+
+
+def book_table(book: Book, prices: np.ndarray, maintenance: MarginTable) -> pa.Table:
+    """A row a position at prices [A], in the order of margin accounts and markets.
+
+    ``equity_usd`` and ``leverage`` (notional over equity, NaN unless equity is positive) are those of the margin
+    account; ``distance`` is :func:`distance_to_liquidation`.
+    """
+    account, market = np.nonzero(book.size)
+    notional = np.abs(book.size) * prices
+    equity = book.equity(prices)
+    leverage = np.divide(notional.sum(1), equity, out=np.full(book.accounts, np.nan), where=equity > 0)
+    owners, markets, modes = (np.array(texts, dtype=object) for texts in (book.owners, book.markets, (CROSS, ISOLATED)))
+    return pa.table({
+        "account": pa.array(owners[book.owner[account]], pa.string()),
+        "margin_account": pa.array(account, pa.int64()),
+        "market": pa.array(markets[market], pa.string()),
+        "size": book.size[account, market],
+        "entry_price": book.entry[account, market],
+        "notional_usd": notional[account, market],
+        "margin_mode": pa.array(modes[book.isolated[account].astype(int)], pa.string()),
+        "equity_usd": equity[account],
+        "leverage": leverage[account],
+        "distance": distance_to_liquidation(book, prices, maintenance)[account, market],
+        "residual": book.residual[account],
+    })
+
+
+def _thresholds(book: Book, prices: np.ndarray, maintenance: MarginTable) -> np.ndarray:
+    """The move [N, A] below (long) or above (short) which the account is liquidatable; NaN where it never can be."""
+    notional = np.abs(book.size) * prices
+    need = requirement(maintenance, notional)
+    slack = book.equity(prices)[:, None] - (need.sum(1, keepdims=True) - need)  # left for this market's requirement
+    sign = np.where(book.size > 0, 1.0, -1.0)
+    safe = np.where(notional > 0, notional, 1.0)
+    rate, deduction = np.asarray(maintenance.rate), np.asarray(maintenance.deduction)
+    edge = np.full(notional.shape, -np.inf)
+    for k in range(rate.shape[1]):  # root of slack + sign * x * m = rate * x * (1 + m) - deduction, x the notional
+        with np.errstate(over="ignore"):  # dust: a root beyond every number is no root
+            root = (rate[:, k] * safe - deduction[:, k] - slack) / (safe * (sign - rate[:, k]))
+        edge = np.maximum(edge, sign * root)
+    return np.where((notional > 0) & ~book.residual[:, None], sign * edge, np.nan)

@@ -1,0 +1,187 @@
+"""Composing the configuration: where the YAML files are, and what a list of overrides makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stress.config.parse import parse, parse_fields, takes_list_or_map
+from stress.config.schema import Config
+from stress.errors import UserError
+
+VERSION_BASE = "1.3"
+ROOT = "config"
+"""Name of the root file."""
+
+DEBUG_PATHS = 256
+"""Most paths of a debug run."""
+
+
+def config_folder() -> Path:
+    """The folder of the YAML files: inside the installed package, else the checkout's."""
+    package = Path(__file__).resolve().parent.parent
+    packaged = package / "configs"
+    return packaged if packaged.is_dir() else package.parent / "configs"
+
+
+def prepared(overrides: list[str], extra: str | None = None) -> list[str]:
+    """``overrides`` as Hydra needs them to compose what they mean.
+
+    The presets of the working directory's ``configs`` (and of the folder ``extra``) are put on the search path, and a
+    list given where the preset has a map is preceded by a null: Hydra cannot merge the one into the other.
+    """
+    result = []
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        if value.startswith("[") and takes_list_or_map(key):
+            result.append(f"++{key}=null")
+        result.append(override)
+    return [*result, *_search_path(overrides, extra)]
+
+
+def as_typed(overrides: list[str]) -> list[str]:
+    """The inverse of :func:`prepared` for overrides that Hydra reports back."""
+    def is_ours(override: str, following: str) -> bool:
+        key = override.removeprefix("++").removesuffix("=null")
+        return override == f"++{key}=null" and following.lstrip("+").startswith(f"{key}=[")
+
+    pairs = zip(overrides, [*overrides[1:], ""], strict=True)
+    return [override for override, following in pairs if not is_ours(override, following)]
+
+
+def own_presets() -> Path | None:
+    """The folder of the user's presets: ``configs`` of the working directory, unless it is ours."""
+    own = Path.cwd() / "configs"
+    return own if own.is_dir() and own.resolve() != config_folder().resolve() else None
+
+
+def _search_path(overrides: list[str], extra: str | None) -> list[str]:
+    own = own_presets()
+    folders = [*([own] if own else []), *([Path(extra).absolute()] if extra else [])]
+    if not folders or any(o.lstrip("+").startswith("hydra.searchpath=") for o in overrides):
+        return []
+    quoted = [json.dumps(f"file://{folder}", ensure_ascii=False) for folder in folders]
+    return [f"hydra.searchpath=[{','.join(quoted)}]"]
+
+
+def load(overrides: list[str]) -> tuple[Config, dict[str, Any]]:
+    """The configuration of ``overrides``, and the container it was parsed from.
+
+    Raises UserError for anything wrong in it; values for a sweep are refused.
+    """
+    with _hydra(config_folder()):
+        composed, sweep = _composed(ROOT, prepared(overrides))
+    if sweep:
+        raise _needs_multirun(sweep[0])
+    return settle(composed)
+
+
+def settle(composed: Any) -> tuple[Config, dict[str, Any]]:
+    """Parse a composed DictConfig and apply what ``debug`` implies, in the container too."""
+    container = to_container(composed)
+    config = parse(container)
+    if config.debug:
+        config.run.paths = container["run"]["paths"] = min(config.run.paths, DEBUG_PATHS)
+    return config, container
+
+
+def to_container(composed: Any) -> dict[str, Any]:
+    """A composed DictConfig as plain dicts, lists and scalars, without Hydra's own node."""
+    from omegaconf import DictConfig, OmegaConf
+
+    own = DictConfig({key: node for key, node in composed.items_ex(resolve=False) if key != "hydra"})
+    return OmegaConf.to_container(own, resolve=True, throw_on_missing=False)  # type: ignore[return-value]
+
+
+def check_ahead(overrides: list[str], flags: dict[str, str | None]) -> bool:
+    """Refuse bad input before a folder is made or a job of a sweep starts; says whether this is a sweep.
+
+    The values of a sweep are checked one by one, each by its own field's domain; whether they go together is
+    for the jobs to find out.
+    """
+    folder = Path(flags.get("--config-path") or config_folder()).absolute()
+    if not folder.is_dir():
+        raise UserError(f"--config-path: {folder} is not a folder.")
+    extra = flags.get("--config-dir")
+    if extra and not Path(extra).is_dir():
+        raise UserError(f"--config-dir: {extra} is not a folder.")
+    with _hydra(folder):
+        composed, swept = _composed(flags.get("--config-name") or ROOT, prepared(overrides, extra))
+        sweeping = "--multirun" in flags or str(composed.hydra.mode).endswith("MULTIRUN")
+        if swept and not sweeping:
+            raise _needs_multirun(swept[0])
+        container = to_container(composed)
+        if sweeping:
+            _check_values(container, [*swept, *_sweeper_params(composed)])
+        config = parse_fields(container) if sweeping else parse(container)
+        if config.run.resume is not None:
+            raise UserError("run.resume: give it on the command line as run.resume=DIR, not in a file.")
+    return sweeping
+
+
+@contextmanager
+def _hydra(folder: Path) -> Iterator[None]:
+    """Hydra initialised on ``folder``, and any Hydra around us (a user's own app) put back afterwards."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    holder = GlobalHydra.instance()
+    previous = holder.hydra
+    holder.clear()
+    try:
+        with initialize_config_dir(str(folder), version_base=VERSION_BASE):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = previous
+
+
+def _composed(root: str, overrides: list[str]) -> tuple[Any, list[Any]]:
+    """The composed configuration, hydra's node included, and the overrides that carry several values.
+
+    Such an override enters with its first value.
+    """
+    from hydra import compose
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    swept = [o for o in parsed if o.is_sweep_override() and o.is_discrete_sweep()]
+    single = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
+    first = [f"{o.get_key_element()}={next(iter(o.sweep_string_iterator()))}" for o in swept if not _is_glob(o)]
+    return compose(root, overrides=[*single, *first], return_hydra_config=True), swept
+
+
+def _is_glob(override: Any) -> bool:
+    from hydra.core.override_parser.types import ValueType
+
+    return override.value_type == ValueType.GLOB_CHOICE_SWEEP
+
+
+def _sweeper_params(composed: Any) -> list[Any]:
+    """The overrides that an experiment file brings along in ``hydra.sweeper.params``."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    params = composed.hydra.sweeper.get("params") or {}
+    parsed = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in params.items()])
+    return [o for o in parsed if o.is_sweep_override() and o.is_discrete_sweep()]
+
+
+def _check_values(container: dict[str, Any], swept: list[Any]) -> None:
+    """Parse ``container`` once for each value of each swept key (config groups are Hydra's to check)."""
+    from omegaconf import OmegaConf
+
+    base = OmegaConf.create(container)
+    for override in swept:
+        if _is_glob(override) or (config_folder() / override.key_or_group).is_dir():
+            continue
+        for value in override.sweep_iterator():
+            changed = base.copy()
+            OmegaConf.update(changed, override.key_or_group, value)
+            parse_fields(OmegaConf.to_container(changed))  # type: ignore[arg-type]
+
+
+def _needs_multirun(override: Any) -> UserError:
+    return UserError(f"{override.input_line}: several values need the flag -m (one job each). "
+                     f"A list is written {override.key_or_group}=[...].")

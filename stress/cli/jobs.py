@@ -1,0 +1,174 @@
+"""One job of a command: from a validated configuration to a finished folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stress.cli.compose import settle
+from stress.cli.runtime import configure_jax
+from stress.config.schema import Config
+from stress.errors import UserError
+from stress.files import read_json, write_json, write_text
+
+CONFIG_FILE = Path(".hydra") / "config.yaml"
+"""The resolved configuration inside a run folder."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while ``folder`` was being filled."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a job left behind."""
+
+    folder: Path
+    summary: dict[str, Any] = field(default_factory=dict)  # empty unless a run was simulated
+    verdicts: list[Any] = field(default_factory=list)  # of stress.mc.limits, one for each limit that is set
+    lines: list[str] = field(default_factory=list)  # what there is to say, where no table says it
+
+    @property
+    def violated(self) -> bool:
+        """Whether a limit is exceeded with confidence."""
+        return any(verdict.outcome == "violated" for verdict in self.verdicts)
+
+
+def perform(command: str, composed: Any) -> Finished:
+    """The job of ``command`` in the folder that Hydra made for it."""
+    from hydra.core.hydra_config import HydraConfig
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    config, container = settle(composed)
+    write_config(container, folder)
+    job = {"run": run_job, "calibrate": calibrate_job, "replay": replay_job}[command]
+    return job(config, folder)
+
+
+def write_config(container: Mapping[str, Any], folder: Path) -> None:
+    """Write the resolved configuration of a run, over Hydra's unresolved one."""
+    from omegaconf import OmegaConf
+
+    write_text(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(dict(container))))
+
+
+def run_job(config: Config, folder: Path, *, report: bool = True) -> Finished:
+    """Simulate ``config`` into ``folder`` (or what a killed run left to do there) and write its report.
+
+    Raises UserError for what only building finds out, Interrupted on Ctrl-C, and RuntimeError when the folder is
+    not complete afterwards.
+    """
+    configure_jax(config.run, debug=config.debug)
+    from stress.build.study import build_study
+    from stress.cli.show import announce
+    from stress.session import execute
+
+    try:
+        study = build_study(config)
+        if config.book.export is not None:
+            return _export(study, Path(config.book.export), folder)
+        announce(study)
+        summary = execute(study, folder, progress=config.run.progress)
+        return _finish(folder, summary, report and config.report.enabled)
+    except KeyboardInterrupt:
+        raise Interrupted(folder) from None
+
+
+def resume_job(config: Config, folder: Path) -> Finished:
+    """Finish the run in ``folder``; of one that is complete only what is missing of the report is written."""
+    if not read_json(folder / "manifest.json").get("complete"):
+        return run_job(config, folder)
+    summary = read_json(folder / "summary.json")
+    return _finish(folder, summary, config.report.enabled and not (folder / "report.html").exists())
+
+
+def calibrate_job(config: Config, folder: Path) -> Finished:
+    """Fit a price model and write it as a preset."""
+    configure_jax(config.run, debug=config.debug)
+    from stress.price.calibrate import calibrate
+
+    preset = calibrate(config, folder)
+    return Finished(folder, lines=[f"Preset: {preset}", f"Use it with price={preset.stem}. Figures: {folder}"])
+
+
+def replay_job(config: Config, folder: Path) -> Finished:
+    """Push the given path through the venue; ``ledger.json`` in ``folder``."""
+    from stress.cli.show import ledger_lines
+
+    ledger = replay_ledger(config)
+    file = write_json(folder / "ledger.json", ledger)
+    return Finished(folder, lines=[*ledger_lines(ledger), f"Ledger: {file}"])
+
+
+def replay_ledger(config: Config) -> dict[str, Any]:
+    """The full ledger of the one path of ``price=replay``."""
+    configure_jax(config.run, debug=config.debug)
+    if config.price.model != "replay":
+        raise UserError("replay: needs a given path. Use price=replay price.path=FILE.")
+    from stress.build.study import build_study
+    from stress.session import replay
+
+    return replay(build_study(config))
+
+
+def with_replay_model(overrides: list[str]) -> list[str]:
+    """``overrides`` of the replay command, for which price=replay goes without saying."""
+    chosen = any(override.lstrip("+").startswith("price=") for override in overrides)
+    return overrides if chosen else ["price=replay", *overrides]
+
+
+def report_folder(folder: Path) -> Path:
+    """Rebuild the report of a run folder or of a sweep folder; the path of the page."""
+    from stress.report import write_report, write_sweep_report
+
+    if not folder.is_dir():
+        raise UserError(f"report: {folder} is not a folder. Give a run folder or a sweep folder under outputs/.")
+    if (folder / "summary.json").exists():
+        return write_report(folder)
+    if (folder / "multirun.yaml").exists() or any(folder.glob("*/job.json")):
+        return write_sweep_report(folder)
+    raise UserError(f"report: {folder} holds neither a finished run (summary.json) nor a sweep (multirun.yaml). "
+                    "A killed run is finished by run.resume=DIR.")
+
+
+def _export(study: Any, target: Path, folder: Path) -> Finished:
+    from stress.book.export import export_book
+
+    files = export_book(study.book, target)
+    return Finished(folder, lines=["Book written: " + ", ".join(str(file) for file in files)])
+
+
+def _finish(folder: Path, summary: dict[str, Any], report: bool) -> Finished:
+    """The report, the verdicts, and the check that nothing is missing."""
+    from stress.mc.limits import Verdict
+
+    if report:
+        summary = _report(folder, summary)
+    _require_complete(folder, report)
+    return Finished(folder, summary, [Verdict(**verdict) for verdict in summary["limits"]])
+
+
+def _report(folder: Path, summary: dict[str, Any]) -> dict[str, Any]:
+    """Write the report and enter the time it took into summary.json."""
+    from stress.report import write_report
+
+    started = time.perf_counter()
+    write_report(folder)
+    summary = {**summary, "timings": {**summary["timings"], "report_seconds": time.perf_counter() - started}}
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _require_complete(folder: Path, reported: bool) -> None:
+    names = ["summary.json", "paths.parquet", "manifest.json", *(["report.html"] if reported else [])]
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing or not read_json(folder / "manifest.json").get("complete"):
+        raise RuntimeError(f"{folder} is not complete" + (f": no {', '.join(missing)}" if missing else ""))

@@ -1,0 +1,91 @@
+"""Setting JAX up before it starts: doubles, CPU devices, the compilation cache. No other module touches these."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from stress.config.schema import RunConfig
+
+
+def configure_jax(run: RunConfig, *, debug: bool = False) -> None:
+    """Set JAX up for ``run``; call it before anything is computed.
+
+    Safe to call again (sweeps do, for every job): what only the start of the backend can take, the number of CPU
+    devices, is left as it is once the backend is up. Parameters:
+        run: ``devices`` and ``compile_cache`` are read.
+        debug: stop at the first NaN.
+    """
+    logging.getLogger("jax").setLevel(logging.WARNING)  # else its chatter ends in the console
+    import jax
+
+    jax.config.update("jax_enable_x64", True)  # the money ledger
+    jax.config.update("jax_debug_nans", debug)
+    _cpu_devices(core_count() if isinstance(run.devices, str) else run.devices)
+    _compilation_cache(run.compile_cache)
+
+
+def core_count() -> int:
+    """CPU cores that this process may use (a container's or a job scheduler's share, not the machine's)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cache_folder() -> Path:
+    """Folder of compiled programs: the user's cache, apart for each jaxlib and CPU, which neither can share."""
+    return user_cache() / f"jaxlib-{version('jaxlib')}-{_cpu_fingerprint()}"
+
+
+def user_cache() -> Path:
+    """The user's cache folder by the platform's custom."""
+    if os.environ.get("XDG_CACHE_HOME"):
+        base = Path(os.environ["XDG_CACHE_HOME"])
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
+        base = Path(os.environ["LOCALAPPDATA"])
+    else:
+        base = Path.home() / ".cache"
+    return base / "perpstress"
+
+
+def _cpu_devices(count: int) -> None:
+    import jax
+
+    try:
+        jax.config.update("jax_num_cpu_devices", count)
+    except RuntimeError:
+        logging.getLogger(__name__).debug("the backend is up: the number of CPU devices stays")
+
+
+def _compilation_cache(wanted: bool) -> None:
+    import jax
+
+    jax.config.update("jax_enable_compilation_cache", wanted)
+    if not wanted:
+        return
+    try:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # a home that cannot be written, or none: compile anew, nothing is lost
+        logging.getLogger(__name__).debug("no compilation cache: %s", error)
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _cpu_fingerprint() -> str:
+    """Model and instruction sets of the CPU, hashed: a cached program may use any of them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        facts = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    except OSError:
+        facts = [platform.processor(), platform.machine()]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]

@@ -1,0 +1,160 @@
+"""Checks that need more than one key: what no single field's domain can say.
+
+Each check yields messages in the form of :func:`stress.errors.bad_value`: key, what it got, what is allowed, the fix.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from stress.config.check_price import check_price
+from stress.config.check_protocol import check_protocol
+from stress.config.fields import Matrix, PerMarket
+from stress.config.markets import correlation_matrix, per_market
+from stress.config.schema import Config, PriceConfig, RunConfig
+from stress.errors import UserError, bad_value, unknown_key
+from stress.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+
+METRICS = (
+    "depletion_probability", "cascade_probability", "adl_probability", "socialised_loss_probability",
+    "time_to_depletion_hours", "liquidated_notional", "liquidated_accounts", "bad_debt", "insurance_paid",
+    "adl_haircut", "socialised_loss", "uncovered", "fees_to_fund", "adl_notional", "amplification", "max_displacement",
+    "fund_drawdown_var_99", "fund_drawdown_es_99", "required_fund_99", "required_fund_999", "required_fund_9999",
+    "fund_shortfall",
+)
+"""Metrics that may carry a limit."""
+
+COMPANIONS = {
+    "twin": ("cascade_probability", "amplification"),
+    "fund_curve": ("fund_drawdown_var_99", "fund_drawdown_es_99", "required_fund_99", "required_fund_999",
+                   "required_fund_9999", "fund_shortfall"),
+}
+"""Metrics that only exist when the companion variant of that switch of ``run`` is on."""
+
+TILE = 128
+"""Paths that share one address of noise; a block is made of whole tiles."""
+
+LONGEST_JUMP = 512
+"""Ticks over which a jump may be spread: the model carries one slot for each."""
+
+_WHOLE = 1e-9
+"""Relative tolerance within which horizon / step counts as a whole number."""
+
+
+def check(config: Config) -> list[str]:
+    """Every message of every cross-field check; empty when the configuration is consistent."""
+    price, run = config.price, config.run
+    groups = (check_price(price), _time(price, run), _block(run), _events(config), check_protocol(config),
+              _book(config), _limits(config), _dates(config))
+    problems = [message for group in groups for message in group]
+    return problems or list(_lookups(config, config.price.markets, ""))
+
+
+def _time(price: PriceConfig, run: RunConfig) -> Iterator[str]:
+    if price.model != "replay":  # a given path brings its own clock
+        for name in ("horizon_hours", "step_seconds"):
+            if getattr(run, name) is None:
+                yield str(bad_value(f"run.{name}", None, "a number unless price=replay"))
+    if run.horizon_hours is None or run.step_seconds is None:
+        return
+    steps = run.horizon_hours * SECONDS_PER_HOUR / run.step_seconds
+    nearest = max(1, round(steps))
+    if abs(steps - nearest) > _WHOLE * nearest:
+        hours = nearest * run.step_seconds / SECONDS_PER_HOUR
+        yield str(bad_value(
+            "run.horizon_hours", run.horizon_hours,
+            f"a whole number of ticks of run.step_seconds={run.step_seconds:g} (this is {steps:.6g} ticks)",
+            f"The nearest is run.horizon_hours={hours:.12g}."))
+
+
+def _block(run: RunConfig) -> Iterator[str]:
+    if isinstance(run.block_paths, int) and run.block_paths % TILE:
+        nearest = max(TILE, round(run.block_paths / TILE) * TILE)
+        yield str(bad_value("run.block_paths", run.block_paths, f"a multiple of {TILE} or 'auto'",
+                            f"The nearest is run.block_paths={nearest}."))
+
+
+def _events(config: Config) -> Iterator[str]:
+    """Things that recur must not recur faster than the tick."""
+    step = config.run.step_seconds
+    if step is None:
+        return
+    if config.price.jump_duration_seconds > LONGEST_JUMP * step:
+        yield str(bad_value("price.jump_duration_seconds", config.price.jump_duration_seconds,
+                            f"<= {LONGEST_JUMP * step:g} ({LONGEST_JUMP} ticks of run.step_seconds={step:g})",
+                            "Shorten it or raise run.step_seconds."))
+    recurring = []
+    if config.protocol.funding.interval_hours is not None:
+        hours = config.protocol.funding.interval_hours
+        recurring.append(("protocol.funding.interval_hours", hours, hours * SECONDS_PER_HOUR))
+    if config.protocol.breaker.move is not None:
+        minutes = config.protocol.breaker.window_minutes
+        recurring.append(("protocol.breaker.window_minutes", minutes, minutes * SECONDS_PER_MINUTE))
+    for key, got, seconds in recurring:
+        if seconds < step * (1 - _WHOLE):
+            yield str(bad_value(key, got, f"at least one tick (run.step_seconds={step:g})"))
+
+
+def _book(config: Config) -> Iterator[str]:
+    book = config.book
+    if book.kind == "file" and book.positions is None:
+        yield str(bad_value("book.positions", None, "a positions file (CSV or Parquet) when book=file",
+                            "Give book.positions=FILE, or use book=synthetic."))
+    if book.kind != "file":
+        for name in ("positions", "collateral"):
+            if getattr(book, name) is not None:
+                yield str(bad_value(f"book.{name}", getattr(book, name), "null unless book=file", "Add book=file."))
+
+
+def _limits(config: Config) -> Iterator[str]:
+    for name in config.limits:
+        if name not in METRICS:
+            yield str(unknown_key("limits", name, METRICS))
+    for switch, names in COMPANIONS.items():
+        limited = [name for name in names if config.limits.get(name) is not None]
+        if limited and not getattr(config.run, switch):
+            yield str(bad_value(f"limits.{limited[0]}", config.limits[limited[0]], f"null while run.{switch}=false",
+                                f"The metric needs run.{switch}=true."))
+
+
+def _dates(config: Config) -> Iterator[str]:
+    moments = {}
+    for name in ("start", "end"):
+        text = getattr(config.data, name)
+        try:
+            moments[name] = datetime.fromisoformat(text).replace(tzinfo=None) if text is not None else None
+        except ValueError:
+            yield str(bad_value(f"data.{name}", text, "a date such as 2025-10-10"))
+    start, end = moments.get("start"), moments.get("end")
+    if start and end and start >= end:
+        yield str(bad_value("data.end", config.data.end, f"a date after data.start={config.data.start}"))
+
+
+def _lookups(section: Any, markets: list[str], key: str) -> Iterator[str]:
+    """Every per-market value and every correlation must serve the markets simulated."""
+    if isinstance(section, dict):
+        for name, item in section.items():
+            yield from _lookups(item, markets, f"{key}.{name}")
+    if not dataclasses.is_dataclass(section):
+        return
+    hints = typing.get_type_hints(type(section))
+    for name, hint in hints.items():
+        full, value = f"{key}.{name}".lstrip("."), getattr(section, name)
+        look_up = per_market if _is(hint, PerMarket) else correlation_matrix if _is(hint, Matrix) else None
+        if look_up is None or value is None:
+            yield from _lookups(value, markets, full)
+            continue
+        try:
+            look_up(value, markets, full)
+        except UserError as error:
+            yield str(error)
+        except ValueError:  # rows of different lengths
+            yield str(bad_value(full, value, f"a {len(markets)} x {len(markets)} matrix"))
+
+
+def _is(hint: Any, union: Any) -> bool:
+    return set(typing.get_args(hint)) - {type(None)} == set(typing.get_args(union))

@@ -1,0 +1,191 @@
+"""What the run assumed, from its config, and what the model leaves out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stress.report import format as fmt
+from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
+from stress.report.load import Run
+
+
+def assumptions(run: Run) -> list[tuple[str, str]]:
+    """Topic and setting, in words, of everything that drives the result; unknown settings are left out."""
+    if not run.config:
+        return [("Configuration", "not found in the run folder (.hydra/config.yaml)")]
+    rows = [("Market model", _market(run)), ("Jumps", _jumps(run)), ("Regimes", _regimes(run)), ("Book", _book(run)),
+            ("Margin", _margin(run)), ("Liquidation", _liquidation(run)), ("Who pays", _waterfall(run)),
+            ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
+            ("Order book", _liquidity(run)), ("Time", _time(run))]
+    return [(topic, text) for topic, text in rows if text]
+
+
+def _each(value: Any, formatter: Any) -> str:
+    """A per-market value in words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {formatter(v)}" for name, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(formatter(v) for v in value)
+    return formatter(value)
+
+
+def _market(run: Run) -> str:
+    if run.setting("price.model") == "replay":
+        return f"a given price path ({run.setting('price.path')}): no randomness in prices"
+    return (f"{', '.join(run.markets)}; volatility a year {_each(run.setting('price.volatility'), percent_tick)}; "
+            f"drift a year {_each(run.setting('price.drift'), percent_tick)}")
+
+
+def _jumps(run: Run) -> str:
+    kind = run.setting("price.jump.kind")
+    if run.setting("price.model") == "replay" or kind is None:
+        return ""
+    if kind == "none":
+        return "none outside regimes that bring their own" if run.setting("price.regimes") else "none"
+    jump = run.setting("price.jump")
+    duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
+    return (f"{kind}: own {_each(jump.get('intensity'), plain_tick)} a year with mean "
+            f"{_each(jump.get('mean'), percent_tick)} and standard "
+            f"deviation {_each(jump.get('std'), percent_tick)}; common {plain_tick(jump.get('common_intensity'))} a "
+            f"year; "
+            f"each spread over "
+            f"{seconds(duration)} (assumed) with ticks of {seconds(step)}")
+
+
+def _regimes(run: Run) -> str:
+    regimes = run.setting("price.regimes")
+    if not regimes:
+        return ""
+    words = [f"{name} ({_regime(r or {})})" for name, r in regimes.items()]
+    return f"{', '.join(words)}; start: {run.setting('price.initial_regime')}"
+
+
+def _regime(regime: dict[str, Any]) -> str:
+    volatility = regime.get("volatility")
+    own = f"volatility {_each(volatility, percent_tick)}, " if volatility is not None else ""
+    return f"{own}depth × {plain_tick(regime.get('depth_multiplier', 1))}"
+
+
+def _book(run: Run) -> str:
+    kind, size = run.setting("book.kind"), f"{count(run.summary.get('accounts'))} margin accounts"
+    if kind == "file":
+        return f"{size}, read from {run.setting('book.positions')}"
+    synthetic = run.setting("book.synthetic") or {}
+    return (f"{size}, generated (seed {synthetic.get('seed')}), open interest "
+            f"{_each(synthetic.get('open_interest_usd'), usd_tick)} one side, "
+            f"median leverage {plain_tick(synthetic.get('leverage_median'))}×") if kind else ""
+
+
+def _margin(run: Run) -> str:
+    flat = run.setting("protocol.maintenance_margin")
+    if flat is not None:
+        return f"maintenance {percent_tick(flat)} of notional, flat"
+    tiers = run.setting("protocol.margin_tiers") or {}
+    words = [f"{name} {', '.join(_tier(t) for t in slabs)}" for name, slabs in tiers.items() if isinstance(slabs, list)]
+    return f"maintenance by slab of notional: {'; '.join(words)}" if words else ""
+
+
+def _tier(tier: dict[str, Any]) -> str:
+    bound = tier.get("up_to_usd")
+    reach = "beyond" if bound is None else f"up to {usd_tick(bound)}"
+    return f"{percent_tick(tier.get('maintenance_margin'))} {reach}"
+
+
+def _liquidation(run: Run) -> str:
+    rule = run.setting("protocol.liquidation") or {}
+    if not rule:
+        return ""
+    how = {"full": "the whole account", "close_factor": f"{percent_tick(rule.get('close_factor') or 0)} of every "
+                                                        f"position a tick",
+           "restore_target": f"as much as restores {plain_tick(rule.get('target_multiple'))} times the requirement"}
+    capacity = rule.get("keeper_capacity_usd_per_minute")
+    return (f"{how.get(str(rule.get('rule')), rule.get('rule'))}; fee {percent_tick(rule.get('fee') or 0)} of "
+            f"notional, "
+            f"{percent_tick(rule.get('keeper_share') or 0)} of it to keepers; keeper delay "
+            f"{seconds(rule.get('keeper_delay_seconds'))}, "
+            f"capacity {'unlimited' if capacity is None else usd_tick(capacity) + ' a minute'}")
+
+
+def _waterfall(run: Run) -> str:
+    layers = run.setting("protocol.waterfall")
+    if layers is None:
+        return ""
+    order = " → ".join(str(layer).replace("_", " ") for layer in layers) or "nobody"
+    policy = str(run.setting("protocol.adl.policy")).replace("_", " ")
+    return f"{order}; fund {usd_tick(run.fund)}; ADL policy: {policy}"
+
+
+def _funding(run: Run) -> str:
+    interval = run.setting("protocol.funding.interval_hours")
+    if run.setting("protocol.funding") is None:
+        return ""
+    if interval is None:
+        return "none"
+    return f"every {fmt.hours(interval)}, at most {percent_tick(run.setting('protocol.funding.cap') or 0)} a payment"
+
+
+def _oracle(run: Run) -> str:
+    oracle = run.setting("protocol.oracle")
+    if not oracle:
+        return ""
+    return (f"lag {seconds(oracle.get('lag_seconds'))}, heartbeat {seconds(oracle.get('update_interval_seconds'))}, "
+            f"deviation threshold "
+            f"{percent_tick(oracle.get('deviation_threshold') or 0)}, sees "
+            f"{percent_tick(oracle.get('impact_share') or 0)} of the "
+            "venue's own displacement")
+
+
+def _breaker(run: Run) -> str:
+    breaker = run.setting("protocol.breaker")
+    if not breaker:
+        return ""
+    if breaker.get("move") is None:
+        return "none"
+    return (f"halts a market for {plain_tick(breaker.get('halt_minutes'))} min after a move of "
+            f"{percent_tick(breaker['move'])} within "
+            f"{plain_tick(breaker.get('window_minutes'))} min")
+
+
+def _liquidity(run: Run) -> str:
+    book = run.setting("liquidity")
+    if not book:
+        return ""
+    if book.get("law") == "none":
+        return "no price impact"
+    half_life = book.get("recovery_half_life_minutes")
+    fades = f"half of the impact is gone after {plain_tick(half_life)} min" if half_life else "impact is permanent"
+    law = f"{book.get('law')}{' ' + plain_tick(book.get('exponent')) if book.get('law') == 'power' else ''}"
+    return (f"{_each(book.get('depth_usd'), usd_tick)} move the price by 1 % (law: {law}); half-spread "
+            f"{plain_tick(book.get('half_spread_bps'))} bp; "
+            f"{fades}; withdrawal {plain_tick(book.get('withdrawal'))}; displacement at most "
+            f"{percent_tick(book.get('max_displacement') or 0)}")
+
+
+def _time(run: Run) -> str:
+    return (f"{fmt.hours(run.horizon_hours)} in {count(run.summary.get('steps'))} ticks of "
+            f"{seconds(run.summary.get('step_seconds'))}; "
+            "the risk check is made at each tick and not between")
+
+
+def limitations(run: Run) -> list[str]:
+    """What the model leaves out; a fixed list, with the points that hang on the config adapted."""
+    duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
+    speed = (f" (here {seconds(duration)} beside ticks of "
+             f"{seconds(step)})" if duration is not None and step is not None else "")
+    return [
+        "The intervals cover the sampling error of the simulation only: neither the choice of the model nor the error "
+        "of its parameters.",
+        f"The speed of a gap{speed} is an assumption: hourly closes do not identify it, and a gap within one tick "
+        f"costs a multiple of "
+        "the same gap spread over several.",
+        "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",
+        "No cross-market impact: liquidations in one market do not move the price of another.",
+        "One collateral: cash in USD at par. There is no collateral price risk, haircut or depeg.",
+        "Whoever takes the other side of liquidations is an outside market of unlimited means; it is never "
+        "deleveraged or levied.",
+        "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, but does not answer to "
+        "anything else.",
+        "The fund receives liquidation fees only: no top-ups, yield or withdrawals. Uncovered deficits stay on the "
+        "ledger.",
+        "Fundamental prices do not answer to the venue: its impact fades and leaves no trace in them.",
+        "Operational failures, outages and attacks on the oracle are outside the model unless configured as lag."]

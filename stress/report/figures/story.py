@@ -1,0 +1,173 @@
+"""One path, tick by tick: what happened in which order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from stress.report import style
+from stress.report.format import clock, hours
+from stress.report.load import Run
+from stress.report.style import DARK, INK, LIGHT, MID, SHADES, Drawn
+
+TITLE = "One path told as a story"
+_SHOWN = 3
+"""Markets drawn; the rest is in the sums."""
+_BINS = 120
+
+Story = dict[str, np.ndarray]
+
+
+def draw(run: Run) -> Drawn:
+    """Rows share time: prices, displacement, liquidations, fund, ADL; left the horizon, right its height."""
+    story = run.story
+    if story is None or not len(story["time_hours"]):
+        return Drawn(None, "Not drawn: the run folder has no story (data/story.npz).")
+    shown = loudest(story, _SHOWN)
+    rows = len(shown) + 4
+    figure = style.new_figure(1.0 + 1.28 * rows)
+    ratios = [1.15] * len(shown) + [0.9, 1.1, 1, 1]
+    panels = figure.subplots(rows, 2, sharex="col", squeeze=False, gridspec_kw={"height_ratios": ratios})
+    time, focus = story["time_hours"], _focus(story)
+    for column, window in enumerate(((float(time[0]), float(time[-1])), focus)):
+        _column(panels[:, column], run, story, shown, window)
+    for axes in panels[:, 0]:
+        axes.axvspan(*focus, color="#eef1f4", zorder=0)
+    _legends(panels, run, story)
+    figure.align_ylabels(panels[:, 0])
+    others = len(run.markets) - len(shown)
+    more = f" The {others} markets with smaller liquidations are in the sums but not drawn." if others > 0 else ""
+    return Drawn(figure, f"Path {int(story['path'])}; n = 1: an illustration, not an estimate. All rows share time; "
+                         f"the "
+                         f"shaded part on the left is the right column ({hours(round(focus[1] - focus[0], 2))}).{more}")
+
+
+def loudest(story: Story, number: int) -> np.ndarray:
+    """Indices of the markets with the most liquidations (then the largest moves), in the order of markets."""
+    closed = story["liquidated_long"].sum(0) + story["liquidated_short"].sum(0)
+    move = np.abs(story["mark"] / story["mark"][0] - 1).max(0)
+    return np.sort(np.lexsort((-move, -closed))[:number])
+
+
+def depletion_time(run: Run, story: Story) -> float | None:
+    """When the story's path depleted the fund, in hours; None if it did not."""
+    times, path = run.paths.get("time_to_depletion_hours"), run.paths.get("path")
+    if times is None or path is None:
+        return None
+    time = times[path == int(story["path"])]
+    return float(time[0]) if len(time) and np.isfinite(time[0]) else None
+
+
+def _focus(story: Story) -> tuple[float, float]:
+    """Window around the middle 90 % of what was liquidated, or around the largest displacement if nothing was."""
+    time, total = story["time_hours"], (story["liquidated_long"] + story["liquidated_short"]).sum(1)
+    span = float(time[-1] - time[0])
+    if total.sum() > 0:
+        done = np.cumsum(total) / total.sum()
+        first, last = (float(time[min(np.searchsorted(done, level), len(time) - 1)]) for level in (0.05, 0.95))
+    else:
+        first = last = float(time[int(np.argmax(np.abs(story["displacement"]).max(1)))])
+    margin = max(0.35 * (last - first), 0.02 * span)
+    return max(float(time[0]), first - margin), min(float(time[-1]), last + margin)
+
+
+def _column(panels: Any, run: Run, story: Story, shown: np.ndarray, window: tuple[float, float]) -> None:
+    inside = (story["time_hours"] >= window[0]) & (story["time_hours"] <= window[1])
+    part = {name: values[inside] for name, values in story.items() if np.ndim(values)}
+    for axes, market in zip(panels, shown, strict=False):
+        axes.plot(part["time_hours"], part["fundamental"][:, market], color=LIGHT, linestyle="--", label="fundamental")
+        axes.plot(part["time_hours"], part["mark"][:, market], color=DARK, linewidth=1.2, label="mark")
+        axes.set_title(run.markets[market])
+        axes.set_ylabel("price (USD)")
+        style.linear_axis(axes.yaxis, "usd", 4)
+    displacement, liquidations, fund, adl = panels[len(shown):]
+    _displacement(displacement, run, part, shown)
+    _liquidations(liquidations, part)
+    _fund(fund, run, part)
+    _losses(adl, part)
+    adl.set_xlim(*(window if window[1] > window[0] else (window[0] - 0.5, window[0] + 0.5)))
+    adl.set_xlabel("time since the start (h)")
+    style.linear_axis(adl.xaxis, "plain", 7)
+
+
+def _legends(panels: Any, run: Run, story: Story) -> None:
+    """Legends beside the titles of the left column; the moment of depletion through all rows."""
+    depleted = depletion_time(run, story)
+    if depleted is not None:
+        for axes in panels.flat:
+            axes.axvline(depleted, color=MID, linestyle="--", linewidth=1, zorder=1.5,
+                         label=f"depleted at {clock(depleted)}" if axes is panels[-2, 0] else None)
+    for row, axes in enumerate(panels[:, 0]):
+        handles, labels = axes.get_legend_handles_labels()
+        if labels and (row == 0 or row >= len(panels) - 4):
+            axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.97), ncols=len(labels), columnspacing=1.2,
+                        handlelength=1.8, borderpad=0.1, framealpha=0.0, fontsize=7.8)
+    panels[0, 1].set_title(f"{panels[0, 0].get_title(loc='left')}, the shaded part")
+
+
+def _displacement(axes: Axes, run: Run, part: Story, shown: np.ndarray) -> None:
+    for number, market in enumerate(shown):
+        axes.plot(part["time_hours"], part["displacement"][:, market], color=SHADES[number], linewidth=1.2,
+                  linestyle=style.LINES[number], label=run.markets[market])
+    axes.set_title("displacement")
+    axes.set_ylabel("mark / fund. − 1")
+    style.linear_axis(axes.yaxis, "percent", 4)
+
+
+def _binned(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of ``values`` in at most ``_BINS`` equal bins of time: edges [B+1], sums [B]."""
+    step = float(np.median(np.diff(time))) if len(time) > 1 else 1.0
+    each = max(1, -(-len(time) // _BINS))
+    sums = np.add.reduceat(values, np.arange(0, len(values), each)) if len(values) else np.zeros(0)
+    start = (time[0] if len(time) else 0.0) - step
+    return start + step * each * np.arange(len(sums) + 1), sums
+
+
+def _bin_name(edges: np.ndarray) -> str:
+    return f"USD in {hours(float(edges[1] - edges[0]))}" if len(edges) > 1 else "USD"
+
+
+def _money_axis(axes: Axes, *drawn: np.ndarray) -> None:
+    """USD ticks; a panel of nothing but zeros has one tick."""
+    if not any(np.any(values) for values in drawn):
+        axes.set_ylim(-1, 1)
+        axes.set_yticks([0], ["$0"])
+        return
+    style.linear_axis(axes.yaxis, "usd", 4)
+
+
+def _liquidations(axes: Axes, part: Story) -> None:
+    edges, longs = _binned(part["time_hours"], part["liquidated_long"].sum(1))
+    shorts = _binned(part["time_hours"], part["liquidated_short"].sum(1))[1]
+    axes.stairs(longs, edges, fill=True, color=DARK, label="longs (up)")
+    axes.stairs(-shorts, edges, fill=True, facecolor=LIGHT, hatch="////", edgecolor="white", linewidth=0,
+                label="shorts (down)")
+    axes.axhline(0, color=INK, linewidth=0.6)
+    axes.set_title("liquidated")
+    axes.set_ylabel(_bin_name(edges))
+    _money_axis(axes, longs, shorts)
+
+
+def _fund(axes: Axes, run: Run, part: Story) -> None:
+    axes.plot(part["time_hours"], part["fund"], color=DARK, drawstyle="steps-post")
+    axes.axhline(0, color="#6b7783", linestyle=":", linewidth=1)
+    top = max(run.fund if run.fund > 0 else 0.0, float(part["fund"].max(initial=0)))
+    bottom = float(part["fund"].min(initial=0))
+    if top > bottom:
+        axes.set_ylim(bottom - 0.06 * (top - bottom), top + 0.1 * (top - bottom))
+    axes.set_title("insurance fund")
+    axes.set_ylabel("USD")
+    style.linear_axis(axes.yaxis, "usd", 4)
+
+
+def _losses(axes: Axes, part: Story) -> None:
+    edges, adl = _binned(part["time_hours"], part["adl"])
+    axes.stairs(adl, edges, fill=True, color="#9db4c9", label="ADL", zorder=0.9)
+    for name, colour, line, label in (("bad_debt", MID, "-", "deficits"), ("socialised", INK, ":", "socialised")):
+        axes.stairs(_binned(part["time_hours"], part[name])[1], edges, color=colour, linestyle=line, linewidth=1.3,
+                    label=label)
+    axes.set_title("deficits and ADL")
+    axes.set_ylabel(_bin_name(edges))
+    _money_axis(axes, adl, part["bad_debt"], part["socialised"])

@@ -1,0 +1,69 @@
+"""Metrics of jobs side by side, for sweeps that are not along one or two numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from stress.report import style
+from stress.report.metrics import kind_of, title_of
+from stress.report.style import DARK, MARKERS, SHADES, Drawn
+from stress.report.sweep_load import Job, Sweep, in_order
+
+TITLE = "Jobs side by side"
+_ROWS = 40
+
+
+def draw(sweep: Sweep, names: Sequence[str]) -> Drawn:
+    """A row a job, a panel a metric, intervals as bars; jobs grouped by the value of the first key."""
+    jobs = sorted(sweep.done, key=lambda j: [in_order(sweep.value(j, k)) for k in sweep.keys])
+    shown_jobs = jobs[:_ROWS]
+    columns = min(len(names), 3)
+    rows = -(-len(names) // columns)
+    figure = style.new_figure((0.75 + 0.24 * max(len(shown_jobs), 2)) * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    groups = _groups(sweep, shown_jobs)
+    for axes, name in zip(panels.flat, names, strict=False):
+        _panel(axes, shown_jobs, groups, name)
+    for axes in list(panels.flat)[len(names):]:
+        axes.remove()
+    for axes in panels[:, 0]:
+        axes.set_yticks(range(len(shown_jobs)), [sweep.label(j) for j in shown_jobs], fontsize=8)
+    panels[0, 0].set_ylim(len(shown_jobs) - 0.5, -0.5)
+    left = len(jobs) - len(shown_jobs)
+    more = f" {left} further jobs are in the table only." if left else ""
+    return Drawn(figure, "Dots: estimates; bars: the interval of each job on its own, with an arrow where there is no "
+                         "finite upper "
+                         f"end.{more}")
+
+
+def _groups(sweep: Sweep, jobs: list[Job]) -> list[int]:
+    """Running number of the first key's value, by job."""
+    values = [sweep.value(j, sweep.keys[0]) if sweep.keys else "" for j in jobs]
+    order = list(dict.fromkeys(values))
+    return [order.index(v) for v in values]
+
+
+def _panel(axes: Axes, jobs: list[Job], groups: list[int], name: str) -> None:
+    kind = kind_of(name, next((j.metrics[name] for j in jobs if name in j.metrics), {}))
+    values = np.array([j.number_of(name) for j in jobs])
+    ends = np.array([j.number_of(name, which) for j in jobs for which in ("low", "high")])
+    for row, (job, group) in enumerate(zip(jobs, groups, strict=True)):
+        value, low, high = (job.number_of(name, which) for which in ("estimate", "low", "high"))
+        if row and groups[row - 1] != group:
+            axes.axhline(row - 0.5, color="#9aa7b4", linewidth=0.7)
+        if not isfinite(value):
+            continue
+        colour = SHADES[group % len(SHADES)] if max(groups) else DARK
+        axes.plot([np.fmin(low, value), np.fmax(high, value)], [row, row], color=colour, linewidth=1.6)
+        axes.plot([value], [row], color=colour, marker=MARKERS[group % len(MARKERS)], markersize=5.5, linestyle="none")
+        if not isfinite(high):
+            axes.annotate("", (value, row), xytext=(22, 0), textcoords="offset points",
+                          arrowprops={"arrowstyle": "<-", "color": colour, "linewidth": 1})
+    if np.isfinite(values).any():
+        scale = kind if kind in ("usd", "percent") else "plain"
+        style.scale_axis(axes, "x", scale, values[np.isfinite(values)], ends, narrow=True)
+    axes.set_title(f"{title_of(name)}{' (h)' if kind == 'hours' else ''}", fontsize=8.5)

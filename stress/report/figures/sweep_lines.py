@@ -1,0 +1,76 @@
+"""Metrics along one swept number, one line a value of a second key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from stress.report import style
+from stress.report.metrics import kind_of, title_of
+from stress.report.style import LINES, MARKERS, SHADES, Drawn
+from stress.report.sweep_load import Job, Sweep, in_order, shown
+
+TITLE = "Metrics along the sweep"
+_GROUPS = len(SHADES)
+_TICKS = 7
+"""With no more swept values than this, the ticks are the values."""
+
+
+def draw(sweep: Sweep, names: Sequence[str], along: str, by: str | None) -> Drawn:
+    """Small multiples of ``names`` against the number ``along``; intervals as bars."""
+    groups = sorted({sweep.value(job, by) for job in sweep.done}, key=in_order) if by else [""]
+    rows = -(-len(names) // 2)
+    figure = style.new_figure(0.5 + 2.35 * rows)
+    panels = figure.subplots(rows, 2, squeeze=False)
+    for axes, name in zip(panels.flat, names, strict=False):
+        for number, group in enumerate(groups[:_GROUPS]):
+            chosen = [job for job in sweep.done if by is None or sweep.value(job, by) == group]
+            _line(axes, sweep, chosen, name, along, number, "" if by is None else f"{sweep.short(by)}={shown(group)}")
+        _finish(axes, sweep, name, along)
+    for axes in list(panels.flat)[len(names):]:
+        axes.remove()
+    if by is not None:
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+    left = len(groups) - _GROUPS
+    more = f" {left} further values of {by} are in the table only." if left > 0 else ""
+    return Drawn(figure, "Bars: the interval of each job on its own. Jobs with the same seed and block size see the "
+                         "same noise, so "
+                         "the difference between two of them is better known than the bars suggest (compare pairs "
+                         "them). An arrow "
+                         f"marks an interval without a finite upper end.{more}")
+
+
+def _line(axes: Axes, sweep: Sweep, jobs: list[Job], name: str, along: str, number: int, label: str) -> None:
+    points = [(float(sweep.value(j, along)), j.metrics[name]) for j in jobs if np.isfinite(j.number_of(name))]
+    if not points:
+        axes.plot([], [], color=SHADES[number], linestyle=LINES[number], marker=MARKERS[number], label=label)
+        return
+    points.sort(key=lambda p: p[0])
+    x = np.array([p[0] for p in points])
+    y, low, high = (np.array([p[1].get(k) for p in points], dtype=np.float64) for k in ("estimate", "low", "high"))
+    open_end = np.isnan(high)
+    spread = np.stack([y - np.fmin(low, y), np.fmax(high, y) - y])
+    axes.errorbar(x, y, yerr=spread, color=SHADES[number], linestyle=LINES[number], marker=MARKERS[number],
+                  markersize=4.5, linewidth=1.3, elinewidth=1, capsize=3, label=label or None)
+    for place in np.flatnonzero(open_end):
+        axes.annotate("", (x[place], y[place]), xytext=(0, 22), textcoords="offset points",
+                      arrowprops={"arrowstyle": "<-", "color": SHADES[number], "linewidth": 1})
+
+
+def _finish(axes: Axes, sweep: Sweep, name: str, along: str) -> None:
+    kind = kind_of(name, next((j.metrics[name] for j in sweep.done if name in j.metrics), {}))
+    unit = {"usd": " (USD)", "hours": " (h)"}.get(kind, "")
+    axes.set_title(f"{title_of(name)}{unit}")
+    axes.set_xlabel(along)
+    at = np.unique([float(sweep.value(j, along)) for j in sweep.done])
+    style.scale_axis(axes, "x", "plain", at)
+    if len(at) <= _TICKS and (axes.get_xscale() == "log" or np.diff(at).min() > 0.05 * (at[-1] - at[0])):
+        axes.set_xticks(at, [shown(v) for v in at.tolist()])
+        axes.minorticks_off()
+    values = np.array([j.number_of(name) for j in sweep.done])
+    ends = np.array([j.number_of(name, which) for j in sweep.done for which in ("low", "high")])
+    if np.isfinite(values).any():
+        style.scale_axis(axes, "y", kind if kind in ("usd", "percent") else "plain", values[np.isfinite(values)], ends)

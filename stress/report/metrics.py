@@ -1,0 +1,143 @@
+"""What each metric is called, how it is printed, and what it means in a sentence for a risk analyst."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stress.report import format as fmt
+from stress.report.format import FORMATS, is_number
+from stress.report.load import Run
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Title, kind of quantity, a sentence around the estimate, and one for an estimate of zero."""
+
+    title: str
+    kind: str
+    text: str
+    never: str
+
+
+WORDINGS = {
+    "depletion_probability": Wording(
+        "Fund depletion", "percent", "The insurance fund of {fund} runs out in {value} of {horizon} periods: {odds}.",
+        "No path used up the fund of {fund}. That is not zero risk: with {confidence} confidence the probability is "
+        "below {high}."),
+    "time_to_depletion_hours": Wording(
+        "Time to depletion", "hours", "Where the fund runs out, it does so {value} after the start{average}.",
+        "Where the fund runs out, it does so at once."),
+    "fund_drawdown_var_99": Wording(
+        "Fund drawdown, 99 % VaR", "usd", "In 99 of 100 periods the fund pays out no more than {value}, net of the "
+                                          "fees it takes in.",
+        "In 99 of 100 periods the fees cover all deficits and the fund loses nothing."),
+    "fund_drawdown_es_99": Wording(
+        "Fund drawdown, 99 % ES", "usd", "In the worst 1 % of periods the fund pays out {value} on average.",
+        "Even in the worst 1 % of periods the fund loses nothing."),
+    "required_fund_99": Wording(
+        "Fund for a 1 % chance", "usd", "A fund of {value} runs out in 1 of 100 periods; {plan}",
+        "No fund is needed to keep depletion to 1 of 100 periods."),
+    "required_fund_999": Wording(
+        "Fund for a 0.1 % chance", "usd", "A fund of {value} runs out in 1 of 1,000 periods; {plan}",
+        "No fund is needed to keep depletion to 1 of 1,000 periods."),
+    "required_fund_9999": Wording(
+        "Fund for a 0.01 % chance", "usd", "A fund of {value} runs out in 1 of 10,000 periods; {plan}",
+        "No fund is needed to keep depletion to 1 of 10,000 periods."),
+    "cascade_probability": Wording(
+        "Liquidation cascade", "percent", "In {value} of periods ({odds}) liquidations feed on each other: {cascade}.",
+        "No path had a cascade; with {confidence} confidence the probability is below {high}."),
+    "amplification": Wording(
+        "Amplification", "plain", "For every $1 that prices alone would liquidate, ${value} is liquidated once the "
+                                  "venue's own selling "
+        "moves the price.", "Nothing is liquidated with price impact, though something is without."),
+    "liquidated_notional": Wording(
+        "Liquidated notional", "usd", "On average {value} of positions is closed by force in {horizon}.",
+        "No position was closed by force on any path."),
+    "liquidated_accounts": Wording(
+        "Liquidations", "plain", "On average {value} liquidations of margin accounts in "
+                                 "{horizon}.", "No account was liquidated on any path."),
+    "bad_debt": Wording(
+        "Deficits", "usd", "Closed accounts end {value} below zero on average: the loss that somebody else carries.",
+        "No closed account ended below zero on any path."),
+    "adl_probability": Wording(
+        "Auto-deleveraging", "percent", "In {value} of periods ({odds}) winning positions are cut to pay for deficits.",
+        "No path deleveraged a winner; with {confidence} confidence the probability is below {high}."),
+    "adl_notional": Wording(
+        "Deleveraged notional", "usd", "On average {value} of winners' positions is closed by ADL in {horizon}.",
+        "No winner's position was closed by ADL on any path."),
+    "socialised_loss_probability": Wording(
+        "Socialised loss", "percent", "In {value} of periods ({odds}) everybody in profit pays a share of the loss.",
+        "No path socialised a loss; with {confidence} confidence the probability is below {high}."),
+    "max_displacement": Wording(
+        "Largest displacement", "percent", "At its worst the venue's own selling moves the mark {value} from the "
+                                           "fundamental price, "
+        "on average over paths.", "The venue's own selling never moved the mark."),
+}
+"""In the order of the headline table; metrics not named here follow with their own name."""
+
+_UNITS = {"USD": "usd", "probability": "percent", "share": "percent", "fraction": "percent", "h": "hours",
+          "hours": "hours", "accounts": "plain"}
+
+
+def kind_of(name: str, metric: dict[str, Any]) -> str:
+    """Kind of quantity of a metric: by its wording, else by its unit or name."""
+    if name in WORDINGS:
+        return WORDINGS[name].kind
+    return _UNITS.get(str(metric.get("unit")), "percent" if name.endswith("_probability") else "plain")
+
+
+def title_of(name: str) -> str:
+    """Title of a metric for tables and axes."""
+    return WORDINGS[name].title if name in WORDINGS else name.replace("_", " ").capitalize()
+
+
+def printed(name: str, metric: dict[str, Any], which: str = "estimate") -> str:
+    """A bound or the estimate of a metric, with its unit."""
+    return FORMATS[kind_of(name, metric)](metric.get(which))
+
+
+def interval(name: str, metric: dict[str, Any]) -> str:
+    """The interval in words: ``a to b``, or the finite bound alone."""
+    low, high = metric.get("low"), metric.get("high")
+    if is_number(low) and is_number(high):
+        return f"{printed(name, metric, 'low')} to {printed(name, metric, 'high')}"
+    if is_number(low):
+        return f"at least {printed(name, metric, 'low')}"
+    return f"at most {printed(name, metric, 'high')}" if is_number(high) else fmt.NOTHING
+
+
+def meaning(name: str, metric: dict[str, Any], run: Run) -> str:
+    """One plain sentence about a metric; the reason when there is no estimate."""
+    reason = f" ({metric['reason']})" if metric.get("reason") else ""
+    estimate = metric.get("estimate")
+    if not is_number(estimate):
+        return f"Not available{': ' + str(metric['reason']) if reason else ''}."
+    wording = WORDINGS.get(name)
+    if wording is None:
+        return f"Unit: {metric.get('unit') or 'none'}{reason}."
+    if estimate == 0 and reason and not is_number(metric.get("high")):
+        return f"Zero in this sample, which sets no finite upper limit{reason}."
+    text = (wording.text if estimate else wording.never).format(**_words(name, metric, run))
+    return f"{text[:-1]}{reason}." if reason else text
+
+
+def _words(name: str, metric: dict[str, Any], run: Run) -> dict[str, str]:
+    value, high = metric["estimate"], metric.get("high")
+    confidence = fmt.percent_tick(metric.get("confidence") or run.confidence)
+    window, share = run.setting("cascade.window_minutes"), run.setting("cascade.open_interest_share")
+    return {
+        "value": printed(name, metric), "high": printed(name, metric, "high"), "fund": fmt.usd(run.fund),
+        "confidence": confidence, "horizon": fmt.hours(run.horizon_hours),
+        "odds": fmt.one_in(value) if 0 < value <= 1 else "never",
+        "average": " (median)" if "median" in str(metric.get("method")) else " on average",
+        "plan": f"to be {confidence} sure of that, plan for {fmt.usd(high)}." if is_number(high)
+                else "this sample sets no finite upper limit.",
+        "cascade": f"more than {fmt.percent_tick(share)} of open interest within {fmt.plain(window)} min, most of it "
+                   f"self-made"
+                   if share is not None else "most of it self-made"}
+
+
+def in_order(metrics: dict[str, Any]) -> list[str]:
+    """Names of the metrics of a summary in reading order."""
+    return [n for n in WORDINGS if n in metrics] + sorted(n for n in metrics if n not in WORDINGS)

@@ -1,0 +1,211 @@
+"""What the numbers say, in sentences made from them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stress.report import format as fmt
+from stress.report.figures.story import Story, depletion_time, loudest
+from stress.report.figures.waterfall import PAYERS, TAIL
+from stress.report.format import clock, count, is_number, many, percent, percent_tick, usd
+from stress.report.load import Run
+from stress.report.metrics import meaning
+from stress.report.tail import worst_share
+
+_FUND_LEVELS = (("required_fund_99", "1 %"), ("required_fund_999", "0.1 %"), ("required_fund_9999", "0.01 %"))
+
+
+def in_short(run: Run) -> list[str]:
+    """The handful of sentences that open the report."""
+    depletion = run.metric("depletion_probability")
+    points = [_with_interval("depletion_probability", run)] if depletion else []
+    points += [text for text in (_fund_size(run), _cascade(run), _payers(run), _causes(run), _gap(run)) if text]
+    return points
+
+
+def _with_interval(name: str, run: Run) -> str:
+    metric = run.metric(name)
+    text = meaning(name, metric, run)
+    low, high = metric.get("low"), metric.get("high")
+    if not metric.get("estimate") or low is None or high is None:
+        return text
+    return (f"{text[:-1]}, with {percent_tick(metric.get('confidence') or run.confidence)} confidence between "
+            f"{percent(low)} and {percent(high)}.")
+
+
+def _fund_size(run: Run) -> str:
+    """Which depletion probability the configured fund is shown to reach."""
+    if not np.isfinite(run.fund):
+        return ""
+    reached, missed = "", ""
+    for name, level in _FUND_LEVELS:
+        metric = run.metric(name)
+        low, high = metric.get("low"), metric.get("high")
+        if high is not None and high <= run.fund:
+            reached = f"is shown to suffice for a {level} chance of depletion (needs at most {usd(high)})"
+        elif low is not None and low > run.fund and not missed:
+            missed = f"is too small for {level} (needs at least {usd(low)}, estimate {usd(metric.get('estimate'))})"
+    said = fmt.joined([s for s in (reached, missed) if s])
+    return f"The configured fund of {usd(run.fund)} {said}." if said else ""
+
+
+def _cascade(run: Run) -> str:
+    if not is_number(run.metric("cascade_probability").get("estimate")):
+        return ""
+    ratio = run.metric("amplification")
+    both = [meaning("cascade_probability", run.metric("cascade_probability"), run)]
+    if ratio.get("estimate"):
+        both.append(meaning("amplification", ratio, run))
+    return " ".join(both)
+
+
+def _payers(run: Run) -> str:
+    debt = run.column("bad_debt")
+    if debt is None or not np.any(debt > 0):
+        return ""
+    means = _shares(run, np.arange(len(debt)))
+    tail = _shares(run, worst_share(debt, run.weight, TAIL))
+    if not means or not tail:
+        return ""
+    words = [f"{name} {percent(means[name])} "
+             f"({percent(tail[name])})" for name in means if means[name] > 0 or tail[name] > 0]
+    tail_name = percent_tick(TAIL)
+    return f"Deficits are borne by: {', '.join(words)} — in brackets the share in the worst {tail_name} of paths."
+
+
+def _shares(run: Run, chosen: np.ndarray) -> dict[str, float]:
+    """Share of deficits borne by each payer over the chosen paths."""
+    amounts = {}
+    for name, label in PAYERS.items():
+        values = run.column(name)
+        if values is None:
+            return {}
+        amounts[label.replace("\n", " ")] = float(np.sum((values * run.weight)[chosen]))
+    total = sum(amounts.values())
+    return {name: amount / total for name, amount in amounts.items()} if total > 0 else {}
+
+
+def _causes(run: Run) -> str:
+    """Which market the liquidations come from, over all paths and where the fund is depleted."""
+    amounts = {m: run.column(f"liquidated_{m}") for m in run.markets}
+    usable = {m: v for m, v in amounts.items() if v is not None}
+    total = sum(float(np.sum(v * run.weight)) for v in usable.values())
+    if len(usable) < 2 or total <= 0:
+        return ""
+    share = {m: float(np.sum(v * run.weight)) / total for m, v in usable.items()}
+    first = max(share, key=lambda m: share[m])
+    text = f"{first} is the largest source of liquidations with {percent(share[first])} of their notional"
+    depleted = run.column("depleted")
+    hit = depleted is not None and np.any(depleted == 1)
+    if hit:
+        bad = {m: float(np.sum((v * run.weight)[depleted == 1])) for m, v in usable.items()}
+        worst = max(bad, key=lambda m: bad[m])
+        part = percent(bad[worst] / max(sum(bad.values()), 1e-300))
+        text += f"; on paths that deplete the fund it is {worst} with {part}"
+    return f"{text}."
+
+
+def _gap(run: Run) -> str:
+    """The assumption that matters most, always stated beside the tick."""
+    duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
+    if duration is None or step is None or not _has_jumps(run):
+        return ""
+    ticks = many(max(1, round(duration / step)), "tick")
+    return (f"How fast a price gap is decides most of the above: jumps are assumed to take {fmt.seconds(duration)}, "
+            f"that is "
+            f"{ticks} of {fmt.seconds(step)}. Hourly data do not identify this; faster "
+            f"gaps cost more.")
+
+
+def _has_jumps(run: Run) -> bool:
+    parts = [run.setting("price.jump"), *((r or {}).get("jump") for r in (run.setting("price.regimes") or {}).values())]
+    kinds = [part.get("kind") for part in parts if part]
+    return run.setting("price.model") != "replay" and any(k not in (None, "none") for k in kinds)
+
+
+def cautions(run: Run) -> list[str]:
+    """What a reader must know before quoting a number."""
+    failed = {k: n for k, n in (run.summary.get("status") or {}).items() if k != "ok" and n}
+    paths = run.summary.get("paths") or 0
+    texts = [f"{count(n)} of {many(paths, 'path')} failed ({name}). They stay in n: lower bounds count them as no "
+             f"event, upper "
+             "bounds as an event; figures leave them out." for name, n in failed.items()]
+    stopped = run.summary.get("stopped")
+    if stopped:
+        texts.append(f"The run stopped early: {stopped.get('reason')} ({count(paths)} of "
+                     f"{count(stopped.get('planned_paths'))} "
+                     "planned paths).")
+    if run.manifest and run.manifest.get("complete") is False:
+        texts.append("The run is not complete: finish it with run.resume.")
+    capped = run.column("displacement_capped")
+    if capped is not None and np.any(capped > 0):
+        texts.append(f"On {percent(float(run.weight[capped > 0].sum()))} of paths the displacement hit its cap "
+                     "(liquidity.max_displacement): price impact there is understated.")
+    depleted = run.column("depleted")
+    events = int(np.sum(depleted == 1)) if depleted is not None else 0
+    if 0 < events < 20:
+        texts.append(f"Only {many(events, 'path')} depleted the fund: the intervals are "
+                     f"wide, and what "
+                     "is said about depleted paths rests on few.")
+    return texts + [str(t) for t in (*run.manifest.get("messages", ()), *run.manifest.get("book_notes", ()))]
+
+
+def tell_story(run: Run) -> list[str]:
+    """The story's path in sentences; empty without a story."""
+    story = run.story
+    if story is None or not len(story["time_hours"]):
+        return []
+    texts = [_opening(run, story)]
+    closed = story["liquidated_long"].sum() + story["liquidated_short"].sum()
+    if closed > 0:
+        texts.append(_selling(run, story))
+        texts.append(_paying(run, story))
+    else:
+        texts.append("Nobody was liquidated on this path.")
+    return texts
+
+
+def _opening(run: Run, story: Story) -> str:
+    market = int(loudest(story, 1)[0])
+    price, time = story["fundamental"][:, market], story["time_hours"]
+    drop, rise = price.min() / price[0] - 1, price.max() / price[0] - 1
+    extreme = int(price.argmin() if abs(drop) >= rise else price.argmax())
+    word = "fell" if abs(drop) >= rise else "rose"
+    depleted = depletion_time(run, story) is not None
+    kind = "a typical path among those that deplete the fund" if depleted else "the worst path of the run"
+    return (f"Path {int(story['path'])}, {kind}. The fundamental price of {run.markets[market]} {word} by as much as "
+            f"{percent(abs(float(price[extreme] / price[0] - 1)))} from {usd(float(price[0]))}, "
+            f"to {usd(float(price[extreme]))} at {clock(float(time[extreme]))}.")
+
+
+def _selling(run: Run, story: Story) -> str:
+    long, short = float(story["liquidated_long"].sum()), float(story["liquidated_short"].sum())
+    ticks = (story["liquidated_long"] + story["liquidated_short"]).sum(1)
+    time, peak, first = story["time_hours"], int(ticks.argmax()), int(np.argmax(ticks > 0))
+    which = np.unravel_index(int(np.abs(story["displacement"]).argmax()), story["displacement"].shape)
+    pushed = float(story["displacement"][which])
+    text = (f"The first account was liquidated at {clock(float(time[first]))}; in all {usd(long)} of longs and "
+            f"{usd(short)} of "
+            f"shorts were closed, {usd(float(ticks[peak]))} of it in the worst tick, at {clock(float(time[peak]))}.")
+    if pushed:
+        text += (f" That selling and buying moved the mark of {run.markets[int(which[1])]} as far as "
+                 f"{percent(abs(pushed))} "
+                 f"{'below' if pushed < 0 else 'above'} its fundamental price, at {clock(float(time[which[0]]))}.")
+    return text
+
+
+def _paying(run: Run, story: Story) -> str:
+    debt, adl, social = (float(story[k].sum()) for k in ("bad_debt", "adl", "socialised"))
+    if debt <= 0:
+        return f"No closed account ended below zero; the fund ended at {usd(float(story['fund'][-1]))}."
+    when = depletion_time(run, story)
+    fund = (f"The fund of {usd(run.fund)} ran out at {clock(when)}" if when is not None
+            else f"The fund went from {usd(run.fund)} to a low of {usd(float(story['fund'].min()))}")
+    texts = (f"Closed accounts ended {usd(debt)} below zero in sum. {fund} and stood at "
+             f"{usd(float(story['fund'][-1]))} at the end.")
+    rest = [f"auto-deleveraging closed {usd(adl)} of winners' positions"] if adl > 0 else []
+    rest += [f"{usd(social)} was socialised"] if social > 0 else []
+    uncovered, path = run.paths.get("uncovered"), run.paths.get("path")
+    left = uncovered[path == int(story["path"])] if uncovered is not None and path is not None else np.empty(0)
+    rest += [f"{usd(float(left[0]))} stayed uncovered"] if len(left) and left[0] > 0 else []
+    return f"{texts} In addition {fmt.joined(rest)}." if rest else f"{texts} Nobody else had to pay."

@@ -1,0 +1,84 @@
+"""The report of one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+from stress.report import assumptions, limits, narrative, page, style, tables
+from stress.report.figures import (
+    book,
+    cascade,
+    depletion_time,
+    drawdown,
+    fan,
+    fund_curve,
+    heatmap,
+    story,
+    waterfall,
+)
+from stress.report.format import hours, many, plain_tick, seconds
+from stress.report.load import Run, load_run
+
+FIGURES: dict[str, tuple[ModuleType, ...]] = {
+    "fund": (drawdown, fund_curve, depletion_time), "cascades": (cascade, heatmap), "payers": (waterfall,),
+    "story": (story,), "prices": (fan,), "book": (book,)}
+"""Figures by section of the page; each is saved under the name of its module."""
+
+_CONTENTS = (("numbers", "Headline numbers"), ("fund", "Fund"), ("cascades", "Cascades"), ("payers", "Who pays"),
+             ("story", "One path"), ("prices", "Prices"), ("book", "Book"), ("assumptions", "Assumptions"),
+             ("record", "Record"))
+_VERSIONS = ("version", "python", "jax", "jaxlib", "numpy", "platform", "devices")
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` and ``figures/*.png`` into a run folder from the files in it; returns the page.
+
+    Raises UserError when the folder has no summary or a file of it cannot be read.
+    """
+    run = load_run(Path(folder))
+    with style.applied():
+        figures = {section: [_item(run, module) for module in modules] for section, modules in FIGURES.items()}
+    return page.render(
+        "report.html.j2", run.folder / "report.html", title=_title(run), facts=_facts(run), figures=figures,
+        points=narrative.in_short(run), warnings=narrative.cautions(run), contents=_CONTENTS,
+        headlines=tables.headlines(run), verdicts=limits.verdicts(run), markets=tables.market_table(run),
+        story=narrative.tell_story(run), book=tables.book_table(run), assumptions=assumptions.assumptions(run),
+        limitations=assumptions.limitations(run), status=tables.status_table(run),
+        conservation=tables.pairs_table("residual", run.summary.get("conservation")), records=_records(run),
+        config_text=run.config_text)
+
+
+def _item(run: Run, module: ModuleType) -> page.Item:
+    name = module.__name__.rsplit(".", 1)[-1]
+    dpi = int(run.setting("report.dpi") or page.DEFAULT_DPI)
+    return page.place(run.folder, name, module.TITLE, module.draw(run), dpi)
+
+
+def _title(run: Run) -> str:
+    shown = run.markets if len(run.markets) <= 4 else [*run.markets[:3], f"{len(run.markets) - 3} more"]
+    return f"Stress test: {', '.join(shown)} over {hours(run.horizon_hours)}"
+
+
+def _facts(run: Run) -> str:
+    step = run.summary.get("step_seconds")
+    return page.listed((
+        many(run.summary.get("paths"), "path"), f"{many(run.summary.get('steps'), 'tick')} of {seconds(step)}",
+        many(run.summary.get("accounts"), "margin account"), f"seed {run.summary.get('seed')}",
+        f"config {run.summary.get('config_hash')}",
+        f"stress {run.manifest['version']}" if run.manifest.get("version") else "",
+        str(run.manifest.get("created") or "")))
+
+
+def _records(run: Run) -> list[tuple[str, tables.Table | None]]:
+    manifest = run.manifest
+    timings = {k: f"{plain_tick(v)} s" if k.endswith("_seconds") and v is not None else v
+               for k, v in {**manifest.get("timings", {}), **run.summary.get("timings", {})}.items()}
+    identity = {"seed": run.summary.get("seed"), "config hash": run.summary.get("config_hash"),
+                "command": manifest.get("command"), "created": manifest.get("created"),
+                "complete": manifest.get("complete")}
+    return [("Identity", tables.pairs_table("run", identity)),
+            ("Versions", tables.pairs_table("what", {k: manifest[k] for k in _VERSIONS if k in manifest})),
+            ("Timings", tables.pairs_table("step", {k.removesuffix("_seconds"): v for k, v in timings.items()})),
+            ("Data", tables.pairs_table("SHA-256 of file", manifest.get("data_hashes"))),
+            ("Where the price model comes from", tables.pairs_table("provenance", manifest.get("price_provenance")))]

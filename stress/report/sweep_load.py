@@ -1,0 +1,137 @@
+"""A sweep folder in memory: its jobs, what was swept, and what came out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stress.errors import UserError
+from stress.report import files
+from stress.report.format import is_number
+
+Value = float | str
+"""A swept value: a number where it parses as one, else its text."""
+UNSET = "(not set)"
+"""Value of a key that a job does not override while another one does."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job; ``status`` is ok, failed or unfinished, ``metrics`` is empty unless it is ok."""
+
+    number: int
+    status: str
+    error: str
+    overrides: dict[str, Value] | None  # None: the job left no trace of what it was to run
+    metrics: dict[str, dict[str, Any]]
+
+
+    def number_of(self, metric: str, which: str = "estimate") -> float:
+        """Estimate or bound of a metric; NaN where it is null or missing."""
+        value = self.metrics.get(metric, {}).get(which)
+        return float(value) if is_number(value) else math.nan
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All jobs in the order of their numbers and the keys whose values differ between them."""
+
+    folder: Path
+    jobs: list[Job]
+    keys: list[str]
+
+    @property
+    def done(self) -> list[Job]:
+        """Jobs with a result."""
+        return [job for job in self.jobs if job.status == "ok"]
+
+    def value(self, job: Job, key: str) -> Value:
+        """A job's value of a swept key."""
+        return (job.overrides or {}).get(key, UNSET)
+
+    def label(self, job: Job, keys: Sequence[str] | None = None) -> str:
+        """``key=value`` of a job, keys shortened to their last part where that is unambiguous."""
+        chosen = self.keys if keys is None else keys
+        return ", ".join(f"{self.short(k)}={shown(self.value(job, k))}" for k in chosen) or f"job {job.number}"
+
+    def short(self, key: str) -> str:
+        """The last part of a key, or the whole key where two swept keys share it."""
+        last = key.rsplit(".", 1)[-1]
+        return last if sum(k.rsplit(".", 1)[-1] == last for k in self.keys) == 1 else key
+
+    def numeric(self, key: str) -> bool:
+        """Whether all finished jobs have a number there, and at least two different ones."""
+        values = [self.value(job, key) for job in self.done]
+        return all(isinstance(v, float) for v in values) and len(set(values)) > 1
+
+
+def in_order(value: Value) -> tuple[bool, Value]:
+    """Sort key: numbers by size, then text."""
+    return isinstance(value, str), value
+
+
+def shown(value: Value) -> str:
+    """A swept value for people."""
+    return f"{value:,.10g}" if isinstance(value, float) else value
+
+
+def load_sweep(folder: Path) -> Sweep:
+    """Read a sweep folder; UserError when it holds no job folder."""
+    found = [d for d in folder.iterdir() if d.is_dir() and d.name.isdecimal()] if folder.is_dir() else []
+    if not found:
+        raise UserError(f"{folder}: not a sweep folder (no job folders named 0, 1, 2 …).")
+    jobs = [_load_job(d) for d in sorted(found, key=lambda d: int(d.name))]
+    known = [job.overrides for job in jobs if job.overrides is not None]
+    keys = list(dict.fromkeys(key for overrides in known for key in overrides))
+    swept = [key for key in keys if len({overrides.get(key, UNSET) for overrides in known}) > 1]
+    return Sweep(folder, jobs, swept)
+
+
+def _load_job(folder: Path) -> Job:
+    number = int(folder.name)
+    if not (folder / "job.json").exists():
+        return Job(number, "unfinished", "no job.json: killed, or still running", _fallback(folder), {})
+    entry = files.read_json(folder / "job.json")
+    overrides = _parsed(entry.get("overrides") or [])
+    if entry.get("status") != "ok":
+        return Job(number, "failed", str(entry.get("error") or "no message"), overrides, {})
+    if not (folder / "summary.json").exists():
+        return Job(number, "unfinished", "no summary.json beside a finished job.json", overrides, {})
+    return Job(number, "ok", "", overrides, files.read_json(folder / "summary.json").get("metrics", {}))
+
+
+def _fallback(folder: Path) -> dict[str, Value] | None:
+    """What Hydra noted before the job started."""
+    noted = folder / ".hydra" / "overrides.yaml"
+    if not noted.exists():
+        return None
+    try:
+        entries = yaml.safe_load(noted.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return None
+    return _parsed([str(e) for e in entries]) if isinstance(entries, list) else None
+
+
+def _parsed(overrides: list[str]) -> dict[str, Value]:
+    pairs: dict[str, Value] = {}
+    for text in overrides:
+        key, _, value = str(text).partition("=")
+        pairs[key.strip().lstrip("+~")] = "(removed)" if key.strip().startswith("~") else _value(value)
+    return pairs
+
+
+def _value(text: str) -> Value:
+    """A finite number, or the text without its quotes."""
+    bare = text.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"":
+        return bare[1:-1]
+    try:
+        number = float(bare)
+    except ValueError:
+        return bare
+    return number if math.isfinite(number) else bare

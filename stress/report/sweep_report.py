@@ -1,0 +1,110 @@
+"""The report of a sweep, built from what its jobs left on disk."""
+
+from __future__ import annotations
+
+import csv
+import io
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from stress.report import files, page, style
+from stress.report.figures import sweep_dots, sweep_lines, sweep_map
+from stress.report.format import count, joined
+from stress.report.metrics import in_order, interval, printed, title_of
+from stress.report.sweep_load import Job, Sweep, load_sweep, shown
+
+SHOWN = ("depletion_probability", "required_fund_99", "fund_drawdown_es_99", "bad_debt", "cascade_probability",
+         "amplification", "liquidated_notional", "adl_probability")
+"""Metrics in figures and in the page's table; ``sweep.csv`` has all."""
+_DPI = 110
+
+
+def write_sweep_report(folder: Path) -> Path:
+    """Write ``sweep.html``, ``sweep.csv`` and ``figures/sweep_*.png`` into a sweep folder; returns the page.
+
+    Works from the job folders alone, whatever happened to the jobs. Raises UserError when there is no job folder.
+    """
+    sweep = load_sweep(Path(folder))
+    files.write_text(sweep.folder / "sweep.csv", _csv(sweep))
+    names = [n for n in SHOWN if any(isfinite(j.number_of(n)) for j in sweep.done)]
+    with style.applied():
+        figures = _figures(sweep, names)
+    return page.render(
+        "sweep.html.j2", sweep.folder / "sweep.html", title=_title(sweep), facts=_facts(sweep), figures=figures,
+        points=_points(sweep, names), keys=[sweep.short(k) for k in sweep.keys], columns=[title_of(n) for n in names],
+        rows=[_row(sweep, job, names) for job in sweep.done],
+        failed=[(j.number, sweep.label(j), j.error) for j in sweep.jobs if j.status == "failed"],
+        unfinished=[(j.number, sweep.label(j) if j.overrides is not None else f"job {j.number}", j.error)
+                    for j in sweep.jobs if j.status == "unfinished"])
+
+
+def _figures(sweep: Sweep, names: list[str]) -> list[page.Item]:
+    if not sweep.done or not names:
+        return []
+    numbers = [k for k in sweep.keys if sweep.numeric(k)]
+    varied = [k for k in sweep.keys if len({sweep.value(j, k) for j in sweep.done}) > 1]
+    numbers.sort(key=lambda k: -len({sweep.value(j, k) for j in sweep.done}))
+    drawn = []
+    if len(varied) == 2 and len(numbers) == 2:
+        drawn.append(("sweep_map", sweep_map.TITLE, sweep_map.draw(sweep, names, numbers[0], numbers[1])))
+    if numbers and len(varied) <= 2:
+        other = next((k for k in varied if k != numbers[0]), None)
+        drawn.append(("sweep_lines", sweep_lines.TITLE, sweep_lines.draw(sweep, names, numbers[0], other)))
+    else:
+        drawn.append(("sweep_dots", sweep_dots.TITLE, sweep_dots.draw(sweep, names)))
+    for stale in ("sweep_map", "sweep_lines", "sweep_dots"):
+        (sweep.folder / "figures" / f"{stale}.png").unlink(missing_ok=True)
+    return [page.place(sweep.folder, name, title, picture, _DPI) for name, title, picture in drawn]
+
+
+def _title(sweep: Sweep) -> str:
+    return f"Sweep over {joined(sweep.keys)}" if sweep.keys else "Sweep"
+
+
+def _facts(sweep: Sweep) -> str:
+    states = {s: sum(j.status == s for j in sweep.jobs) for s in ("ok", "failed", "unfinished")}
+    return page.listed((f"{count(len(sweep.jobs))} jobs", *(f"{count(n)} {state}" for state, n in states.items() if n)))
+
+
+def _points(sweep: Sweep, names: list[str]) -> list[str]:
+    """Where each metric is lowest and highest, and whether the intervals of the two overlap."""
+    texts = []
+    for name in names:
+        jobs = [j for j in sweep.done if isfinite(j.number_of(name))]
+        if len(jobs) < 2:
+            continue
+        jobs.sort(key=lambda j, name=name: j.number_of(name))
+        least, most = jobs[0], jobs[-1]
+        low, high = least.metrics[name], most.metrics[name]
+        if low["estimate"] == high["estimate"]:
+            texts.append(f"{title_of(name)}: {printed(name, low)} in every job.")
+            continue
+        apart = least.number_of(name, "high") < most.number_of(name, "low")  # false where a bound is null
+        texts.append(f"{title_of(name)}: from {printed(name, low)} ({sweep.label(least)}) to {printed(name, high)} "
+                     f"({sweep.label(most)}); the two intervals {'do not overlap' if apart else 'overlap'}.")
+    return texts
+
+
+def _row(sweep: Sweep, job: Job, names: list[str]) -> dict[str, Any]:
+    cells = [(printed(n, job.metrics.get(n, {})), interval(n, job.metrics.get(n, {})),
+              str(job.metrics.get(n, {}).get("reason") or "")) for n in names]
+    page_of_job = f"{job.number}/report.html"
+    link = page_of_job if (sweep.folder / page_of_job).exists() else ""
+    values = [shown(sweep.value(job, k)) for k in sweep.keys]
+    return {"number": job.number, "link": link, "values": values, "cells": cells}
+
+
+def _csv(sweep: Sweep) -> str:
+    """A row a job: number, status, error, swept values, and estimate, bounds and n of every metric."""
+    names = in_order({name: None for job in sweep.done for name in job.metrics})
+    parts = ("estimate", "low", "high", "n")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    columns = [n if p == "estimate" else f"{n}_{p}" for n in names for p in parts]
+    writer.writerow(["job", "status", "error", *sweep.keys, *columns])
+    for job in sweep.jobs:
+        values = [sweep.value(job, k) if job.overrides is not None else "" for k in sweep.keys]
+        numbers = [job.metrics.get(n, {}).get(p) for n in names for p in parts]
+        writer.writerow([job.number, job.status, job.error, *values, *("" if v is None else v for v in numbers)])
+    return buffer.getvalue()

@@ -1,0 +1,14 @@
+"""JAX for all tests: doubles, two CPU devices, and a compilation cache of their own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ["XDG_CACHE_HOME"] = str(Path(tempfile.gettempdir()) / "perpstress-tests")
+
+import jax  # the cache folder must be known first
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_num_cpu_devices", 2)

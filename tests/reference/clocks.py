@@ -1,0 +1,79 @@
+"""What runs on its own clock: the oracle, the breaker, funding. Durations become whole ticks here."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tests.reference.rules import Rules
+
+
+class Oracle:
+    """The price the risk check sees, per market.
+
+    Reading: the oracle is instant, and then follows the mark within a tick's rounds, only when lag and interval are
+    both zero seconds; a lag that rounds to zero ticks still freezes it for the tick.
+    """
+
+    def __init__(self, rules: Rules, initial: np.ndarray, step_seconds: float) -> None:
+        self.instant = rules.oracle_lag_seconds == 0 and rules.oracle_interval_seconds == 0
+        self.lag = round(rules.oracle_lag_seconds / step_seconds)
+        self.every = max(1, round(rules.oracle_interval_seconds / step_seconds))
+        self.threshold = rules.oracle_deviation_threshold
+        self.history = [initial.copy()]  # the oracle input at the start of tick k, [A]; entry 0 is time zero
+        self.published = initial.copy()  # [A]
+
+    def start_tick(self, k: int, current: np.ndarray) -> None:
+        """Enters tick k's input [A] in the history and publishes what is due."""
+        self.history.append(current.copy())
+        candidate = self.history[max(k - self.lag, 0)]
+        for a in range(len(candidate)):
+            moved = abs(candidate[a] / self.published[a] - 1)
+            if k % self.every == 0 or (self.threshold > 0 and moved > self.threshold):
+                self.published[a] = candidate[a]
+
+    def price(self, current: np.ndarray) -> np.ndarray:
+        """Oracle price [A]; ``current`` [A] is the oracle input at this moment."""
+        return current.copy() if self.instant else self.published.copy()
+
+
+class Breaker:
+    """Halts a market after a large move."""
+
+    def __init__(self, rules: Rules, initial: np.ndarray, step_seconds: float) -> None:
+        self.move = rules.breaker_move
+        self.window = max(1, round(rules.breaker_window_minutes * 60 / step_seconds))
+        self.ticks = max(1, math.ceil(rules.breaker_halt_minutes * 60 / step_seconds))
+        self.reference = initial.copy()  # [A]
+        self.until = [0] * len(initial)  # last halted tick of the latest halt
+
+    def start_tick(self, k: int, mark: np.ndarray, last_mark: np.ndarray) -> list[bool]:
+        """Whether each market is halted in tick k; ``mark`` [A] now, ``last_mark`` [A] the final one of tick k-1."""
+        if self.move is None:
+            return [False] * len(mark)
+        for a in range(len(mark)):
+            resumes = self.until[a] > 0 and k == self.until[a] + 1
+            if (k - 1) % self.window == 0 or resumes:
+                self.reference[a] = last_mark[a]
+            if k > self.until[a] and abs(mark[a] / self.reference[a] - 1) > self.move:
+                self.until[a] = k + self.ticks - 1
+        return [k <= until for until in self.until]
+
+
+def funding_due(k: int, rules: Rules, step_seconds: float) -> bool:
+    """Whether tick k ends a funding interval."""
+    if rules.funding_interval_hours is None:
+        return False
+    return k % max(1, round(rules.funding_interval_hours * 3600 / step_seconds)) == 0
+
+
+def funding_rate(mark: float, fundamental: float, rules: Rules) -> float:
+    """Rate of one payment; positive: longs pay shorts."""
+    premium = mark / fundamental - 1 + rules.funding_premium
+    pull = _clip(rules.funding_interest_rate - premium, rules.funding_clamp)
+    return _clip(premium + pull, rules.funding_cap)
+
+
+def _clip(value: float, limit: float) -> float:
+    return max(-limit, min(limit, value))

@@ -1,0 +1,120 @@
+"""The venue's rules as plain, already resolved numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from stress.config.markets import per_market
+from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
+
+Tiers = list[tuple[float, float]]
+"""Maintenance tiers of a market: (upper bound of notional in USD, inf for the last; rate of the slab below it)."""
+
+GAMMA = {"linear": 1.0, "square_root": 0.5}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Everything the venue does, for ``A`` markets. Rates are decimals, money USD; units are in the names."""
+
+    markets: tuple[str, ...]  # [A]
+    tiers: list[Tiers]  # [A]
+    insurance_fund: float  # inf for a fund that is never depleted
+    waterfall: tuple[str, ...]  # insurance_fund, adl, socialised_loss
+    adl_policy: str  # none, pro_rata, profit_leverage
+    # liquidation
+    rule: str  # full, close_factor, restore_target
+    close_factor: float
+    close_whole_below_usd: float
+    target_multiple: float
+    fee: float
+    keeper_share: float
+    remaining_equity: str  # trader, fund
+    keeper_delay_seconds: float
+    keeper_capacity_usd_per_minute: float | None
+    max_rounds: int
+    # funding
+    funding_interval_hours: float | None
+    funding_interest_rate: float
+    funding_clamp: float
+    funding_cap: float
+    funding_premium: float
+    # oracle
+    oracle_lag_seconds: float
+    oracle_interval_seconds: float
+    oracle_deviation_threshold: float
+    oracle_impact_share: float
+    # breaker
+    breaker_move: float | None
+    breaker_window_minutes: float
+    breaker_halt_minutes: float
+    # liquidity
+    impact: bool  # off: the displacement is zero whatever is sold (the twin)
+    gamma: float  # exponent of the impact
+    depth_usd: np.ndarray  # [A] liquidated USD that moves the price by 1 %
+    half_spread_bps: float
+    recovery_half_life_minutes: float | None
+    withdrawal: float
+    max_displacement: float
+
+    @classmethod
+    def from_config(cls, cfg: Config, markets: list[str]) -> Rules:
+        """The rules a config asks for; a flat ``protocol.maintenance_margin`` replaces the tiers."""
+        return cls(markets=tuple(markets), **_from_protocol(cfg.protocol, markets),
+                   **_from_liquidity(cfg.liquidity, markets))
+
+    def twin(self) -> Rules:
+        """The same venue without impact."""
+        return dataclasses.replace(self, impact=False)
+
+    def unlimited(self) -> Rules:
+        """The same venue with a fund that always pays."""
+        return dataclasses.replace(self, insurance_fund=math.inf)
+
+
+def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
+    liquidation, funding, oracle, breaker = protocol.liquidation, protocol.funding, protocol.oracle, protocol.breaker
+    return {
+        "tiers": [_tiers(protocol, market) for market in markets],
+        "insurance_fund": protocol.insurance_fund,
+        "waterfall": tuple(protocol.waterfall),
+        "adl_policy": protocol.adl.policy,
+        **{name.name: getattr(liquidation, name.name) for name in dataclasses.fields(liquidation)},
+        "funding_interval_hours": funding.interval_hours,
+        "funding_interest_rate": funding.interest_rate,
+        "funding_clamp": funding.clamp,
+        "funding_cap": funding.cap,
+        "funding_premium": funding.premium,
+        "oracle_lag_seconds": oracle.lag_seconds,
+        "oracle_interval_seconds": oracle.update_interval_seconds,
+        "oracle_deviation_threshold": oracle.deviation_threshold,
+        "oracle_impact_share": oracle.impact_share,
+        "breaker_move": breaker.move,
+        "breaker_window_minutes": breaker.window_minutes,
+        "breaker_halt_minutes": breaker.halt_minutes,
+    }
+
+
+def _from_liquidity(liquidity: LiquidityConfig, markets: list[str]) -> dict:
+    return {
+        "impact": liquidity.law != "none",
+        "gamma": GAMMA.get(liquidity.law, liquidity.exponent),
+        "depth_usd": per_market(liquidity.depth_usd, markets, "liquidity.depth_usd"),
+        "half_spread_bps": liquidity.half_spread_bps,
+        "recovery_half_life_minutes": liquidity.recovery_half_life_minutes,
+        "withdrawal": liquidity.withdrawal,
+        "max_displacement": liquidity.max_displacement,
+    }
+
+
+def _tiers(protocol: ProtocolConfig, market: str) -> Tiers:
+    if protocol.maintenance_margin is not None:
+        return [(math.inf, protocol.maintenance_margin)]
+    rows = protocol.margin_tiers.get(market, protocol.margin_tiers.get("default"))
+    if rows is None:
+        raise KeyError(f"no margin tiers for {market}")
+    return [(math.inf if row.up_to_usd is None else row.up_to_usd, row.maintenance_margin) for row in rows]

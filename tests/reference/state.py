@@ -1,0 +1,99 @@
+"""The venue's balances, what is fixed within a tick, and the two conservation laws."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stress.book.schema import Book
+from tests.reference.impact import displacement
+from tests.reference.rules import Rules
+
+TOLERANCE = 1e-9
+"""Largest break of a conservation law, relative to gross notional."""
+
+
+@dataclass
+class Venue:
+    """All balances. Axes: ``A`` markets, ``N`` margin accounts. Entries never change; sizes only shrink."""
+
+    rules: Rules
+    book: Book
+    cash: np.ndarray  # [N]
+    size: np.ndarray  # [N, A]
+    z: np.ndarray  # [A] absorbed flow in multiples of the depth
+    outside_size: np.ndarray  # [A]
+    outside_cash: float = 0.0  # quote balance
+    fund_flow: float = 0.0  # W: the fund's net flow, apart from its initial size
+    keepers: float = 0.0
+    first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
+
+    @classmethod
+    def open(cls, book: Book, rules: Rules) -> Venue:
+        """The venue at time zero."""
+        zeros = np.zeros(len(rules.markets))
+        return cls(rules, book, book.cash.astype(float), book.size.astype(float), zeros.copy(), zeros.copy())
+
+    @property
+    def fund(self) -> float:
+        """Balance of the insurance fund."""
+        return self.rules.insurance_fund + self.fund_flow
+
+    def displacements(self) -> np.ndarray:
+        """X [A]."""
+        return np.array([displacement(z, self.rules) for z in self.z])
+
+    def equity(self, prices: np.ndarray) -> np.ndarray:
+        """Equity [N] at prices [A]."""
+        return self.cash + (self.size * (prices - self.book.entry)).sum(axis=1)
+
+
+@dataclass
+class Tick:
+    """What stays fixed within a tick, and what its rounds share."""
+
+    number: int  # k = 1 .. T
+    fundamental: np.ndarray  # [A] S
+    depth: np.ndarray  # [A] D in USD
+    halted: list[bool]  # [A]
+    capacity_left: float  # USD at the oracle price that keepers can still take
+    acted: set[int] = field(default_factory=set)
+    liquidations: list[dict] = field(default_factory=list)  # ledger rows
+    adl: list[dict] = field(default_factory=list)
+    socialised: dict[str, float] = field(default_factory=dict)
+
+
+class Conservation:
+    """Quote balances and contracts, summed over every party, never change.
+
+    An account's quote balance is cash - sum(size * entry): closing c units of a long at p adds c p to it, and the
+    outside market or an ADL'd winner pays the same c p.
+    """
+
+    def __init__(self, venue: Venue, prices: np.ndarray) -> None:
+        self.prices = prices
+        self.gross = math.fsum((np.abs(venue.size) * prices).ravel())
+        self.cash0, self.contracts0 = self._cash(venue), self._contracts(venue)
+        self.cash_residual = self.contracts_residual = 0.0
+
+    def check(self, venue: Venue) -> None:
+        """Asserts both laws."""
+        if self.gross == 0:
+            return
+        cash = abs(self._cash(venue) - self.cash0) / self.gross
+        contracts = float((np.abs(self._contracts(venue) - self.contracts0) * self.prices).max()) / self.gross
+        self.cash_residual = max(self.cash_residual, cash)
+        self.contracts_residual = max(self.contracts_residual, contracts)
+        assert cash <= TOLERANCE, f"cash not conserved: {cash:.3g} of gross notional"
+        assert contracts <= TOLERANCE, f"contracts not conserved: {contracts:.3g} of gross notional"
+
+    @staticmethod
+    def _cash(venue: Venue) -> float:
+        accounts = [*venue.cash, *(-venue.size * venue.book.entry).ravel()]
+        return math.fsum([*accounts, venue.fund_flow, venue.keepers, venue.outside_cash])
+
+    @staticmethod
+    def _contracts(venue: Venue) -> np.ndarray:
+        return venue.size.sum(axis=0) + venue.outside_size

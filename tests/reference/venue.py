@@ -1,0 +1,166 @@
+"""One path through the venue: the tick, in order."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from stress.book.schema import Book
+from tests.reference import adl, ledger, waterfall
+from tests.reference.check import closing_shares, may_act, risk_check, watch
+from tests.reference.clocks import Breaker, Oracle, funding_due, funding_rate
+from tests.reference.result import Result
+from tests.reference.rules import Rules
+from tests.reference.settlement import Matches, Settlement, settle
+from tests.reference.state import Conservation, Tick, Venue
+
+
+def simulate(book: Book, rules: Rules, prices: np.ndarray, depth_multiplier: np.ndarray, step_seconds: float) -> Result:
+    """The venue on given fundamental prices [T+1, A] in USD; depth_multiplier [T] scales the depth tick by tick."""
+    return Path(book, rules, np.asarray(prices, dtype=float), np.asarray(depth_multiplier, dtype=float),
+                step_seconds).run()
+
+
+class Path:
+    """One path: the venue, its clocks and the record. Axes: ``T`` ticks, ``A`` markets."""
+
+    def __init__(self, book: Book, rules: Rules, prices: np.ndarray, depth_multiplier: np.ndarray,
+                 step_seconds: float) -> None:
+        ticks, markets = len(depth_multiplier), len(rules.markets)
+        assert prices.shape == (ticks + 1, markets), f"prices {prices.shape}, depth_multiplier {depth_multiplier.shape}"
+        assert book.markets == rules.markets, f"book {book.markets}, rules {rules.markets}"
+        self.rules, self.prices, self.depth_multiplier, self.step = rules, prices, depth_multiplier, step_seconds
+        self.venue = Venue.open(book, rules)
+        self.oracle = Oracle(rules, prices[0], step_seconds)
+        self.breaker = Breaker(rules, prices[0], step_seconds)
+        self.conservation = Conservation(self.venue, prices[0])
+        self.result = Result(
+            mark=np.zeros((ticks, markets)), oracle=np.zeros((ticks, markets)), fund=np.zeros(ticks),
+            liquidated_by_tick=np.zeros((ticks, markets, 2)), liquidated_by_market=np.zeros(markets))
+
+    def run(self) -> Result:
+        """All ticks, then the final balances."""
+        for k in range(1, len(self.prices)):
+            tick = self._open_tick(k)
+            self._rounds(tick)
+            self._close_tick(tick)
+        venue, result = self.venue, self.result
+        last = result.mark[-1] if len(result.mark) else self.prices[0]
+        result.ledger["final"] = ledger.final_row(venue, last)
+        result.fund_end, result.keeper_cash = venue.fund, venue.keepers
+        result.outside_cash, result.outside_size = venue.outside_cash, venue.outside_size
+        result.cash, result.size = venue.cash, venue.size
+        result.cash_residual = self.conservation.cash_residual
+        result.contracts_residual = self.conservation.contracts_residual
+        return result
+
+    # --- steps 1 to 4: what happens before anybody is checked --------------------------------------------------------
+    def _open_tick(self, k: int) -> Tick:
+        rules, venue = self.rules, self.venue
+        fundamental = self.prices[k]
+        if rules.recovery_half_life_minutes is not None:
+            venue.z = venue.z * 2 ** (-self.step / (rules.recovery_half_life_minutes * 60))
+        displaced = venue.displacements()
+        mark = fundamental * (1 + displaced)
+        self.oracle.start_tick(k, fundamental * (1 + rules.oracle_impact_share * displaced))
+        if funding_due(k, rules, self.step):
+            self._pay_funding(mark, fundamental)
+        last_mark = self.result.mark[k - 2] if k > 1 else self.prices[0]
+        capacity = rules.keeper_capacity_usd_per_minute
+        return Tick(
+            number=k, fundamental=fundamental,
+            depth=rules.depth_usd * self.depth_multiplier[k - 1] / (1 + rules.withdrawal * np.abs(displaced)),
+            halted=self.breaker.start_tick(k, mark, last_mark),
+            capacity_left=math.inf if capacity is None else capacity * self.step / 60)
+
+    def _pay_funding(self, mark: np.ndarray, fundamental: np.ndarray) -> None:
+        """Every party pays rate * mark * size from cash, residual account and outside market included."""
+        for a in range(len(mark)):
+            per_unit = funding_rate(mark[a], fundamental[a], self.rules) * mark[a]
+            self.venue.cash -= per_unit * self.venue.size[:, a]
+            self.venue.outside_cash -= per_unit * float(self.venue.outside_size[a])
+        self.conservation.check(self.venue)
+
+    # --- steps 5 to 10: rounds ---------------------------------------------------------------------------------------
+    def _rounds(self, tick: Tick) -> None:
+        """Rounds until nobody acts. Reading: the look beyond the last round only sets the status."""
+        done = 0
+        while done < self.rules.max_rounds and self._round(tick):
+            done += 1
+        if done == self.rules.max_rounds:
+            mark, oracle = self._prices_now(tick)
+            check = risk_check(self.venue, oracle, mark)
+            waiting = dict(self.venue.first_seen)
+            watch(self.venue, check, tick.number)
+            if tick.capacity_left > 0 and may_act(self.venue, check, tick, self.step):
+                self.result.status = "max_rounds"
+            self.venue.first_seen = waiting
+        self.result.rounds += done
+        self.result.rounds_by_tick.append(done)
+
+    def _round(self, tick: Tick) -> bool:
+        """One round: check, size, settle tentatively, ADL, settle, pay. False when nobody acted."""
+        venue, result = self.venue, self.result
+        mark, oracle = self._prices_now(tick)
+        check = risk_check(venue, oracle, mark)
+        watch(venue, check, tick.number)
+        shares = closing_shares(venue, check, tick, may_act(venue, check, tick, self.step))
+        if not shares:
+            return False
+        tentative = settle(venue, tick, shares, Matches())
+        share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
+        matches = adl.match(venue, check, tentative, share)
+        final = settle(venue, tick, shares, matches)
+        self._commit(tick, final, shares)
+        ledger.add_round(venue, tick, final)
+        owed = sum(tentative.deficits.values())
+        result.bad_debt += owed
+        result.adl_haircut += owed - sum(final.deficits.values())
+        if final.deficits:
+            waterfall.pay(venue, tick, final.mark, final.deficits, result)
+        self.conservation.check(venue)
+        return True
+
+    def _commit(self, tick: Tick, final: Settlement, shares: dict[int, float]) -> None:
+        """Makes a settlement the venue's balances; the outside market takes the other side of every book fill."""
+        venue, result = self.venue, self.result
+        venue.cash, venue.size, venue.z = final.cash, final.size, final.z
+        venue.keepers += final.keeper_fees
+        venue.fund_flow += final.inflow
+        for fill in final.book:
+            venue.outside_size[fill.market] += fill.quantity
+            venue.outside_cash -= fill.quantity * fill.price
+        for n in shares:
+            venue.first_seen.pop(n, None)
+            tick.acted.add(n)
+        result.fees_to_fund += final.fund_fees
+        result.remainders_to_fund += final.remainders
+        result.liquidated_accounts += len(shares)
+        for fill in [*final.book, *final.matches.losers]:
+            result.liquidated_notional += fill.notional
+            result.liquidated_by_market[fill.market] += fill.notional
+            result.liquidated_by_tick[tick.number - 1, fill.market, int(fill.quantity < 0)] += fill.notional
+        for fill in final.matches.winners:
+            result.adl_notional += fill.notional
+            result.adl_residual_notional += fill.notional if venue.book.residual[fill.account] else 0.0
+        result.adl_accounts += len({fill.account for fill in final.matches.winners})
+        displaced = np.abs(venue.displacements())
+        result.max_displacement = max(result.max_displacement, float(displaced.max()))
+        result.displacement_capped += int((displaced >= self.rules.max_displacement).sum())
+
+    # --- step 11: record ---------------------------------------------------------------------------------------------
+    def _close_tick(self, tick: Tick) -> None:
+        mark, oracle = self._prices_now(tick)
+        row = tick.number - 1
+        self.result.mark[row], self.result.oracle[row], self.result.fund[row] = mark, oracle, self.venue.fund
+        self.result.ledger["ticks"].append(ledger.tick_row(self.venue, tick, self._hours(tick), mark, oracle))
+
+    def _prices_now(self, tick: Tick) -> tuple[np.ndarray, np.ndarray]:
+        """Mark and oracle price [A] at this moment of the tick."""
+        displaced = self.venue.displacements()
+        seen = tick.fundamental * (1 + self.rules.oracle_impact_share * displaced)
+        return tick.fundamental * (1 + displaced), self.oracle.price(seen)
+
+    def _hours(self, tick: Tick) -> float:
+        return tick.number * self.step / 3600

@@ -1,0 +1,89 @@
+"""What users get wrong: one clean message with the key, what is allowed and the fix, and exit status 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stress.cli.main import BAD_INPUT, main
+
+WORST = {
+    "misspelt key": (["run.path=10"], ["run.path: unknown key", "Did you mean run.paths?", "Allowed here:"]),
+    "undeclared key behind a plus": (["+run.speed=10"], ["run.speed: unknown key", "Allowed here:", "paths"]),
+    "undeclared key behind two": (["++price.kapa=1"], ["price.kapa: unknown key", "Allowed here:"]),
+    "wrong type": (["run.paths=many"], ["run.paths", "'many'", "a whole number >= 1"]),
+    "out of range": (["protocol.maintenance_margin=1.5"],
+                     ["protocol.maintenance_margin", "1.5", "a finite number > 0 and < 1"]),
+    "no such preset": (["protocol=generik"],
+                       ["protocol=generik", "no such option", "Did you mean protocol=generic?", "Allowed:"]),
+    "no such group": (["prize=gbm"], ["prize: unknown key", "Did you mean price?"]),
+    "several values without -m": (["run.paths=10,20"], ["run.paths=10,20", "flag -m", "run.paths=[...]"]),
+    "wrong grammar": (["run.paths==10"], ["run.paths==10", "not a valid override", "Write key=value"]),
+    "horizon not whole ticks": (["run.step_seconds=7"], ["run.horizon_hours", "whole number of ticks", "The nearest is"]),
+    "market without a value": (["price.markets=[BTC,PEPE]", "price.initial_prices={BTC:1}"],
+                               ["price.initial_prices", "no value for PEPE", "'default'"]),
+    "book file missing": (["book=file"], ["book.positions", "Give book.positions=FILE"]),
+    "path without replay": (["price=gbm", "price.path=x.csv"], ["price.path", "Add price=replay."]),
+    "bad value in a sweep": (["-m", "run.paths=10,abc"], ["run.paths", "'abc'", "a whole number >= 1"]),
+    "bad preset in a sweep": (["-m", "price=gbm,gmb"], ["price=gmb", "Did you mean price=gbm?"]),
+    "misspelt command": (["calibrat"], ["calibrat: unknown command", "Did you mean calibrate?", "run, calibrate"]),
+    "command of another release": (["compare", "a", "b"], ["compare: unknown command", "Commands: run,"]),
+    "key without a value": (["run.paths"], ["run.paths", "write run.paths=VALUE"]),
+    "flag that is a key": (["--paths", "100"], ["--paths: unknown flag", "run.paths=1000"]),
+    "misspelt flag": (["--multirum"], ["--multirum: unknown flag", "Did you mean --multirun?"]),
+    "flag without its value": (["--cfg"], ["--cfg: needs a value"]),
+    "sweep of a replay": (["replay", "-m", "price.path=x.csv"], ["replay is one job"]),
+    "limit on nothing": (["limits.ruin=0.1"], ["limits.ruin: unknown key", "depletion_probability"]),
+    "pickle": (["--experimental-rerun", "x.pickle"], ["--experimental-rerun", "not offered"]),
+    "key there already": (["+run.paths=10"], ["+run.paths", "Drop the plus"]),
+    "name not in a map": (["price=gbm", "price.volatility.PEPE=1"], ["price.volatility.PEPE", "+price.volatility.PEPE"]),
+    "deleted section": (["~protocol.adl"], ["protocol.adl: missing"]),
+    "nothing to resume": (["run.resume=nowhere"], ["run.resume: nowhere holds no run to finish"]),
+    "nothing to report": (["report", "nowhere"], ["report: nowhere is not a folder"]),
+    "report without a folder": (["report"], ["report: needs a folder"]),
+    "no such config folder": (["--config-dir", "nowhere"], ["--config-dir: nowhere is not a folder"]),
+}
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_user_errors_are_one_clean_line(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words, parts = WORST[name]
+    status = main(words)
+    out, err = capsys.readouterr()
+    assert status == BAD_INPUT
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in err
+    assert [part for part in parts if part not in err] == [], err
+    assert out == ""
+    assert list(tmp_path.iterdir()) == [], "a refused command leaves nothing behind"
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run.path=10", "debug=true"]) == BAD_INPUT
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert "run.path: unknown key" in err
+
+
+def test_the_process_ends_with_the_status(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "stress", "run.path=10", "-m", "run.seed=1"], cwd=tmp_path,
+                          capture_output=True, text=True, env={"PYTHONPATH": str(Path(__file__).parent.parent)}, check=False)
+    assert done.returncode == BAD_INPUT
+    assert "Did you mean run.paths?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_yaml_of_the_user_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs" / "price").mkdir(parents=True)
+    (tmp_path / "configs" / "price" / "mine.yaml").write_text("model: [composition\n")
+    assert main(["price=mine"]) == BAD_INPUT
+    err = capsys.readouterr().err
+    assert "mine.yaml" in err
+    assert "Traceback" not in err
