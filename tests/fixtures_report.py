@@ -1,4 +1,4 @@
-"""Fabricates plausible run, sweep and calibration folders from a numpy seed: nothing here is simulated by the package."""
+"""Fabricates plausible run, sweep and calibration folders from a numpy seed, without the simulator."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class Case:
     scale: float = 1.0  # multiplies every amount of money
     limits: dict[str, float] | None = None
     seed: int = 7
+    dpi: int = 110
 
 
 def _fund(case: Case) -> float:
@@ -77,12 +78,12 @@ def _paths(rng: np.random.Generator, case: Case) -> dict[str, Any]:
     haircut = 0.6 * (deficit - paid)
     socialised = 0.35 * (deficit - paid)
     cascade = (main > 2e7 * case.scale) & (main > 2 * twin)
+    hours = np.where(np.arange(n) == np.argmax(depleted), 13.05, rng.beta(2, 2, n) * HORIZON)
     status = np.zeros(n, dtype=np.int8)
     status[:case.failed] = 3
     columns: dict[str, Any] = {
         "path": np.arange(n), "depleted": depleted, "fund_end": _fund(case) + fees - paid,
-        "time_to_depletion_hours": pa.array(np.where(np.arange(n) == np.argmax(depleted), 13.05, rng.beta(2, 2, n) * HORIZON),
-                                            mask=~depleted),
+        "time_to_depletion_hours": pa.array(hours, mask=~depleted),
         "fund_drawdown": drawdown if case.fund_curve else none, "bad_debt": deficit, "liquidated_notional": main,
         "liquidated_accounts": np.ceil(main / (2e4 * case.scale)).astype(np.int64),
         "liquidated_notional_twin": twin if case.twin else none,
@@ -141,8 +142,8 @@ def _summary(columns: dict[str, Any], case: Case) -> dict[str, Any]:
         "liquidated_notional": _metric(col["liquidated_notional"], "USD"),
         "liquidated_accounts": _metric(col["liquidated_accounts"], "accounts"),
         "bad_debt": _metric(np.nan_to_num(col["bad_debt"]), "USD"), "adl_notional": _metric(col["adl_notional"], "USD"),
-        "max_displacement": _metric(col["max_displacement"], "share"),
-        "time_to_depletion_hours": _metric(times, "h")}
+        "max_displacement": _metric(col["max_displacement"], "relative"),
+        "time_to_depletion_hours": _metric(times, "hours")}
     curve: list[dict[str, Any]] = []
     if case.fund_curve:
         losses = col["fund_drawdown"]
@@ -161,21 +162,27 @@ def _summary(columns: dict[str, Any], case: Case) -> dict[str, Any]:
     if case.twin:
         metrics["cascade_probability"] = _share(col["cascade"])
         ratio = float(col["liquidated_notional"].sum() / max(col["liquidated_notional_twin"].sum(), 1e-300))
-        metrics["amplification"] = (_metric(np.ones(len(col["path"])), "1", ratio)
+        metrics["amplification"] = (_metric(np.ones(len(col["path"])), "ratio", ratio)
                                     | {"low": ratio * 0.9, "high": ratio * 1.12, "method": "delta"}
-                                    if case.liquidations else _off("nothing was liquidated in the twin", "1"))
+                                    if case.liquidations else _off("nothing was liquidated in the twin", "ratio"))
     else:
         metrics |= {"cascade_probability": _off("run.twin is off", "probability"),
-                    "amplification": _off("run.twin is off", "1")}
-    status = {"ok": case.paths - case.failed} | ({"max_rounds": case.failed} if case.failed else {})
+                    "amplification": _off("run.twin is off", "ratio")}
+    status = {"ok": case.paths - case.failed} | ({"rounds_exhausted": case.failed} if case.failed else {})
     summary = {"schema": 1, "config_hash": "3fa9c0de12ab", "seed": 1, "paths": case.paths, "steps": 1440,
                "step_seconds": STEP_SECONDS, "accounts": case.accounts, "markets": list(case.markets),
                "metrics": metrics, "fund_curve": curve,
                "conservation": {"cash_residual": 3.1e-15, "contracts_residual": 0.0}, "status": status,
                "timings": {"compile_seconds": 4.21, "simulate_seconds": 11.8, "report_seconds": 0.0}}
-    if case.limits:
-        summary["limits"] = {k: {"limit": v} for k, v in case.limits.items()}
+    summary["limits"] = [_verdict(name, limit, metrics[name]) for name, limit in (case.limits or {}).items()]
+    summary["stopped"] = {"reason": "the planned number of paths was reached", "planned_paths": case.paths}
     return summary
+
+
+def _verdict(name: str, limit: float, metric: dict[str, Any]) -> dict[str, Any]:
+    outcome = "violated" if metric["low"] > limit else "met" if metric["high"] <= limit else "undecided"
+    return {"metric": name, "limit": limit, "outcome": outcome, "reason": None,
+            "estimate": metric["estimate"], "low": metric["low"], "high": metric["high"]}
 
 
 def _config(case: Case) -> dict[str, Any]:
@@ -204,21 +211,21 @@ def _config(case: Case) -> dict[str, Any]:
             "oracle": {"lag_seconds": 0.0, "update_interval_seconds": 0.0, "deviation_threshold": 0.0,
                        "impact_share": 1.0},
             "breaker": {"move": None, "window_minutes": 5.0, "halt_minutes": 5.0}},
-        "liquidity": {"law": "power", "exponent": 0.875, "depth_usd": {m: 2e7 * case.scale for m in case.markets},
+        "liquidity": {"law": "power", "exponent": 0.875, "depth_usd": dict.fromkeys(case.markets, 2e7 * case.scale),
                       "half_spread_bps": 2.0, "recovery_half_life_minutes": 15.0, "withdrawal": 2.0,
                       "max_displacement": 0.5},
         "run": {"paths": case.paths, "horizon_hours": HORIZON, "step_seconds": STEP_SECONDS, "seed": 1,
                 "confidence": 0.95, "precision": "float32", "engine": "auto", "twin": case.twin,
                 "fund_curve": case.fund_curve},
         "cascade": {"window_minutes": 60.0, "open_interest_share": 0.05}, "limits": case.limits or {},
-        "report": {"enabled": True, "fan_paths": 200, "worst_paths": 3, "dpi": 110}}
+        "report": {"enabled": True, "fan_paths": 200, "worst_paths": 3, "dpi": case.dpi}}
 
 
 def _manifest(case: Case) -> dict[str, Any]:
     return {"schema": 1, "version": "0.1.0", "python": "3.11.9", "jax": "0.10.2", "jaxlib": "0.10.2", "numpy": "2.4.6",
             "platform": "Linux-6.1-x86_64", "devices": ["cpu:0", "cpu:1"], "config_hash": "3fa9c0de12ab",
             "data_hashes": {"positions.csv": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
-            "seed": 1, "command": ["python", "-m", "stress", "price=bates"], "created": "2026-11-21T09:30:00Z",
+            "seed": 1, "command": ["price=bates"], "created": "2026-11-21T09:30:00Z",
             "timings": {"compile_seconds": 4.21}, "chunks": [[0, 3], [4, 7]], "complete": True,
             "book_notes": ["Longs exceed shorts by $1.2M in ETH: the account 'residual' takes the difference."],
             "price_provenance": {"source": "hourly closes", "start": "2023-01-01", "end": "2026-01-01", "gaps": 3},
@@ -280,9 +287,10 @@ def _book(rng: np.random.Generator, case: Case) -> dict[str, Any]:
     price = np.array([64000.0 / 20 ** i for i in range(len(markets))])[market]
     distance = -side * np.maximum(1 / leverage - 0.01, 0.002)
     distance[rng.random(n) < 0.05] = np.nan
-    book = {"account": [f"a{i}" for i in range(n)], "margin_account": np.arange(n), "market": list(markets[market]),
-            "size": side * notional / price, "entry_price": price, "notional_usd": notional, "margin_mode": ["cross"] * n,
-            "equity_usd": notional / leverage, "leverage": leverage, "distance": distance, "residual": np.zeros(n, bool)}
+    book: dict[str, Any] = {
+        "account": [f"a{i}" for i in range(n)], "margin_account": np.arange(n), "market": list(markets[market]),
+        "size": side * notional / price, "entry_price": price, "notional_usd": notional, "margin_mode": ["cross"] * n,
+        "equity_usd": notional / leverage, "leverage": leverage, "distance": distance, "residual": np.zeros(n, bool)}
     gaps = [float(book["size"][market == i].sum()) for i in range(len(markets))]
     for i, (name, gap) in enumerate(zip(case.markets, gaps, strict=True)):
         for key, value in {"account": "residual", "margin_account": n, "market": name, "size": -gap,
@@ -295,8 +303,8 @@ def _book(rng: np.random.Generator, case: Case) -> dict[str, Any]:
 
 # --- sweeps and calibrations -----------------------------------------------------------------------------------------
 def fabricate_sweep(folder: Path, grid: list[list[str]], *, failed: tuple[int, ...] = (),
-                    killed: tuple[int, ...] = ()) -> Path:
-    """A sweep folder with one job for each list of overrides; ``failed`` carry an error, ``killed`` have no job.json."""
+                    killed: tuple[int, ...] = (), over: tuple[int, ...] = ()) -> Path:
+    """A sweep folder, a job for each list of overrides: ``failed``, ``killed`` (no job.json), ``over`` a limit."""
     for number, overrides in enumerate(grid):
         job = folder / str(number)
         (job / ".hydra").mkdir(parents=True, exist_ok=True)
@@ -304,8 +312,9 @@ def fabricate_sweep(folder: Path, grid: list[list[str]], *, failed: tuple[int, .
         if number in killed:
             continue
         wrong = number in failed
+        status = "failed" if wrong else "limit" if number in over else "ok"
         error = "protocol.maintenance_margin: got 2, allowed is < 1 <of notional>." if wrong else None
-        _dump(job / "job.json", {"status": "failed" if wrong else "ok", "error": error, "overrides": overrides})
+        _dump(job / "job.json", {"status": status, "error": error, "overrides": overrides})
         if not wrong:
             case = Case(paths=600, seed=number + 1, scale=1 + 0.4 * number)
             _dump(job / "summary.json", _summary(_paths(np.random.default_rng(number + 1), case), case))
@@ -328,8 +337,8 @@ def fabricate_calibration(folder: Path, markets: tuple[str, ...] = ("BTC", "ETH"
                   for m in markets]
     parameters.append({"name": "jump.common_intensity", "estimate": 41.0, "standard_error": None, "unit": "per year"})
     _dump(folder / "calibration.json", {
-        "name": "regime_btc_eth", "model": "regime", "markets": list(markets), "log_likelihood": 41234.5, "aic": -82400.0,
-        "bic": -82330.0, "parameters": parameters, "stationary": {"calm": 0.93, "panic": 0.07},
+        "name": "regime_btc_eth", "model": "regime", "markets": list(markets), "log_likelihood": 41234.5,
+        "aic": -82400.0, "bic": -82330.0, "parameters": parameters, "stationary": {"calm": 0.93, "panic": 0.07},
         "provenance": {"source": "hourly closes", "rows": 26280, "gaps": 3, "start": "2023-01-01"},
         "warnings": ["Hourly closes do not identify jump_duration_seconds: assumed."]})
     return folder

@@ -21,13 +21,12 @@ from stress.config import schema
 from tests.reference import Rules, simulate
 from tests.reference.adl import score
 from tests.reference.building import (
-    FUND_THEN_ADL, FUND_THEN_ALL, LONG, Row, bare_rules, cash, closed, ladder, make_book, near, run)
+    FUND_THEN_ADL, FUND_THEN_ALL, LONG, SHORT, Row, bare_rules, cash, closed, ladder, make_book, near, run)
 from tests.reference.impact import displacement, mean_displacement
 from tests.reference.margin import requirement, restoring_share
 from tests.reference.state import Venue
 
 # --- the waterfall's exact ledgers -----------------------------------------------------------------------------------
-SHORT: Row = ("B", 1000.0, {"X": (-10.0, 100.0)})
 
 
 @pytest.mark.parametrize(("price", "trader", "fee", "fund", "deficit"), [
@@ -118,7 +117,8 @@ def cascade(distances: np.ndarray, unit: float, drop: float, lam: float = 0.02, 
     return 100.0 - result.mark[0, 0], result.outside_size[0]
 
 
-def uniform(drop: float, rho: float, first: int, count: int, gap: float = 0.0, lead: float = 0.8) -> tuple[np.ndarray, float]:
+def uniform(drop: float, rho: float, first: int, count: int, gap: float = 0.0,
+            lead: float = 0.8) -> tuple[np.ndarray, float]:
     """Ladder of ``rho`` units a USD whose ``first`` rungs are those the exogenous drop alone triggers, and its unit.
 
     Rungs stand ``lead`` of a spacing above the place where the continuous ladder would be sold up to them. With
@@ -226,9 +226,10 @@ def random_case(seed: int, **changes: Any) -> tuple[Any, ...]:
     rows: list[Row] = []
     for n in range(24):
         sizes = rng.normal(0.0, 5.0, 2) * (rng.random(2) < 0.8)
-        rows.append((f"a{n}", float((np.abs(sizes) @ [100.0, 50.0]) * rng.uniform(0.03, 0.2) + 1), {
-            m: (float(s), float(p * rng.uniform(0.98, 1.02))) for m, s, p in zip("XY", sizes, (100.0, 50.0), strict=True)
-            if s != 0}))
+        wallet = float((np.abs(sizes) @ [100.0, 50.0]) * rng.uniform(0.03, 0.2) + 1)
+        positions = {m: (float(s), float(p * rng.uniform(0.98, 1.02)))
+                     for m, s, p in zip("XY", sizes, (100.0, 50.0), strict=True) if s != 0}
+        rows.append((f"a{n}", wallet, positions))
     total = [sum(row[2].get(m, (0.0, 0.0))[0] for row in rows) for m in "XY"]
     rows.append(("residual", 0.0, {"X": (-total[0], 100.0), "Y": (-total[1], 50.0)}))
     values = {

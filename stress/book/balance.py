@@ -44,5 +44,5 @@ def _note(book: Book, a: int, excess: float, name: str, price: float) -> str:
     share = abs(excess) / max(longs, longs - excess)
     larger, side = ("longs", "short") if excess > 0 else ("shorts", "long")
     return (f"{book.markets[a]}: {larger} are larger by {abs(excess):,.8g} units ({abs(excess) * price:,.0f} USD, "
-            f"{share:.1%} of open interest). The residual account '{name}' is {side} the difference, from the price at "
+            f"{share:.2%} of open interest). The residual account '{name}' is {side} the difference, from the price at "
             "time zero, without collateral, and is never liquidated.")

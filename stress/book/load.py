@@ -73,7 +73,7 @@ def _notes(cfg: BookConfig, markets: list[str], size: np.ndarray, owners: int) -
     files = " and ".join(file for file in (cfg.positions, cfg.collateral) if file is not None)
     flat = int((~(size != 0).any(1)).sum())
     read = (f"Read from {files}: {int((size != 0).sum()):,} positions in {len(size):,} margin accounts of {owners:,} "
-            f"owners; {flat:,} of the margin accounts hold no position.")
+            f"owners; margin accounts without a position: {flat:,}.")
     unused = [market for market, held in zip(markets, size.T, strict=True) if not held.any()]
     return (read, *(f"{market}: no positions in the file." for market in unused))
 
@@ -93,10 +93,10 @@ def _refuse_under_water(book: Book, prices: np.ndarray, maintenance: MarginTable
     problems = Problems()
 
     def allowed(account: int) -> str:
-        least = math.ceil((book.cash[account] + short[account]) * 100 + 1e-6) / 100
+        least = math.ceil((book.cash[account] + short[account]) * 100) / 100
         need, owner = equity[account] + short[account], book.owners[book.owner[account]]
-        return (f"at least {least:.2f}: account {owner!r} is under water at the start (equity {equity[account]:.2f} USD, "
-                f"maintenance requirement {need:.2f} USD at price.initial_prices)")
+        return (f"at least {least:.2f}: account {owner!r} is under water at the start (equity {equity[account]:.2f} "
+                f"USD, maintenance requirement {need:.2f} USD at price.initial_prices)")
 
     fix = "Raise it, or reduce or remove the account's positions."
     if collateral.sheet is not None:

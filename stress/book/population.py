@@ -37,12 +37,12 @@ def draw_population(cfg: SyntheticConfig, accounts: int, interest: np.ndarray) -
     grid = (accounts, len(interest))
     isolated = random["isolated"].random(accounts) < cfg.isolated_share
     multi = ~isolated & (random["multi"].random(accounts) < cfg.multi_market_share)
-    legs = np.where(multi, _legs(random["legs"], accounts, cfg.multi_market_legs), 1)[:, None]
+    legs = np.where(multi, _legs(random["legs"], accounts, cfg.multi_market_legs), 1)
     race = -np.log(_uniform(random["markets"], grid)) / interest  # markets race; the first is the main one
     beside = isolated & (random["beside"].random(accounts) < cfg.isolated_beside_cross)
-    partner = _partners(random["partner"], beside, ~isolated)
-    place, partner = _avoid_partner(_places(race), race, legs, partner)
-    held = place < legs
+    partner = _partners(random["partner"], beside, ~isolated & (legs < len(interest)))
+    place = _places(_without_partners_markets(race, legs, partner))
+    held = place < legs[:, None]
 
     main = np.where(random["side"].random(accounts) < cfg.long_share, 1, -1)[:, None]
     others = np.where(random["hedged"].random(accounts) < cfg.hedged_share, -main[:, 0], main[:, 0])[:, None]
@@ -75,25 +75,22 @@ def _places(race: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(race, axis=1, kind="stable"), axis=1)
 
 
-def _partners(random: np.random.Generator, beside: np.ndarray, cross: np.ndarray) -> np.ndarray:
-    """A cross account of its own [N] for each isolated account that is ``beside`` one, as far as they go; else -1."""
+def _partners(random: np.random.Generator, beside: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """A different one [N] of the ``free`` accounts for each that is ``beside`` one, as far as they go; else -1."""
     partner = np.full(len(beside), -1)
     seekers = np.flatnonzero(beside)
-    found = random.permutation(np.flatnonzero(cross))[:len(seekers)]
+    found = random.permutation(np.flatnonzero(free))[:len(seekers)]
     partner[seekers[:len(found)]] = found
     return partner
 
 
-def _avoid_partner(place: np.ndarray, race: np.ndarray, legs: np.ndarray,
-                   partner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places and partners where isolated accounts race without their partner's markets; alone if none is left."""
+def _without_partners_markets(race: np.ndarray, legs: np.ndarray, partner: np.ndarray) -> np.ndarray:
+    """The race [N, A] in which an isolated account never gets to a market that its partner holds."""
     seekers = np.flatnonzero(partner >= 0)
-    taken = (place < legs)[partner[seekers]]
-    alone = taken.all(1)
-    place, partner = place.copy(), partner.copy()
-    partner[seekers[alone]] = -1
-    place[seekers[~alone]] = _places(np.where(taken[~alone], np.inf, race[seekers[~alone]]))
-    return place, partner
+    taken = (_places(race) < legs[:, None])[partner[seekers]]
+    race = race.copy()
+    race[seekers] = np.where(taken, np.inf, race[seekers])
+    return race
 
 
 def _owners(isolated: np.ndarray, partner: np.ndarray) -> np.ndarray:

@@ -20,10 +20,13 @@ class Problems:
 
     shown: list[tuple[str, int, str]] = field(default_factory=list)  # file, line, message
     count: int = 0
+    cells: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)  # refused so far by file and column, [rows]
 
     def refuse(self, sheet: Sheet, bad: np.ndarray, column: str, allowed: Words, fix: Words = "") -> None:
-        """Refuse the cells of ``column`` in the rows where ``bad`` [rows]; the error comes with ``raise_any``."""
-        rows = np.flatnonzero(bad)
+        """Refuse the cells of ``column`` in the rows where ``bad`` [rows], each cell once; see ``raise_any``."""
+        before = self.cells.get((sheet.file, column), np.zeros(len(sheet), dtype=bool))
+        self.cells[sheet.file, column] = before | bad
+        rows = np.flatnonzero(bad & ~before)
         self.count += len(rows)
         for row in rows[:MOST_SHOWN].tolist():
             domain, advice = (words if isinstance(words, str) else words(row) for words in (allowed, fix))

@@ -52,7 +52,7 @@ def read_positions(file: str, markets: list[str], prices: np.ndarray, residual: 
     with np.errstate(over="ignore"):
         notional = np.abs(size) * np.maximum(entry, np.where(market >= 0, prices[market], 0.0))
     most = f"a position of at most {LARGEST_USD:g} USD at its entry and at the initial price"
-    problems.refuse(sheet, np.isfinite(notional) & (notional > LARGEST_USD), "size", most, "Check the units.")
+    problems.refuse(sheet, notional > LARGEST_USD, "size", most, "Check the units.")
     mode = sheet.text("margin_mode")
     problems.refuse(sheet, (mode != CROSS) & (mode != ISOLATED), "margin_mode", f"{CROSS} or {ISOLATED}")
     _check_duplicates(sheet, "market", problems, "Merge the rows.")

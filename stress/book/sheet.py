@@ -86,7 +86,7 @@ def read_sheet(key: str, file: str, text: tuple[str, ...], numeric: tuple[str, .
 
 def _read_csv(file: str, data: bytes) -> tuple[np.ndarray, list[str], list[pa.Array]]:
     """Line numbers [rows], column names, and columns as text. Blank lines are passed over, but counted."""
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\n"
     _check_text(file, data)
     lines = np.array([number for number, line in enumerate(data.split(b"\n"), start=1) if line], dtype=np.int64)
     if not len(lines):

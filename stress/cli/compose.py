@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stress.config.parse import parse, parse_fields, takes_list_or_map
+from stress.config.parse import declared_keys, parse, parse_fields, takes_list_or_map
 from stress.config.schema import Config
 from stress.errors import UserError
 
@@ -108,14 +108,16 @@ def check_ahead(overrides: list[str], flags: dict[str, str | None]) -> bool:
     extra = flags.get("--config-dir")
     if extra and not Path(extra).is_dir():
         raise UserError(f"--config-dir: {extra} is not a folder.")
+    root, ready = flags.get("--config-name") or ROOT, prepared(overrides, extra)
     with _hydra(folder):
-        composed, swept = _composed(flags.get("--config-name") or ROOT, prepared(overrides, extra))
+        composed, swept = _composed(root, ready)
         sweeping = "--multirun" in flags or str(composed.hydra.mode).endswith("MULTIRUN")
         if swept and not sweeping:
             raise _needs_multirun(swept[0])
         container = to_container(composed)
         if sweeping:
             _check_values(container, [*swept, *_sweeper_params(composed)])
+            _check_presets(root, ready, swept)
         config = parse_fields(container) if sweeping else parse(container)
         if config.run.resume is not None:
             raise UserError("run.resume: give it on the command line as run.resume=DIR, not in a file.")
@@ -169,17 +171,33 @@ def _sweeper_params(composed: Any) -> list[Any]:
 
 
 def _check_values(container: dict[str, Any], swept: list[Any]) -> None:
-    """Parse ``container`` once for each value of each swept key (config groups are Hydra's to check)."""
+    """Parse ``container`` once for each value of each swept key."""
     from omegaconf import OmegaConf
 
     base = OmegaConf.create(container)
     for override in swept:
-        if _is_glob(override) or (config_folder() / override.key_or_group).is_dir():
+        if _is_glob(override) or _is_group(override):
             continue
         for value in override.sweep_iterator():
             changed = base.copy()
             OmegaConf.update(changed, override.key_or_group, value)
             parse_fields(OmegaConf.to_container(changed))  # type: ignore[arg-type]
+
+
+def _check_presets(root: str, overrides: list[str], swept: list[Any]) -> None:
+    """Compose once for each preset of each swept config group, the first of each aside, which is composed already."""
+    for override in swept:
+        if _is_glob(override) or not _is_group(override):
+            continue
+        for value in list(override.sweep_string_iterator())[1:]:
+            single = f"{override.get_key_element()}={value}"
+            composed, _ = _composed(root, [single if o == override.input_line else o for o in overrides])
+            parse_fields(to_container(composed))
+
+
+def _is_group(override: Any) -> bool:
+    return ("." not in override.key_or_group and declared_keys(override.key_or_group) is not None) \
+        or override.key_or_group == "experiment"
 
 
 def _needs_multirun(override: Any) -> UserError:

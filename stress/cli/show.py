@@ -72,8 +72,16 @@ def headline_table(summary: Mapping[str, Any]) -> Table:
     table.add_column("interval" if confidence is None else f"{confidence:.0%} interval", justify="right")
     for name in HEADLINES:
         if name in metrics:
-            table.add_row(name.replace("_", " "), *_cells(metrics[name]))
+            table.add_row(_label(name), *_cells(metrics[name]))
     return table
+
+
+def _label(name: str) -> str:
+    """A metric's name for reading: required_fund_999 is the required fund (99.9 %)."""
+    words, _, level = name.rpartition("_")
+    if not level.isdigit():
+        return name.replace("_", " ")
+    return f"{words.replace('_', ' ')} ({100 * float(f'0.{level}'):.6g} %)"
 
 
 def job_line(number: int, overrides: list[str], finished: Finished) -> str:
@@ -93,11 +101,11 @@ def ledger_lines(ledger: Mapping[str, Any]) -> list[str]:
     deficit = sum(entry["deficit"] for entry in liquidations)
     names = list(dict.fromkeys(entry["account"] for entry in liquidations))
     few = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    fund = amount(ledger["final"]["fund"], "USD")
+    fund = f"{ledger['final']['fund']:,.2f} USD"  # to the cent: it is checked by hand
     return [
         f"{len(ticks)} ticks to {ticks[-1]['time_hours']:g} h" if ticks else "no ticks",
-        f"liquidated: {len(names)} accounts ({few}), {amount(closed, 'USD')}" if names else "liquidated: nobody",
-        f"deficits {amount(deficit, 'USD')}, ADL entries {len(deleveraged)}, fund at the end {fund}",
+        f"liquidated: {len(names)} accounts ({few}), {closed:,.2f} USD" if names else "liquidated: nobody",
+        f"deficits {deficit:,.2f} USD, ADL entries {len(deleveraged)}, fund at the end {fund}",
     ]
 
 

@@ -18,6 +18,8 @@ from stress.types import Array
 Tree = Any
 LARGE = 64
 """Leaves with more numbers a row than this travel on their own."""
+SMALL_ARRAYS = 2
+"""Packed arrays that hold the small leaves: one of float64, one of int32."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def pack(tree: Tree) -> tuple[list[Array], Layout]:
     for leaf in leaves:
         size = leaf[0].size
         if size > LARGE:
-            slots.append((2 + len(arrays), -1, leaf.shape[1:], leaf.dtype))
+            slots.append((SMALL_ARRAYS + len(arrays), -1, leaf.shape[1:], leaf.dtype))
             arrays.append(leaf)
             continue
         floating = bool(jnp.issubdtype(leaf.dtype, jnp.floating))
@@ -61,30 +63,45 @@ def pack(tree: Tree) -> tuple[list[Array], Layout]:
     return [*small, *arrays], Layout(structure, tuple(slots))
 
 
-def in_batches(work: Callable[[Tree, Tree], Tree], rows: Tree, given: Tree, wanted: Array, batch: int, large: bool) -> Tree:
-    """``rows`` [rows, ...] with ``work(rows, given)`` for the wanted rows, ``batch`` rows at a time.
+@dataclass(frozen=True)
+class Work:
+    """One kind of work on some rows."""
 
-    ``given`` [rows, ...] is read only. ``large`` says whether ``work`` changes large leaves; if not they are not
-    written, which saves carrying them. The last batch is filled up with rows that did not ask: for them ``work``
-    must change nothing that matters.
+    do: Callable[[Tree, Tree], Tree]  # (rows of a batch, what is given for them) -> rows of the batch
+    wanted: Callable[[Tree], Array]  # all rows -> [rows] bool
+    batch: int
+    large: bool  # whether large leaves change; if not they are not written, which saves carrying them
+
+
+def in_batches(rows: Tree, given: Tree, works: tuple[Work, ...]) -> Tree:
+    """``rows`` [rows, ...] after each work in turn on the rows it wants, a batch at a time; ``given`` is read only.
+
+    The last batch is filled up with rows that did not ask: for them a work must change nothing that matters.
     """
+    (facts, facts_layout), (state, layout) = pack(given), pack(rows)
+    for work in works:
+        state = _work(work, state, layout, facts, facts_layout)
+    return layout.unpack(state)
+
+
+def _work(work: Work, state: list[Array], layout: Layout, facts: list[Array], facts_layout: Layout) -> list[Array]:
+    wanted = work.wanted(layout.unpack(state))
     order = jnp.argsort(~wanted, stable=True).astype(jnp.int32)
     count = wanted.sum(dtype=jnp.int32)
-    (facts, facts_layout), (start, layout) = pack(given), pack(rows)
-    split = len(start) if large else 2
-    fixed = start[split:]
+    split = len(state) if work.large else SMALL_ARRAYS
+    fixed = state[split:]
 
-    def body(state: tuple[Array, list[Array]]) -> tuple[Array, list[Array]]:
-        done, kept = state
-        index = jax.lax.dynamic_slice(order, (done,), (batch,))
+    def body(loop: tuple[Array, list[Array]]) -> tuple[Array, list[Array]]:
+        done, kept = loop
+        index = jax.lax.dynamic_slice(order, (done,), (work.batch,))
         # without the barrier the gather is repeated in every operation that reads it
         mine, theirs = jax.lax.optimization_barrier(([a[index] for a in [*kept, *fixed]], [a[index] for a in facts]))
-        changed, _ = pack(work(layout.unpack(mine), facts_layout.unpack(theirs)))
-        return done + batch, [_write(old, new, index) for old, new in zip(kept, changed[:split], strict=True)]
+        changed, _ = pack(work.do(layout.unpack(mine), facts_layout.unpack(theirs)))
+        return done + work.batch, [_write(old, new, index) for old, new in zip(kept, changed[:split], strict=True)]
 
     zero = jnp.zeros((), jnp.int32)
-    _, end = jax.lax.while_loop(lambda state: state[0] < count, body, (zero, start[:split]))
-    return layout.unpack([*end, *fixed])
+    _, end = jax.lax.while_loop(lambda loop: loop[0] < count, body, (zero, state[:split]))
+    return [*end, *fixed]
 
 
 def _write(old: Array, new: Array, index: Array) -> Array:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine import step
-from stress.engine.batches import in_batches
+from stress.engine.batches import Work, in_batches
 from stress.engine.screen import outside, screen
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.step import Check, Closing, Round, Settlement, Tick
@@ -28,9 +28,11 @@ def advance(venue: Venue, accounts: Accounts, rows: Row, fundamental: Array, mul
     """One tick of all rows [rows, ...]; fundamental [rows, A], multiplier [rows], number []."""
     rows, tick = open_rows(venue, rows, fundamental, multiplier, number)
     look = jax.vmap(outside)(venue, rows, tick) | venue.funding.due(number).any()
-    rows = in_batches(lambda rows, given: _look(accounts, given[0], rows, given[1]), rows, (venue, tick), look, LOOK_BATCH, large=False)
-    return in_batches(lambda rows, given: _liquidate(accounts, given[0], rows, given[1]), rows, (venue, tick),
-                      rows.screen.always, ACT_BATCH, large=True)
+    works = (
+        Work(lambda rows, given: _look(accounts, given[0], rows, given[1]), lambda rows: look, LOOK_BATCH, large=False),
+        Work(lambda rows, given: _liquidate(accounts, given[0], rows, given[1]), lambda rows: rows.screen.always, ACT_BATCH, large=True),
+    )
+    return in_batches(rows, (venue, tick), works)
 
 
 def open_rows(venue: Venue, rows: Row, fundamental: Array, multiplier: Array, number: Array) -> tuple[Row, Tick]:

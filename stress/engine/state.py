@@ -62,7 +62,7 @@ class Outcome:
     adl_residual: Array  # [] USD of it taken from the residual account
     adl_accounts: Array  # [] int32
     max_displacement: Array  # [] largest |mark / fundamental - 1|
-    capped: Array  # [] int32, rounds that hit the displacement cap
+    capped: Array  # [] int32, rounds, times markets, that ended at the displacement cap
     rounds: Array  # [] int32, most rounds in one tick
     cash_residual: Array  # [] USD, largest conservation error
     contracts_residual: Array  # [] USD, likewise, at mark prices

@@ -282,13 +282,13 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     adl_value = jnp.abs(closing.adl) * closing.adl_price
     sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.whole, adl_value, 0.0)
     won = jnp.where(closing.whole, 0.0, adl_value)
-    capped = venue.liquidity.impact.capped(settled.z).any() & (closing.book != 0).any()
+    capped = venue.liquidity.impact.capped(settled.z) & (closing.book != 0).any(1)
     out = row.outcome.add(
         bad_debt=deficits, insurance_paid=done.paid, adl_haircut=deficits - settled.deficit.sum(),
         socialised=done.levied.sum(), uncovered=settled.deficit.sum() - done.paid - done.levied.sum(),
         fees_to_fund=inflow(venue, settled), adl_notional=won.sum(),
         liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),
-        liquidated_accounts=acting(closing).sum(dtype=jnp.int32), capped=capped.astype(jnp.int32),
+        liquidated_accounts=acting(closing).sum(dtype=jnp.int32), capped=capped.sum(dtype=jnp.int32),
         adl_residual=jnp.where(accounts.residual, won, 0.0).sum(),
         adl_accounts=(won > 0).any(0).sum(dtype=jnp.int32),
     )

@@ -111,19 +111,16 @@ def _record(book: Book, held: np.ndarray, done: Round, share: np.ndarray, liquid
 
 
 def _fills(book: Book, held: np.ndarray, closing: Any, settled: Any, n: int) -> list[dict[str, Any]]:
-    """Fills of one liquidated account; fee and deficit are split over its markets by notional."""
+    """Fills of one liquidated account; fee and deficit are split over its fills on the book by notional."""
     parts = [("book", a, closing.book[a, n], settled.fill[a, n]) for a in np.flatnonzero(closing.book[:, n])]
     parts += [("adl", a, closing.adl[a, n], closing.adl_price[a, n]) for a in np.flatnonzero(closing.adl[:, n])]
     sold = sum(abs(units) * price for kind, _, units, price in parts if kind == "book")
-    total = sum(abs(units) * price for _, _, units, price in parts)
-    return [
-        {
-            "account": _owner(book, n), "market": book.markets[a], "size": float(units), "price": float(price),
-            "fee": float(settled.fee[n] * abs(units) * price / sold) if kind == "book" else 0.0,
-            "deficit": float(settled.deficit[n] * abs(units) * price / total),
-        }
-        for kind, a, units, price in parts
-    ]
+    fills = []
+    for kind, a, units, price in parts:
+        part = abs(units) * price / sold if kind == "book" else 0.0
+        fills.append({"account": _owner(book, n), "market": book.markets[a], "size": float(units), "price": float(price),
+                      "fee": float(settled.fee[n] * part), "deficit": float(settled.deficit[n] * part)})
+    return fills
 
 
 def _final(book: Book, row: Row, fund: float) -> dict[str, Any]:

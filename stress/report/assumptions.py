@@ -45,11 +45,9 @@ def _jumps(run: Run) -> str:
     jump = run.setting("price.jump")
     duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
     return (f"{kind}: own {_each(jump.get('intensity'), plain_tick)} a year with mean "
-            f"{_each(jump.get('mean'), percent_tick)} and standard "
-            f"deviation {_each(jump.get('std'), percent_tick)}; common {plain_tick(jump.get('common_intensity'))} a "
-            f"year; "
-            f"each spread over "
-            f"{seconds(duration)} (assumed) with ticks of {seconds(step)}")
+            f"{_each(jump.get('mean'), percent_tick)} and standard deviation {_each(jump.get('std'), percent_tick)}; "
+            f"common {plain_tick(jump.get('common_intensity'))} a year; each spread over {seconds(duration)} (assumed) "
+            f"with ticks of {seconds(step)}")
 
 
 def _regimes(run: Run) -> str:
@@ -96,21 +94,20 @@ def _liquidation(run: Run) -> str:
     if not rule:
         return ""
     how = {"full": "the whole account", "close_factor": f"{percent_tick(rule.get('close_factor') or 0)} of every "
-                                                        f"position a tick",
+                                                        "position a tick",
            "restore_target": f"as much as restores {plain_tick(rule.get('target_multiple'))} times the requirement"}
     capacity = rule.get("keeper_capacity_usd_per_minute")
     return (f"{how.get(str(rule.get('rule')), rule.get('rule'))}; fee {percent_tick(rule.get('fee') or 0)} of "
-            f"notional, "
-            f"{percent_tick(rule.get('keeper_share') or 0)} of it to keepers; keeper delay "
-            f"{seconds(rule.get('keeper_delay_seconds'))}, "
-            f"capacity {'unlimited' if capacity is None else usd_tick(capacity) + ' a minute'}")
+            f"notional, {percent_tick(rule.get('keeper_share') or 0)} of it to keepers; keeper delay "
+            f"{seconds(rule.get('keeper_delay_seconds'))}, capacity "
+            f"{'unlimited' if capacity is None else usd_tick(capacity) + ' a minute'}")
 
 
 def _waterfall(run: Run) -> str:
     layers = run.setting("protocol.waterfall")
     if layers is None:
         return ""
-    order = " → ".join(str(layer).replace("_", " ") for layer in layers) or "nobody"
+    order = " → ".join(str(layer).replace("_", " ").replace("adl", "ADL") for layer in layers) or "nobody"
     policy = str(run.setting("protocol.adl.policy")).replace("_", " ")
     return f"{order}; fund {usd_tick(run.fund)}; ADL policy: {policy}"
 
@@ -129,10 +126,8 @@ def _oracle(run: Run) -> str:
     if not oracle:
         return ""
     return (f"lag {seconds(oracle.get('lag_seconds'))}, heartbeat {seconds(oracle.get('update_interval_seconds'))}, "
-            f"deviation threshold "
-            f"{percent_tick(oracle.get('deviation_threshold') or 0)}, sees "
-            f"{percent_tick(oracle.get('impact_share') or 0)} of the "
-            "venue's own displacement")
+            f"deviation threshold {percent_tick(oracle.get('deviation_threshold') or 0)}, sees "
+            f"{percent_tick(oracle.get('impact_share') or 0)} of the venue's own displacement")
 
 
 def _breaker(run: Run) -> str:
@@ -142,8 +137,7 @@ def _breaker(run: Run) -> str:
     if breaker.get("move") is None:
         return "none"
     return (f"halts a market for {plain_tick(breaker.get('halt_minutes'))} min after a move of "
-            f"{percent_tick(breaker['move'])} within "
-            f"{plain_tick(breaker.get('window_minutes'))} min")
+            f"{percent_tick(breaker['move'])} within {plain_tick(breaker.get('window_minutes'))} min")
 
 
 def _liquidity(run: Run) -> str:
@@ -156,36 +150,34 @@ def _liquidity(run: Run) -> str:
     fades = f"half of the impact is gone after {plain_tick(half_life)} min" if half_life else "impact is permanent"
     law = f"{book.get('law')}{' ' + plain_tick(book.get('exponent')) if book.get('law') == 'power' else ''}"
     return (f"{_each(book.get('depth_usd'), usd_tick)} move the price by 1 % (law: {law}); half-spread "
-            f"{plain_tick(book.get('half_spread_bps'))} bp; "
-            f"{fades}; withdrawal {plain_tick(book.get('withdrawal'))}; displacement at most "
-            f"{percent_tick(book.get('max_displacement') or 0)}")
+            f"{plain_tick(book.get('half_spread_bps'))} bp; {fades}; withdrawal {plain_tick(book.get('withdrawal'))}; "
+            f"displacement at most {percent_tick(book.get('max_displacement') or 0)}")
 
 
 def _time(run: Run) -> str:
     return (f"{fmt.hours(run.horizon_hours)} in {count(run.summary.get('steps'))} ticks of "
-            f"{seconds(run.summary.get('step_seconds'))}; "
-            "the risk check is made at each tick and not between")
+            f"{seconds(run.summary.get('step_seconds'))}; the risk check is made at each tick and not between")
+
+
+_SAMPLING = ("The intervals cover the sampling error of the simulation only: neither the choice of the model nor the "
+             "error of its parameters.")
+_LEFT_OUT = (
+    "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",
+    "No cross-market impact: liquidations in one market do not move the price of another.",
+    "One collateral: cash in USD at par. There is no collateral price risk, haircut or depeg.",
+    "The other side of liquidations is an outside market of unlimited means; it is never deleveraged or levied.",
+    "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, and answers to nothing else.",
+    "The fund receives liquidation fees only: no top-ups, yield or withdrawals. Uncovered deficits stay on the ledger.",
+    "Fundamental prices do not answer to the venue: its impact leaves no trace in them.",
+    "Operational failures, outages and attacks on the oracle are outside the model unless configured as lag.",
+)
 
 
 def limitations(run: Run) -> list[str]:
     """What the model leaves out; a fixed list, with the points that hang on the config adapted."""
     duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
-    speed = (f" (here {seconds(duration)} beside ticks of "
-             f"{seconds(step)})" if duration is not None and step is not None else "")
-    return [
-        "The intervals cover the sampling error of the simulation only: neither the choice of the model nor the error "
-        "of its parameters.",
-        f"The speed of a gap{speed} is an assumption: hourly closes do not identify it, and a gap within one tick "
-        f"costs a multiple of "
-        "the same gap spread over several.",
-        "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",
-        "No cross-market impact: liquidations in one market do not move the price of another.",
-        "One collateral: cash in USD at par. There is no collateral price risk, haircut or depeg.",
-        "Whoever takes the other side of liquidations is an outside market of unlimited means; it is never "
-        "deleveraged or levied.",
-        "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, but does not answer to "
-        "anything else.",
-        "The fund receives liquidation fees only: no top-ups, yield or withdrawals. Uncovered deficits stay on the "
-        "ledger.",
-        "Fundamental prices do not answer to the venue: its impact fades and leaves no trace in them.",
-        "Operational failures, outages and attacks on the oracle are outside the model unless configured as lag."]
+    known = duration is not None and step is not None
+    beside = f" (here {seconds(duration)} beside ticks of {seconds(step)})" if known else ""
+    speed = (f"The speed of a gap{beside} is an assumption: hourly closes do not identify it, and a gap within one "
+             "tick costs a multiple of the same gap spread over several.")
+    return [_SAMPLING, speed, *_LEFT_OUT]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stress.errors import UserError
-from stress.report import files, page, style
+from stress.report import page, sources, style
 from stress.report.figures import tails
 from stress.report.format import is_number, plain_tick
 from stress.report.tables import Table, pairs_table, plain_text
@@ -23,10 +23,10 @@ def write_calibration_report(folder: Path) -> Path:
     folder = Path(folder)
     if not (folder / "calibration.json").exists():
         raise UserError(f"{folder}: not the folder of a calibration (no calibration.json).")
-    fit = files.read_json(folder / "calibration.json")
+    fit = sources.read_json(folder / "calibration.json")
     markets = [str(m) for m in fit.get("markets") or []]
     with style.applied():
-        drawn = tails.draw(files.read_arrays(folder / "tails.npz"), markets)
+        drawn = tails.draw(sources.read_arrays(folder / "tails.npz"), markets)
         figure = page.place(folder, "tails", tails.TITLE, drawn, _DPI)
     others = {k: v for k, v in fit.items() if k not in _KNOWN}
     return page.render(

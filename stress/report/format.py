@@ -48,7 +48,7 @@ def usd(value: float | None, digits: int = 3) -> str:
         return NOTHING
     if value == 0:
         return "$0"
-    if not 0.005 <= abs(value) < _LARGEST:
+    if not 1e-5 <= abs(value) < _LARGEST:
         return f"{'−' if value < 0 else ''}${abs(value):.{digits - 1}e}"
     return _scaled_usd(value, digits - 1, lambda number: significant(number, digits))
 

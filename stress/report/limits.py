@@ -33,7 +33,7 @@ def verdicts(run: Run) -> list[Verdict]:
 
 
 def _entries(limits: Any) -> dict[str, dict[str, Any]]:
-    """Limits by metric, whether the summary holds plain numbers, one object a metric, or a list of objects."""
+    """Limits by metric, from a list of objects or a map (to a number or an object)."""
     if isinstance(limits, list):
         limits = {str(e.get("metric")): e for e in limits if isinstance(e, dict)}
     if not isinstance(limits, dict):
@@ -44,11 +44,10 @@ def _entries(limits: Any) -> dict[str, dict[str, Any]]:
 
 def _verdict(run: Run, name: str, entry: dict[str, Any]) -> Verdict:
     metric = run.metric(name)
-    state = str(entry.get("verdict") or entry.get("status") or _judge(metric, entry["limit"]))
-    if entry.get("violated") is True:
-        state = "violated"
+    state = str(entry.get("outcome") or _judge(metric, entry["limit"]))
     limit = FORMATS[kind_of(name, metric)](entry["limit"])
-    return Verdict(title_of(name), limit, printed(name, metric), interval(name, metric), state, _TEXTS.get(state, ""))
+    text = str(entry.get("reason") or _TEXTS.get(state, ""))
+    return Verdict(title_of(name), limit, printed(name, metric), interval(name, metric), state, text)
 
 
 def _judge(metric: dict[str, Any], limit: float) -> str:

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from stress.errors import UserError
-from stress.report import files
+from stress.report import sources
 
 _PATH_COLUMNS = frozenset((
-    "path", "status", "log_weight", "depleted", "time_to_depletion_hours", "fund_drawdown", "bad_debt", "insurance_paid",
-    "adl_haircut", "socialised_loss", "uncovered", "liquidated_notional", "liquidated_notional_twin", "cascade",
-    "displacement_capped"))
-_BOOK_COLUMNS = frozenset((
-    "margin_account", "market", "size", "notional_usd", "leverage", "distance", "residual"))
+    "path", "status", "log_weight", "depleted", "time_to_depletion_hours", "fund_drawdown", "bad_debt",
+    "insurance_paid", "adl_haircut", "socialised_loss", "uncovered", "liquidated_notional", "liquidated_notional_twin",
+    "cascade", "displacement_capped"))
+_BOOK_COLUMNS = frozenset(("margin_account", "market", "size", "notional_usd", "leverage", "distance", "residual"))
 
 
 def _path_column(name: str) -> bool:
@@ -112,13 +111,13 @@ class Run:
 def load_run(folder: Path) -> Run:
     """Read a run folder; UserError when it has no summary or a file cannot be read."""
     if not (folder / "summary.json").exists():
-        raise UserError(f"{folder}: not the folder of a finished run (no summary.json). "
-                        "Finish a killed run with run.resume, or give the folder of a finished one.")
-    config, text = files.read_yaml(folder / ".hydra" / "config.yaml")
-    return Run(folder=folder, summary=files.read_json(folder / "summary.json"),
-               manifest=files.read_optional_json(folder / "manifest.json"), config=config, config_text=text,
-               paths=files.read_table(folder / "paths.parquet", _path_column),
-               prices=files.read_arrays(folder / "data" / "prices.npz"),
-               story=files.read_arrays(folder / "data" / "story.npz"),
-               heatmap=files.read_arrays(folder / "data" / "heatmap.npz"),
-               book=files.read_table(folder / "data" / "book.parquet", lambda name: name in _BOOK_COLUMNS))
+        raise UserError(f"{folder}: not the folder of a finished run (no summary.json). Finish a killed run with "
+                        "run.resume, or give the folder of a finished one.")
+    config, text = sources.read_yaml(folder / ".hydra" / "config.yaml")
+    return Run(folder=folder, summary=sources.read_json(folder / "summary.json"),
+               manifest=sources.read_optional_json(folder / "manifest.json"), config=config, config_text=text,
+               paths=sources.read_table(folder / "paths.parquet", _path_column),
+               prices=sources.read_arrays(folder / "data" / "prices.npz"),
+               story=sources.read_arrays(folder / "data" / "story.npz"),
+               heatmap=sources.read_arrays(folder / "data" / "heatmap.npz"),
+               book=sources.read_table(folder / "data" / "book.parquet", lambda name: name in _BOOK_COLUMNS))

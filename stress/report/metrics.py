@@ -57,9 +57,23 @@ WORDINGS = {
     "liquidated_accounts": Wording(
         "Liquidations", "plain", "On average {value} liquidations of margin accounts in "
                                  "{horizon}.", "No account was liquidated on any path."),
+    "fund_shortfall": Wording(
+        "Shortfall of the fund", "usd", "Deficits exceed the fund of {fund} by {value} on average over all periods.",
+        "The fund of {fund} covers the net deficits of every path."),
     "bad_debt": Wording(
         "Deficits", "usd", "Closed accounts end {value} below zero on average: the loss that somebody else carries.",
         "No closed account ended below zero on any path."),
+    "insurance_paid": Wording(
+        "… paid by the fund", "usd", "Of the deficits the fund pays {value} on average.", "The fund paid nothing."),
+    "adl_haircut": Wording(
+        "… borne by winners", "usd", "ADL takes {value} of the deficits off on average, at the winners' expense.",
+        "No deficit was passed to winners."),
+    "socialised_loss": Wording(
+        "… socialised", "usd", "Everybody in profit pays {value} in sum, on average.", "Nothing was socialised."),
+    "uncovered": Wording(
+        "… uncovered", "usd", "{value} stays on the venue's ledger, on average.", "Nothing stayed uncovered."),
+    "fees_to_fund": Wording(
+        "Fees to the fund", "usd", "Liquidations bring the fund {value} on average.", "The fund took in nothing."),
     "adl_probability": Wording(
         "Auto-deleveraging", "percent", "In {value} of periods ({odds}) winning positions are cut to pay for deficits.",
         "No path deleveraged a winner; with {confidence} confidence the probability is below {high}."),
@@ -76,15 +90,15 @@ WORDINGS = {
 }
 """In the order of the headline table; metrics not named here follow with their own name."""
 
-_UNITS = {"USD": "usd", "probability": "percent", "share": "percent", "fraction": "percent", "h": "hours",
-          "hours": "hours", "accounts": "plain"}
+_UNITS = {"USD": "usd", "probability": "percent", "relative": "percent", "hours": "hours"}
+"""Kind of quantity by the unit of a metric; other units are printed as plain numbers."""
 
 
 def kind_of(name: str, metric: dict[str, Any]) -> str:
-    """Kind of quantity of a metric: by its wording, else by its unit or name."""
+    """Kind of quantity of a metric: by its wording, else by its unit."""
     if name in WORDINGS:
         return WORDINGS[name].kind
-    return _UNITS.get(str(metric.get("unit")), "percent" if name.endswith("_probability") else "plain")
+    return _UNITS.get(str(metric.get("unit")), "plain")
 
 
 def title_of(name: str) -> str:
@@ -134,7 +148,7 @@ def _words(name: str, metric: dict[str, Any], run: Run) -> dict[str, str]:
         "plan": f"to be {confidence} sure of that, plan for {fmt.usd(high)}." if is_number(high)
                 else "this sample sets no finite upper limit.",
         "cascade": f"more than {fmt.percent_tick(share)} of open interest within {fmt.plain(window)} min, most of it "
-                   f"self-made"
+                   "self-made"
                    if share is not None else "most of it self-made"}
 
 

@@ -42,7 +42,8 @@ def _fund_size(run: Run) -> str:
         metric = run.metric(name)
         low, high = metric.get("low"), metric.get("high")
         if high is not None and high <= run.fund:
-            reached = f"is shown to suffice for a {level} chance of depletion (needs at most {usd(high)})"
+            need = f"needs at most {usd(high)}" if high > 0 else "fees alone cover the deficits"
+            reached = f"is shown to suffice for a {level} chance of depletion ({need})"
         elif low is not None and low > run.fund and not missed:
             missed = f"is too small for {level} (needs at least {usd(low)}, estimate {usd(metric.get('estimate'))})"
     said = fmt.joined([s for s in (reached, missed) if s])
@@ -112,9 +113,7 @@ def _gap(run: Run) -> str:
         return ""
     ticks = many(max(1, round(duration / step)), "tick")
     return (f"How fast a price gap is decides most of the above: jumps are assumed to take {fmt.seconds(duration)}, "
-            f"that is "
-            f"{ticks} of {fmt.seconds(step)}. Hourly data do not identify this; faster "
-            f"gaps cost more.")
+            f"that is {ticks} of {fmt.seconds(step)}. Hourly data do not identify this; faster gaps cost more.")
 
 
 def _has_jumps(run: Run) -> bool:
@@ -131,10 +130,9 @@ def cautions(run: Run) -> list[str]:
              f"event, upper "
              "bounds as an event; figures leave them out." for name, n in failed.items()]
     stopped = run.summary.get("stopped")
-    if stopped:
+    if stopped and stopped.get("planned_paths") != paths:
         texts.append(f"The run stopped early: {stopped.get('reason')} ({count(paths)} of "
-                     f"{count(stopped.get('planned_paths'))} "
-                     "planned paths).")
+                     f"{count(stopped.get('planned_paths'))} planned paths).")
     if run.manifest and run.manifest.get("complete") is False:
         texts.append("The run is not complete: finish it with run.resume.")
     capped = run.column("displacement_capped")
@@ -144,10 +142,9 @@ def cautions(run: Run) -> list[str]:
     depleted = run.column("depleted")
     events = int(np.sum(depleted == 1)) if depleted is not None else 0
     if 0 < events < 20:
-        texts.append(f"Only {many(events, 'path')} depleted the fund: the intervals are "
-                     f"wide, and what "
-                     "is said about depleted paths rests on few.")
-    return texts + [str(t) for t in (*run.manifest.get("messages", ()), *run.manifest.get("book_notes", ()))]
+        texts.append(f"Only {many(events, 'path')} depleted the fund: the intervals are wide, and what is said about "
+                     "depleted paths rests on few.")
+    return texts + [str(text) for text in run.manifest.get("messages", ())]
 
 
 def tell_story(run: Run) -> list[str]:
@@ -174,8 +171,8 @@ def _opening(run: Run, story: Story) -> str:
     depleted = depletion_time(run, story) is not None
     kind = "a typical path among those that deplete the fund" if depleted else "the worst path of the run"
     return (f"Path {int(story['path'])}, {kind}. The fundamental price of {run.markets[market]} {word} by as much as "
-            f"{percent(abs(float(price[extreme] / price[0] - 1)))} from {usd(float(price[0]))}, "
-            f"to {usd(float(price[extreme]))} at {clock(float(time[extreme]))}.")
+            f"{percent(abs(float(price[extreme] / price[0] - 1)))} from {usd(float(price[0]))}, to "
+            f"{usd(float(price[extreme]))} at {clock(float(time[extreme]))}.")
 
 
 def _selling(run: Run, story: Story) -> str:
@@ -185,12 +182,12 @@ def _selling(run: Run, story: Story) -> str:
     which = np.unravel_index(int(np.abs(story["displacement"]).argmax()), story["displacement"].shape)
     pushed = float(story["displacement"][which])
     text = (f"The first account was liquidated at {clock(float(time[first]))}; in all {usd(long)} of longs and "
-            f"{usd(short)} of "
-            f"shorts were closed, {usd(float(ticks[peak]))} of it in the worst tick, at {clock(float(time[peak]))}.")
+            f"{usd(short)} of shorts were closed, {usd(float(ticks[peak]))} of it in the worst tick, at "
+            f"{clock(float(time[peak]))}.")
     if pushed:
         text += (f" That selling and buying moved the mark of {run.markets[int(which[1])]} as far as "
-                 f"{percent(abs(pushed))} "
-                 f"{'below' if pushed < 0 else 'above'} its fundamental price, at {clock(float(time[which[0]]))}.")
+                 f"{percent(abs(pushed))} {'below' if pushed < 0 else 'above'} its fundamental price, at "
+                 f"{clock(float(time[which[0]]))}.")
     return text
 
 

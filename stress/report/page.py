@@ -10,7 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stress.report import files, style
+from stress import files
+from stress.report import style
 from stress.report.style import Drawn
 
 TEMPLATES = Path(__file__).parent / "templates"

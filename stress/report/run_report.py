@@ -43,7 +43,8 @@ def write_report(folder: Path) -> Path:
         "report.html.j2", run.folder / "report.html", title=_title(run), facts=_facts(run), figures=figures,
         points=narrative.in_short(run), warnings=narrative.cautions(run), contents=_CONTENTS,
         headlines=tables.headlines(run), verdicts=limits.verdicts(run), markets=tables.market_table(run),
-        story=narrative.tell_story(run), book=tables.book_table(run), assumptions=assumptions.assumptions(run),
+        story=narrative.tell_story(run), book=tables.book_table(run),
+        book_notes=[str(note) for note in run.manifest.get("book_notes", ())], assumptions=assumptions.assumptions(run),
         limitations=assumptions.limitations(run), status=tables.status_table(run),
         conservation=tables.pairs_table("residual", run.summary.get("conservation")), records=_records(run),
         config_text=run.config_text)
@@ -67,7 +68,7 @@ def _facts(run: Run) -> str:
         many(run.summary.get("accounts"), "margin account"), f"seed {run.summary.get('seed')}",
         f"config {run.summary.get('config_hash')}",
         f"stress {run.manifest['version']}" if run.manifest.get("version") else "",
-        str(run.manifest.get("created") or "")))
+        str(run.manifest.get("created") or "").replace("T", " ").replace("+00:00", " UTC")))
 
 
 def _records(run: Run) -> list[tuple[str, tables.Table | None]]:

@@ -54,7 +54,7 @@ def applied() -> Iterator[None]:
     """The house style for everything drawn and saved inside."""
     with mpl.rc_context():
         mpl.rcdefaults()  # a user's matplotlibrc must not change the report
-        mpl.rcParams.update(_RC)
+        mpl.rcParams.update(_RC)  # pyright: ignore[reportCallIssue, reportArgumentType]
         yield
 
 

@@ -11,18 +11,20 @@ from typing import Any
 import yaml
 
 from stress.errors import UserError
-from stress.report import files
+from stress.report import sources
 from stress.report.format import is_number
 
 Value = float | str
 """A swept value: a number where it parses as one, else its text."""
+_WITH_RESULT = ("ok", "limit")
+"""What a job's ``status`` may say when it has a summary; ``limit``: it violates one."""
 UNSET = "(not set)"
 """Value of a key that a job does not override while another one does."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job; ``status`` is ok, failed or unfinished, ``metrics`` is empty unless it is ok."""
+    """One job; ``metrics`` is empty unless it ended with a result (status ok, or limit: one was violated)."""
 
     number: int
     status: str
@@ -48,7 +50,7 @@ class Sweep:
     @property
     def done(self) -> list[Job]:
         """Jobs with a result."""
-        return [job for job in self.jobs if job.status == "ok"]
+        return [job for job in self.jobs if job.status in _WITH_RESULT]
 
     def value(self, job: Job, key: str) -> Value:
         """A job's value of a swept key."""
@@ -77,7 +79,7 @@ def in_order(value: Value) -> tuple[bool, Value]:
 
 def shown(value: Value) -> str:
     """A swept value for people."""
-    return f"{value:,.10g}" if isinstance(value, float) else value
+    return value if isinstance(value, str) else f"{value:,.10g}"
 
 
 def load_sweep(folder: Path) -> Sweep:
@@ -96,13 +98,14 @@ def _load_job(folder: Path) -> Job:
     number = int(folder.name)
     if not (folder / "job.json").exists():
         return Job(number, "unfinished", "no job.json: killed, or still running", _fallback(folder), {})
-    entry = files.read_json(folder / "job.json")
+    entry = sources.read_json(folder / "job.json")
     overrides = _parsed(entry.get("overrides") or [])
-    if entry.get("status") != "ok":
+    status = str(entry.get("status"))
+    if status not in _WITH_RESULT:
         return Job(number, "failed", str(entry.get("error") or "no message"), overrides, {})
     if not (folder / "summary.json").exists():
         return Job(number, "unfinished", "no summary.json beside a finished job.json", overrides, {})
-    return Job(number, "ok", "", overrides, files.read_json(folder / "summary.json").get("metrics", {}))
+    return Job(number, status, "", overrides, sources.read_json(folder / "summary.json").get("metrics", {}))
 
 
 def _fallback(folder: Path) -> dict[str, Value] | None:

@@ -8,9 +8,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from stress.report import files, page, style
+from stress import files
+from stress.report import page, style
 from stress.report.figures import sweep_dots, sweep_lines, sweep_map
-from stress.report.format import count, joined
+from stress.report.format import count, joined, many
 from stress.report.metrics import in_order, interval, printed, title_of
 from stress.report.sweep_load import Job, Sweep, load_sweep, shown
 
@@ -18,6 +19,7 @@ SHOWN = ("depletion_probability", "required_fund_99", "fund_drawdown_es_99", "ba
          "amplification", "liquidated_notional", "adl_probability")
 """Metrics in figures and in the page's table; ``sweep.csv`` has all."""
 _DPI = 110
+_STATES = {"ok": "ok", "limit": "over a limit", "failed": "failed", "unfinished": "unfinished"}
 
 
 def write_sweep_report(folder: Path) -> Path:
@@ -63,8 +65,8 @@ def _title(sweep: Sweep) -> str:
 
 
 def _facts(sweep: Sweep) -> str:
-    states = {s: sum(j.status == s for j in sweep.jobs) for s in ("ok", "failed", "unfinished")}
-    return page.listed((f"{count(len(sweep.jobs))} jobs", *(f"{count(n)} {state}" for state, n in states.items() if n)))
+    states = {name: sum(job.status == status for job in sweep.jobs) for status, name in _STATES.items()}
+    return page.listed((many(len(sweep.jobs), "job"), *(f"{count(n)} {name}" for name, n in states.items() if n)))
 
 
 def _points(sweep: Sweep, names: list[str]) -> list[str]:
@@ -92,7 +94,7 @@ def _row(sweep: Sweep, job: Job, names: list[str]) -> dict[str, Any]:
     page_of_job = f"{job.number}/report.html"
     link = page_of_job if (sweep.folder / page_of_job).exists() else ""
     values = [shown(sweep.value(job, k)) for k in sweep.keys]
-    return {"number": job.number, "link": link, "values": values, "cells": cells}
+    return {"number": job.number, "link": link, "over": job.status == "limit", "values": values, "cells": cells}
 
 
 def _csv(sweep: Sweep) -> str:

@@ -20,6 +20,7 @@ Row = tuple[str, float, dict[str, tuple[float, float]]]
 FUND_THEN_ALL = ("insurance_fund", "socialised_loss")
 FUND_THEN_ADL = ("insurance_fund", "adl", "socialised_loss")
 LONG: Row = ("A", 100.0, {"X": (10.0, 100.0)})
+SHORT: Row = ("B", 1000.0, {"X": (-10.0, 100.0)})
 
 BARE: dict[str, Any] = {
     "markets": ("X",), "insurance_fund": 0.0, "waterfall": (), "adl_policy": "none", "rule": "full",

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.reference import simulate
-from tests.reference.building import FUND_THEN_ADL, LONG, Row, bare_rules, cash, closed, ladder, make_book, near, run
+from tests.reference.building import (
+    FUND_THEN_ADL, LONG, SHORT, Row, bare_rules, cash, closed, ladder, make_book, near, run)
 from tests.reference.clocks import funding_rate
 
 
@@ -38,12 +39,35 @@ def test_keeper_delay_restarts_after_a_healthy_check():
 
 
 def test_keeper_delay_starts_anew_after_a_partial_close():
-    """Half is closed at tick 2; the next round of that tick still finds it liquidatable, so half of the rest at 3."""
+    """Seen at 1, half closed at 3; the next round of tick 3 still finds it liquidatable: half of the rest at 5."""
     rows: list[Row] = [("A", 80.0, {"X": (10.0, 100.0)}), ("S", 1e4, {"X": (-10.0, 100.0)})]
-    rules = bare_rules(margin=0.1, keeper_delay_seconds=60.0, rule="close_factor", close_factor=0.5)
-    assert closed(run(rows, rules, 100.0, 94.0, 94.0, 94.0)) == [(2, "A", 5.0, 94.0), (3, "A", 2.5, 94.0)]
+    rules = bare_rules(margin=0.1, keeper_delay_seconds=120.0, rule="close_factor", close_factor=0.5)
+    prices = (100.0, 94.0, 94.0, 94.0, 94.0, 94.0)
+    assert closed(run(rows, rules, *prices)) == [(3, "A", 5.0, 94.0), (5, "A", 2.5, 94.0)]
     rules = dataclasses.replace(rules, close_whole_below_usd=471.0)
-    assert closed(run(rows, rules, 100.0, 94.0, 94.0, 94.0)) == [(2, "A", 5.0, 94.0), (3, "A", 5.0, 94.0)]
+    assert closed(run(rows, rules, *prices)) == [(3, "A", 5.0, 94.0), (5, "A", 5.0, 94.0)]
+
+
+def test_keeper_delay_does_not_start_at_the_look_that_only_sets_the_status():
+    """A falls due at tick 2 and pushes the mark under B's price with no round left: B is first checked at tick 3."""
+    rules = bare_rules(margin=0.1, impact=True, depth_usd=0.01 * 99.0**2 / 0.1, keeper_delay_seconds=60.0, max_rounds=1)
+    result = simulate(ladder(np.array([0.5, 1.7]), 10.0), rules, np.array([[100.0]] + [[99.0]] * 4), np.ones(4), 60.0)
+    assert [(k, name) for k, name, _, _ in closed(result)] == [(2, "long0"), (4, "long1")]
+
+
+def test_check_is_strict_and_spares_the_residual_account():
+    rows: list[Row] = [("at", 125.0, {"X": (10.0, 100.0)}), ("under", 124.9, {"X": (10.0, 100.0)}),
+                       ("R", 0.0, {"X": (-20.0, 100.0)})]
+    result = simulate(make_book(rows, residual="R"), bare_rules(margin=0.125), np.full((2, 1), 100.0), np.ones(1), 60.0)
+    assert closed(result) == [(1, "under", 10.0, 100.0)]
+
+
+@pytest.mark.parametrize(("mark", "size"), [(88.0, 10.0), (90.0, 5.0)])
+def test_whole_close_looks_at_the_mark_not_the_oracle(mark, size):
+    """The oracle is a tick late: at 90 the account has 10 USD left, at the mark of 88 it has lost 10."""
+    rows: list[Row] = [("A", 110.0, {"X": (10.0, 100.0)}), ("S", 1e4, {"X": (-10.0, 100.0)})]
+    rules = bare_rules(margin=0.1, rule="close_factor", close_factor=0.5, oracle_lag_seconds=60.0)
+    assert closed(run(rows, rules, 100.0, 90.0, mark)) == [(2, "A", size, mark)]
 
 
 def test_equity_gone_at_the_mark_closes_whole():
@@ -57,20 +81,21 @@ def test_equity_gone_at_the_mark_closes_whole():
 def test_pro_rata_adl_with_too_little_eligible():
     """A long of 10, 6 eligible against it: C is liquidated in the same round. Fund 9.
 
-    Impact 0.5 USD a unit at 86: the full flow 10 - 4 executes at 84.5, A's deficit is 55, u = 46/55, so 460/55 of A
-    are to be matched at its bankruptcy price 90, only 6 can be. The book's 4 net against C's 4 at 86, which costs C
-    the gain of the full flow: A is left with -16, C with -2, and the fund's 9 are shared 8 to 1.
+    Impact 0.5 USD a unit at 86: the full flow 10 - 4 executes at 84.5, where C would leave 4 to the fund and A's deficit
+    is 55, so u = 42/55: of A 420/55 are to be matched at its bankruptcy price 90, only 6 can be. The book's 4 net
+    against C's 4 at 86, which costs C the gain of the full flow: A is left with -16, C with -2, and the fund's 9 are
+    shared 8 to 1. B, closed by ADL, keeps its remainder: only liquidated accounts lose theirs to the fund.
     """
     rows: list[Row] = [LONG, ("B", 1000.0, {"X": (-6.0, 100.0)}), ("C", 22.0, {"X": (-4.0, 80.0)})]
     rules = bare_rules(insurance_fund=9.0, waterfall=FUND_THEN_ADL, adl_policy="pro_rata", impact=True,
-                       depth_usd=0.01 * 86.0**2 / 0.5)
+                       depth_usd=0.01 * 86.0**2 / 0.5, remaining_equity="fund")
     result = run(rows, rules, 100.0, 86.0)
     assert closed(result, "adl") == [(1, "B", -6.0, 90.0)]
     assert closed(result) == [(1, "A", 6.0, 90.0), (1, "A", 4.0, 86.0), (1, "C", -4.0, 86.0)]
     assert cash(result) == near({"A": -8.0, "B": 1060.0, "C": -1.0})
     assert (result.bad_debt, result.insurance_paid, result.adl_haircut) == near((55.0, 9.0, 37.0))
     assert result.uncovered == near(9.0)
-    assert (result.mark[0, 0], result.fund_drawdown, result.adl_notional) == near((86.0, 55.0, 540.0))
+    assert (result.mark[0, 0], result.fund_drawdown, result.adl_notional) == near((86.0, 51.0, 540.0))
     assert [row["deficit"] for row in result.ledger["ticks"][0]["liquidations"]] == near([0.0, 16.0, 2.0])
 
 
@@ -101,6 +126,64 @@ def test_cross_account_is_deleveraged_at_bankruptcy_prices_of_both_markets():
     assert (cash(result)["A"], result.adl_haircut, result.adl_residual_notional) == near((0.0, 60.0, 10 * prices["X"]))
 
 
+def test_ranked_adl_takes_only_those_in_profit():
+    rows: list[Row] = [LONG, ("W", 100.0, {"X": (-4.0, 100.0)}), ("V", 100.0, {"X": (-6.0, 80.0)})]
+    rules = bare_rules(waterfall=FUND_THEN_ADL, adl_policy="profit_leverage")
+    assert closed(run(rows, rules, 100.0, 85.0), "adl") == [(1, "W", -4.0, 90.0)]
+    rules = dataclasses.replace(rules, adl_policy="pro_rata")
+    assert closed(run(rows, rules, 100.0, 85.0), "adl") == [(1, "W", -4.0, 90.0), (1, "V", -6.0, 90.0)]
+
+
+def test_deleveraged_winner_can_leave_a_deficit():
+    """W has 30 USD at 85 but 20 less than nothing at the bankruptcy price 90; pro rata and without a fund."""
+    rows: list[Row] = [LONG, ("W", -120.0, {"X": (-10.0, 100.0)})]
+    result = run(rows, bare_rules(waterfall=FUND_THEN_ADL, adl_policy="pro_rata"), 100.0, 85.0)
+    assert cash(result) == near({"A": 0.0, "W": -20.0})
+    assert (result.bad_debt, result.adl_haircut, result.uncovered) == near((50.0, 30.0, 20.0))
+
+
+# --- the fund and the levy -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("fund", "depleted"), [(7.5, True), (7.6, False)])
+def test_fees_of_the_round_count_before_the_fund_is_judged(fund, depleted):
+    """A leaves a deficit of 12 in the round in which C pays a fee of 4.44: the drawdown is 7.56."""
+    rows: list[Row] = [LONG, ("C", 120.0, {"X": (10.0, 100.0)}), ("S", 1e4, {"X": (-20.0, 100.0)})]
+    result = run(rows, bare_rules(fee=0.005, insurance_fund=fund, waterfall=("insurance_fund",)), 100.0, 88.8)
+    assert (result.fund_drawdown, result.depleted) == (near(7.56), depleted)
+    assert result.uncovered == near(max(0.0, 7.56 - fund))
+
+
+def test_fund_outside_the_waterfall_pays_nothing():
+    rows: list[Row] = [LONG, SHORT]
+    result = run(rows, bare_rules(insurance_fund=100.0, waterfall=("adl",), adl_policy="pro_rata"), 100.0, 87.0)
+    assert (result.depleted, result.fund_end, result.adl_haircut) == (True, 100.0, near(30.0))
+
+
+def test_levy_is_limited_by_equity_but_for_the_residual_account():
+    """B's profit is 78 but its equity 8; the residual account counts its profit of 52 although its equity is -8."""
+    rows: list[Row] = [LONG, ("B", -70.0, {"X": (-6.0, 100.0)}), ("R", -60.0, {"X": (-4.0, 100.0)})]
+    rules = bare_rules(margin=0.001, waterfall=("socialised_loss",))
+    result = simulate(make_book(rows, residual="R"), rules, np.array([[100.0], [87.0]]), np.ones(1), 60.0)
+    assert result.ledger["ticks"][0]["socialised"] == near({"B": 4.0, "R": 26.0})
+    assert cash(result) == near({"A": 0.0, "B": -74.0, "R": -86.0})
+
+
+@pytest.mark.parametrize(("rate", "fee"), [(0.02, 0.02 * 5 * 99.75), (0.5, 96.25)])
+def test_fee_of_a_partial_close_is_limited_by_equity_at_the_new_mark(rate, fee):
+    """5 of 10 sold at 99.75 on average, mark 99.5: equity -400 + 5 * 49.75 + 5 * 49.5 = 96.25, with negative cash."""
+    rows: list[Row] = [("A", -400.0, {"X": (10.0, 50.0)}), ("S", 1e4, {"X": (-10.0, 100.0)})]
+    rules = bare_rules(margin=0.2, rule="close_factor", close_factor=0.5, fee=rate, impact=True, depth_usd=1000.0)
+    result = run(rows, rules, 100.0, 100.0)
+    assert (result.mark[0, 0], result.fees_to_fund, result.fund_end) == near((99.5, fee, fee))
+
+
+@pytest.mark.parametrize(("rule", "left", "fund"), [("full", 0.0, 20.0), ("close_factor", 50.0, 0.0)])
+def test_remainder_goes_to_the_fund_once_the_account_is_flat(rule, left, fund):
+    rows: list[Row] = [("A", 80.0, {"X": (10.0, 100.0)}), ("S", 1e4, {"X": (-10.0, 100.0)})]
+    rules = bare_rules(margin=0.1, rule=rule, close_factor=0.5, remaining_equity="fund")
+    result = run(rows, rules, 100.0, 94.0)
+    assert (cash(result)["A"], result.fund_end, result.remainders_to_fund) == near((left, fund, fund))
+
+
 # --- execution, clocks, funding --------------------------------------------------------------------------------------
 def test_two_sided_liquidation_nets_before_it_walks():
     """10 sold, 6 bought: 4 walk 0.1 USD each from 90 to 89.6, average 89.8; both sides pay 10 bp of spread."""
@@ -128,6 +211,13 @@ def test_breaker_holds_liquidations_back(prices, expected):
     rows: list[Row] = [("A", 45.0, {"X": (10.0, 100.0)}), ("S", 1e4, {"X": (-10.0, 100.0)})]
     rules = bare_rules(margin=1e-6, breaker_move=0.05, breaker_window_minutes=2.0, breaker_halt_minutes=2.0)
     assert closed(run(rows, rules, *prices)) == expected
+
+
+def test_breaker_measures_anew_after_a_halt():
+    """Halted for ticks 1 and 2 in a window of ten: at 3 the reference is 93, not 100."""
+    rows: list[Row] = [("A", 45.0, {"X": (10.0, 100.0)}), ("S", 1e4, {"X": (-10.0, 100.0)})]
+    rules = bare_rules(breaker_move=0.05, breaker_window_minutes=10.0, breaker_halt_minutes=2.0)
+    assert closed(run(rows, rules, 100.0, 94.0, 93.0, 92.0)) == [(3, "A", 10.0, 92.0)]
 
 
 def test_halt_in_one_market_holds_the_whole_account():

@@ -34,10 +34,8 @@ def draw(run: Run) -> Drawn:
     far = _distance(panels[1, 1], book["distance"][real], notional[real], book["size"][real] > 0)
     accounts = len(np.unique(book["margin_account"][real]))
     return Drawn(figure, f"{count(accounts)} margin accounts with {count(real.sum())} positions; the residual account "
-                         f"is left out "
-                         "except in the skew. Leverage: notional over equity of the margin account. Distance: the "
-                         "move of that "
-                         "market alone that makes the margin account liquidatable; "
+                         "is left out except in the skew. Leverage: notional over equity of the margin account. "
+                         "Distance: the move of that market alone that makes the margin account liquidatable; "
                          f"{percent(far)} of notional is further away than {percent_tick(_REACH)} or never gets there.")
 
 

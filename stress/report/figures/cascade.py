@@ -27,8 +27,8 @@ def draw(run: Run) -> Drawn:
             f"{percent_tick(run.confidence)} bands. ")
     if twin is None:
         _sizes(figure.subplots(), run, main, None)
-        return Drawn(figure, text.removeprefix("Left: ").capitalize() + "The twin (the same prices without the "
-                                                                        "venue's own price "
+        return Drawn(figure, text.removeprefix("Left: ").capitalize() + "The twin (the same prices without the venue's "
+                                                                        "own price "
                      f"impact) was not run (run.twin is off). n = {many(len(main), 'path')}.")
     left, right = figure.subplots(1, 2)
     _sizes(left, run, main, twin)
@@ -36,8 +36,7 @@ def draw(run: Run) -> Drawn:
     return Drawn(figure, text + "The twin is the same venue on the same price noise without price impact: the gap "
                                 "between the "
                  f"curves is what the venue's own selling adds. Right: each dot a path ({drawn}); paths on the "
-                 f"diagonal "
-                 f"liquidate what prices alone cause, the further above it the more is self-made. n = "
+                 "diagonal liquidate what prices alone cause, the further above it the more is self-made. n = "
                  f"{many(len(main), 'path')}.")
 
 

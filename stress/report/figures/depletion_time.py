@@ -39,6 +39,5 @@ def draw(run: Run) -> Drawn:
     axes.set_ylabel("share of paths depleted so far")
     axes.legend(loc="upper left")
     return Drawn(figure, f"Cumulative, over all paths; {percent_tick(run.confidence)} pointwise band. "
-                         f"{count(chosen.sum())} of "
-                         f"{many(run.drawn, 'path')} deplete the fund; the curve ends at the depletion probability of "
-                         f"the horizon.")
+                         f"{count(chosen.sum())} of {many(run.drawn, 'path')} deplete the fund; the curve ends at the "
+                         "depletion probability of the horizon.")

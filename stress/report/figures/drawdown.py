@@ -29,12 +29,11 @@ def draw(run: Run) -> Drawn:
     top, main = figure.subplots(2, 1, gridspec_kw={"height_ratios": [1, 6]})
     _mass_bar(top, losses, run)
     _exceedance(main, losses, run)
-    return Drawn(figure, f"Drawdown: the largest net amount (deficits less fees) that a fund without limit would have "
+    return Drawn(figure, "Drawdown: the largest net amount (deficits less fees) that a fund without limit would have "
                          f"paid out, over {hours(run.horizon_hours)}. Top: how the paths divide. Bottom: share of "
-                         f"paths that lose "
-                         f"at least the amount on the x axis, with a pointwise {percent_tick(run.confidence)} band; "
-                         f"bars "
-                         f"through the markers are the intervals of VaR and ES. n = {many(len(losses), 'path')}.")
+                         "paths that lose at least the amount on the x axis, with a pointwise "
+                         f"{percent_tick(run.confidence)} band; bars through the markers are the intervals of VaR and "
+                         f"ES. n = {many(len(losses), 'path')}.")
 
 
 def _mass_bar(axes: Axes, losses: np.ndarray, run: Run) -> None:

@@ -37,9 +37,8 @@ def draw(run: Run) -> Drawn:
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     kept, worst = run.prices["sample"].shape[0], run.prices["worst"].shape[0]
-    return Drawn(figure, f"Mark prices, the venue's own impact included. Bands: quantiles at each time over "
-                         f"{count(kept)} "
-                         f"stored paths of {count(run.summary.get('paths'))}. Lines: the worst "
+    return Drawn(figure, "Mark prices, the venue's own impact included. Bands: quantiles at each time over "
+                         f"{count(kept)} stored paths of {count(run.summary.get('paths'))}. Lines: the worst "
                          f"{many(min(worst, _LINES), 'path')} of the whole run.")
 
 

@@ -25,7 +25,7 @@ def draw(run: Run) -> Drawn:
     share = np.array([r["depletion_probability"] for r in rows], dtype=np.float64)
     if not share.any():
         return Drawn(None, f"No fund size on the grid was depleted, not even {usd(fund.min())}: there is no curve to "
-                           f"draw.")
+                           "draw.")
     low = np.array([np.nan if r.get("low") is None else r["low"] for r in rows])
     high = np.array([np.nan if r.get("high") is None else r["high"] for r in rows])
     figure = style.new_figure(4.0)
@@ -36,11 +36,9 @@ def draw(run: Run) -> Drawn:
     if at_zero.size:
         note = f" Without any fund, {percent(float(at_zero[0]))} of paths have a deficit that fees do not cover."
     return Drawn(figure, "Read from right to left: the smaller the fund, the likelier its depletion within the "
-                         "horizon. "
-                         f"Band: {percent_tick(run.confidence)} interval at each size; markers: the fund for a 1 %, "
-                         f"0.1 % and 0.01 % "
-                         f"chance with its interval (an open end: no finite limit at this n).{note} "
-                         f"n = {many(run.summary.get('paths'), 'path')}.")
+                         f"horizon. Band: {percent_tick(run.confidence)} interval at each size; markers: the fund for "
+                         "a 1 %, 0.1 % and 0.01 % chance with its interval (an open end: no finite limit at this "
+                         f"n).{note} n = {many(run.summary.get('paths'), 'path')}.")
 
 
 def _curve(axes: Axes, run: Run, fund: np.ndarray, share: np.ndarray, band: np.ndarray) -> None:

@@ -24,14 +24,13 @@ def draw(run: Run) -> Drawn:
     move, notional = run.heatmap["move"], np.nan_to_num(run.heatmap["notional"])
     if not np.any(notional > 0):
         return Drawn(None, f"No market liquidates anybody by moving alone, at moves from {percent(float(move.min()))} "
-                           f"to "
-                           f"{percent(float(move.max()))}.")
+                           f"to {percent(float(move.max()))}.")
     order = np.argsort(move, kind="stable")
     move, notional = move[order], notional[order]
     figure = _bars(run, move, notional) if notional.shape[1] == 1 else _maps(run, move, notional)
     return Drawn(figure, "Positions of the book at time zero that are liquidatable if only that market jumps by the "
-                         "move on the "
-                         "x axis, before any price impact and before the fund, ADL or other accounts react.")
+                         "move on the x axis, before any price impact and before the fund, ADL or other accounts "
+                         "react.")
 
 
 def _bars(run: Run, move: np.ndarray, notional: np.ndarray) -> Figure:
@@ -55,17 +54,17 @@ def _maps(run: Run, move: np.ndarray, notional: np.ndarray) -> Figure:
     panels = figure.subplots(1, 2, sharey=True)
     top = float(notional.max())
     norm = LogNorm(top / 1e3, top)
-    image = None
+    images = []
     for side, axes in enumerate(panels):
         values = np.where(notional[:, :, side].T > 0, notional[:, :, side].T, np.nan)
-        image = axes.imshow(values, norm=norm, cmap=style.CMAP, aspect="auto", interpolation="nearest",
-                            extent=(-0.5, len(move) - 0.5, markets - 0.5, -0.5))
+        images.append(axes.imshow(values, norm=norm, cmap=style.CMAP, aspect="auto", interpolation="nearest",
+                                  extent=(-0.5, len(move) - 0.5, markets - 0.5, -0.5)))
         axes.set_title(f"{_SIDES[side]} liquidated")
         _move_ticks(axes, move)
         axes.grid(visible=False)
         _largest(axes, notional[:, :, side])
     panels[0].set_yticks(range(markets), run.markets)
-    bar = figure.colorbar(image, ax=list(panels), pad=0.01, aspect=14)
+    bar = figure.colorbar(images[0], ax=list(panels), pad=0.01, aspect=14)
     bar.ax.yaxis.set_major_formatter(FuncFormatter(usd_tick))
     bar.ax.minorticks_off()
     bar.set_label("USD (white: nothing)")

@@ -40,8 +40,8 @@ def draw(run: Run) -> Drawn:
     others = len(run.markets) - len(shown)
     more = f" The {others} markets with smaller liquidations are in the sums but not drawn." if others > 0 else ""
     return Drawn(figure, f"Path {int(story['path'])}; n = 1: an illustration, not an estimate. All rows share time; "
-                         f"the "
-                         f"shaded part on the left is the right column ({hours(round(focus[1] - focus[0], 2))}).{more}")
+                         "the shaded part on the left is the right column "
+                         f"({hours(round(focus[1] - focus[0], 2))}).{more}")
 
 
 def loudest(story: Story, number: int) -> np.ndarray:
@@ -100,7 +100,7 @@ def _legends(panels: Any, run: Run, story: Story) -> None:
             axes.axvline(depleted, color=MID, linestyle="--", linewidth=1, zorder=1.5,
                          label=f"depleted at {clock(depleted)}" if axes is panels[-2, 0] else None)
     for row, axes in enumerate(panels[:, 0]):
-        handles, labels = axes.get_legend_handles_labels()
+        labels = axes.get_legend_handles_labels()[1]
         if labels and (row == 0 or row >= len(panels) - 4):
             axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.97), ncols=len(labels), columnspacing=1.2,
                         handlelength=1.8, borderpad=0.1, framealpha=0.0, fontsize=7.8)
@@ -154,7 +154,9 @@ def _fund(axes: Axes, run: Run, part: Story) -> None:
     axes.plot(part["time_hours"], part["fund"], color=DARK, drawstyle="steps-post")
     axes.axhline(0, color="#6b7783", linestyle=":", linewidth=1)
     top = max(run.fund if run.fund > 0 else 0.0, float(part["fund"].max(initial=0)))
-    bottom = float(part["fund"].min(initial=0))
+    bottom = float(part["fund"].min(initial=top))
+    if bottom < top / 2:  # a fund that is nearly lost is shown against zero, a small loss at its own size
+        bottom = min(bottom, 0.0)
     if top > bottom:
         axes.set_ylim(bottom - 0.06 * (top - bottom), top + 0.1 * (top - bottom))
     axes.set_title("insurance fund")

@@ -36,8 +36,7 @@ def draw(sweep: Sweep, names: Sequence[str]) -> Drawn:
     left = len(jobs) - len(shown_jobs)
     more = f" {left} further jobs are in the table only." if left else ""
     return Drawn(figure, "Dots: estimates; bars: the interval of each job on its own, with an arrow where there is no "
-                         "finite upper "
-                         f"end.{more}")
+                         f"finite upper end.{more}")
 
 
 def _groups(sweep: Sweep, jobs: list[Job]) -> list[int]:

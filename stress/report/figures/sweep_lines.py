@@ -37,10 +37,8 @@ def draw(sweep: Sweep, names: Sequence[str], along: str, by: str | None) -> Draw
     left = len(groups) - _GROUPS
     more = f" {left} further values of {by} are in the table only." if left > 0 else ""
     return Drawn(figure, "Bars: the interval of each job on its own. Jobs with the same seed and block size see the "
-                         "same noise, so "
-                         "the difference between two of them is better known than the bars suggest (compare pairs "
-                         "them). An arrow "
-                         f"marks an interval without a finite upper end.{more}")
+                         "same noise, so the difference between two of them is better known than the bars suggest "
+                         f"(compare pairs them). An arrow marks an interval without a finite upper end.{more}")
 
 
 def _line(axes: Axes, sweep: Sweep, jobs: list[Job], name: str, along: str, number: int, label: str) -> None:

@@ -29,11 +29,9 @@ def draw(tails: dict[str, np.ndarray] | None, markets: list[str]) -> Drawn:
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return Drawn(figure, "Share of returns further out than the size on the x axis, both axes logarithmic. Markers: "
-                         "the price "
-                         "history; lines: the fitted model. Where the line runs above the markers the model is more "
-                         "cautious "
-                         "than the data, below them it understates that tail. Markers at the far right rest on few "
-                         "returns.")
+                         "the price history; lines: the fitted model. Where the line runs above the markers the model "
+                         "is more cautious than the data, below them it understates that tail. Markers at the far "
+                         "right rest on few returns.")
 
 
 def _panel(axes: Axes, tails: dict[str, np.ndarray], name: str) -> None:

@@ -1,9 +1,7 @@
-"""Reading what a run left behind, and writing atomically."""
+"""Reading what a run left behind: data only, and an error that names the file."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from stress import files
 from stress.errors import UserError
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from ``path``; UserError when it is no JSON object."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = files.read_json(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(value, dict):
@@ -76,19 +75,3 @@ def _column(column: pa.ChunkedArray) -> np.ndarray:
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)):
         return np.array(column.to_pylist(), dtype=object)
     return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write atomically: temporary file beside the target, flush to disk, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
-
-
-def write_text(path: Path, content: str) -> None:
-    """As ``write_bytes``, UTF-8."""
-    write_bytes(path, content.encode("utf-8"))

@@ -1,0 +1,94 @@
+"""The engine against the plain NumPy reference, every feature on: 210 random books in seven structures of the venue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from stress.engine.state import NEVER, ROUNDS_EXHAUSTED
+from stress.mc.block import simulate_block
+from stress.session import replay
+from tests.random_books import DESIGNS, STEP, random_study
+from tests.reference.result import Result
+from tests.reference.rules import Rules
+from tests.reference.venue import simulate
+
+BOOKS = 30
+RELATIVE, ABSOLUTE = 1e-9, 1e-6
+"""Rounding of sums in another order: relative to the largest money of the case, and in USD."""
+
+SAME = {"bad_debt": "bad_debt", "insurance_paid": "insurance_paid", "adl_haircut": "adl_haircut", "socialised": "socialised_loss",
+        "uncovered": "uncovered", "adl_notional": "adl_notional", "adl_residual": "adl_residual_notional",
+        "liquidated_accounts": "liquidated_accounts", "adl_accounts": "adl_accounts", "max_displacement": "max_displacement",
+        "drawdown": "fund_drawdown", "capped": "displacement_capped"}
+
+block = jax.jit(simulate_block)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_engine_agrees_with_the_reference(design: str) -> None:
+    events = dict.fromkeys(["liquidated_accounts", "adl_notional", "socialised_loss", "bad_debt"], 0.0)
+    for case in range(BOOKS):
+        study, path = random_study(DESIGNS[design], np.random.default_rng([case, *design.encode()]))
+        result = block(study.plan.job, np.uint32(0), 0)
+        rules = Rules.from_config(study.config, list(study.markets))
+        for variant, venue in enumerate((rules, rules.twin(), rules.unlimited())):
+            expected = simulate(study.book, venue, path, np.ones(len(path) - 1), STEP)
+            compare(result, variant, expected, f"{design}, book {case}, variant {study.plan.variants[variant]}")
+            for name in events:
+                events[name] += getattr(expected, name)
+        if case < 6:
+            compare_ledger(replay(study), simulate(study.book, rules, path, np.ones(len(path) - 1), STEP), f"{design}, book {case}")
+    assert events["liquidated_accounts"] > 3 * BOOKS, "the books must be lively"
+    assert events["bad_debt"] > 0
+    assert (events["adl_notional"] > 0) == (DESIGNS[design]["adl"] != "none")
+
+
+def compare(result: Any, variant: int, expected: Result, case: str) -> None:
+    """Every outcome of one variant, in all lanes of the block (they see the same path)."""
+    out = jax.tree.map(lambda leaf: np.asarray(leaf)[variant], result.outcome)
+    scale = max(1.0, expected.bad_debt, expected.liquidated_notional)
+    for lane in (0, 77):
+        for field, name in SAME.items():
+            close(getattr(out, field)[lane], getattr(expected, name), scale, f"{case}: {name}")
+        close(out.liquidated[lane].sum(-1), expected.liquidated_by_market, scale, f"{case}: liquidated by market")
+        hours = out.depletion_tick[lane] * STEP / 3600 if out.depletion_tick[lane] != NEVER else None
+        assert hours == pytest.approx(expected.time_to_depletion_hours), f"{case}: depletion"
+        assert out.rounds[lane] == max(expected.rounds_by_tick), f"{case}: rounds"
+        assert (out.status[lane] == ROUNDS_EXHAUSTED) == (expected.status == "max_rounds"), f"{case}: status"
+        assert out.cash_residual[lane] <= 1e-12 * 1e7 and out.contracts_residual[lane] <= 1e-12 * 1e7, f"{case}: conservation"
+
+
+def compare_ledger(ours: dict[str, Any], expected: Result, case: str) -> None:
+    """The replay ledgers, entry by entry."""
+    for tick, (mine, theirs) in enumerate(zip(ours["ticks"], expected.ledger["ticks"], strict=True), start=1):
+        where = f"{case}, tick {tick}"
+        for part in ("mark", "oracle"):
+            for market, price in theirs[part].items():
+                close(mine[part][market], price, 1.0, f"{where}: {part} {market}")
+        close(mine["fund"], theirs["fund"], 1e5, f"{where}: fund")
+        for part in ("liquidations", "adl"):
+            compare_entries(mine[part], theirs[part], f"{where}: {part}")
+        assert mine["socialised"] == pytest.approx(theirs["socialised"], rel=1e-6, abs=1e-6), f"{where}: socialised"
+    for name, account in expected.ledger["final"]["accounts"].items():
+        mine = ours["final"]["accounts"][name]
+        close(mine["cash"], account["cash"], 1e5, f"{case}: cash of {name}")
+        close(mine["equity"], account["equity"], 1e5, f"{case}: equity of {name}")
+        assert set(mine["positions"]) == set(account["positions"]), f"{case}: positions of {name}"
+
+
+def compare_entries(ours: list[dict[str, Any]], expected: list[dict[str, Any]], case: str) -> None:
+    """Ledger rows in the order of account, market and price; dust below a millionth of a unit is no row."""
+    mine, theirs = (sorted((row for row in rows if abs(row["size"]) > 1e-6), key=lambda row: (row["account"], row["market"], round(row["price"], 6), row["size"]))
+                    for rows in (ours, expected))
+    assert [(row["account"], row["market"]) for row in mine] == [(row["account"], row["market"]) for row in theirs], case
+    for left, right in zip(mine, theirs, strict=True):
+        for name, value in right.items():
+            assert left[name] == (value if isinstance(value, str) else pytest.approx(value, rel=1e-7, abs=1e-5)), f"{case}: {name} of {right}"
+
+
+def close(ours: Any, expected: Any, scale: float, case: str) -> None:
+    np.testing.assert_allclose(np.asarray(ours, float), np.asarray(expected, float), rtol=RELATIVE, atol=ABSOLUTE + RELATIVE * scale, err_msg=case)
