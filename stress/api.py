@@ -14,6 +14,7 @@ import numpy as np
 
 from stress.cli.compose import load
 from stress.cli.jobs import replay_ledger, resume_job, run_job, with_replay_model, write_config
+from stress.cli.messages import as_user_errors
 from stress.cli.resume import load_resumed, resumed_folder
 from stress.cli.runtime import configure_jax
 from stress.config.schema import Config
@@ -43,9 +44,11 @@ def run(overrides: Iterable[str] = (), *, output: str | Path | None = None) -> R
     overrides = _strings(overrides)
     resumed = resumed_folder(overrides)
     if resumed is not None:
-        config = load_resumed(resumed, overrides)
+        with as_user_errors():
+            config = load_resumed(resumed, overrides)
         return _result(resume_job(config, resumed).summary, resumed)
-    config, container = load(overrides)
+    with as_user_errors():
+        config, container = load(overrides)
     if config.book.export is not None:
         raise UserError("book.export: stops before a simulation; use it on the command line.")
     folder = Path(tempfile.mkdtemp(prefix="perpstress-")) if output is None else Path(output)
@@ -82,7 +85,8 @@ def replay(overrides: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def _configured(overrides: list[str]) -> Config:
-    config, _ = load(overrides)
+    with as_user_errors():
+        config, _ = load(overrides)
     configure_jax(config.run, debug=config.debug)
     return config
 

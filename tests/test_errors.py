@@ -22,7 +22,8 @@ WORST = {
     "no such group": (["prize=gbm"], ["prize: unknown key", "Did you mean price?"]),
     "several values without -m": (["run.paths=10,20"], ["run.paths=10,20", "flag -m", "run.paths=[...]"]),
     "wrong grammar": (["run.paths==10"], ["run.paths==10", "not a valid override", "Write key=value"]),
-    "horizon not whole ticks": (["run.step_seconds=7"], ["run.horizon_hours", "whole number of ticks", "The nearest is"]),
+    "horizon not whole ticks": (["run.step_seconds=7"],
+                                ["run.horizon_hours", "whole number of ticks", "The nearest is"]),
     "market without a value": (["price.markets=[BTC,PEPE]", "price.initial_prices={BTC:1}"],
                                ["price.initial_prices", "no value for PEPE", "'default'"]),
     "book file missing": (["book=file"], ["book.positions", "Give book.positions=FILE"]),
@@ -39,7 +40,8 @@ WORST = {
     "limit on nothing": (["limits.ruin=0.1"], ["limits.ruin: unknown key", "depletion_probability"]),
     "pickle": (["--experimental-rerun", "x.pickle"], ["--experimental-rerun", "not offered"]),
     "key there already": (["+run.paths=10"], ["+run.paths", "Drop the plus"]),
-    "name not in a map": (["price=gbm", "price.volatility.PEPE=1"], ["price.volatility.PEPE", "+price.volatility.PEPE"]),
+    "name not in a map": (["price=gbm", "price.volatility.PEPE=1"],
+                          ["price.volatility.PEPE", "+price.volatility.PEPE"]),
     "deleted section": (["~protocol.adl"], ["protocol.adl: missing"]),
     "nothing to resume": (["run.resume=nowhere"], ["run.resume: nowhere holds no run to finish"]),
     "nothing to report": (["report", "nowhere"], ["report: nowhere is not a folder"]),
@@ -71,8 +73,9 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_process_ends_with_the_status(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "stress", "run.path=10", "-m", "run.seed=1"], cwd=tmp_path,
-                          capture_output=True, text=True, env={"PYTHONPATH": str(Path(__file__).parent.parent)}, check=False)
+    words = [sys.executable, "-m", "stress", "run.path=10", "-m", "run.seed=1"]
+    done = subprocess.run(words, cwd=tmp_path, env={"PYTHONPATH": str(Path(__file__).parent.parent)}, check=False,
+                          capture_output=True, text=True)
     assert done.returncode == BAD_INPUT
     assert "Did you mean run.paths?" in done.stderr
     assert "Traceback" not in done.stderr

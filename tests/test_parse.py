@@ -106,9 +106,9 @@ def test_bad_values_name_the_key_the_value_and_what_is_allowed(
 
 
 @pytest.mark.parametrize(("key", "words"), [
-    ("prize", "prize: unknown key. Did you mean price?"), ("run__path", "run.path: unknown key. Did you mean run.paths?"),
-    ("price__regimes__calm__volatilty", "price.regimes.calm.volatilty: unknown key. Did you mean "
-     "price.regimes.calm.volatility?"),
+    ("prize", "prize: unknown key. Did you mean price?"),
+    ("run__path", "run.path: unknown key. Did you mean run.paths?"),
+    ("price__regimes__calm__volatilty", "unknown key. Did you mean price.regimes.calm.volatility?"),
     ("protocol__liquidation__zzz", "protocol.liquidation.zzz: unknown key. Allowed here: close_factor"),
     ("limits__ruin", "limits.ruin: unknown key"),
 ])
@@ -137,8 +137,7 @@ TIERS = [{"up_to_usd": 1e6, "initial_margin": 0.02, "maintenance_margin": 0.01},
 
 
 @pytest.mark.parametrize(("values", "words"), [
-    ({"run__block_paths": 200}, "run.block_paths: got 200, allowed is a multiple of 128 or 'auto'. "
-                                "The nearest is run.block_paths=256."),
+    ({"run__block_paths": 200}, "got 200, allowed is a multiple of 128 or 'auto'. The nearest is run.block_paths=256."),
     ({"run__step_seconds": 7}, "this is 12342.9 ticks). The nearest is run.horizon_hours=24.0002777778."),
     ({"run__horizon_hours": 0.01}, "The nearest is run.horizon_hours=0.0166666666667."),
     ({"price__jump_duration_seconds": 40000}, "allowed is <= 30720 (512 ticks of run.step_seconds=60)"),
@@ -146,7 +145,7 @@ TIERS = [{"up_to_usd": 1e6, "initial_margin": 0.02, "maintenance_margin": 0.01},
     ({"protocol__breaker__move": 0.1, "protocol__breaker__window_minutes": 0.5}, "protocol.breaker.window_minutes"),
     ({"price__markets": []}, "price.markets: got []"), ({"price__markets": ["BTC", "BTC"]}, "each once"),
     ({"price__markets": ["BTC", "default"]}, "none of them 'default'"),
-    ({"price__volatility": [1.0]}, "price.volatility: got [1.0], allowed is one number or 2 (one for each of BTC, ETH)"),
+    ({"price__volatility": [1.0]}, "got [1.0], allowed is one number or 2 (one for each of BTC, ETH)"),
     ({"price__initial_prices": {"BTC": 1.0}}, "price.initial_prices: no value for ETH"),
     ({"price__regimes__wild__volatility": {"BTC": 1.0}}, "price.regimes.wild.volatility: no value for ETH"),
     ({"price__correlation": [[1, 0.5], [0.4, 1]]}, "price.correlation: got"),

@@ -21,7 +21,19 @@ from stress.config import schema
 from tests.reference import Rules, simulate
 from tests.reference.adl import score
 from tests.reference.building import (
-    FUND_THEN_ADL, FUND_THEN_ALL, LONG, SHORT, Row, bare_rules, cash, closed, ladder, make_book, near, run)
+    FUND_THEN_ADL,
+    FUND_THEN_ALL,
+    LONG,
+    SHORT,
+    Row,
+    bare_rules,
+    cash,
+    closed,
+    ladder,
+    make_book,
+    near,
+    run,
+)
 from tests.reference.impact import displacement, mean_displacement
 from tests.reference.margin import requirement, restoring_share
 from tests.reference.state import Venue

@@ -23,9 +23,10 @@ from stress.report import format as fmt
 from stress.report import tail, write_calibration_report, write_report, write_sweep_report
 from stress.report.limits import verdicts
 from stress.report.load import load_run
-from stress.report.narrative import cautions, in_short, tell_story
+from stress.report.narrative import cautions, in_short
 from stress.report.run_report import FIGURES
 from stress.report.sweep_load import load_sweep
+from stress.report.tale import tell_story
 
 MANY = tuple(f"M{i:02d}-PERP" for i in range(16))
 EDGES = {
@@ -174,7 +175,7 @@ def test_edge_case_wording(tmp_path: Path) -> None:
     assert failed.drawn == 507
     deep = load_run(fabricate_run(tmp_path / "deep", Case()))
     said = " ".join(in_short(deep))
-    assert "is shown to suffice for a 1 % chance" in said and "is too small for 0.1 %" in said
+    assert "is shown to suffice for a 1 % chance" in said and "is too small for a 0.1 % chance" in said
     assert "jumps are assumed to take 300\u00a0s, that is 5 ticks of 60\u00a0s" in said
 
 

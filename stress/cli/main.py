@@ -180,7 +180,8 @@ def _interrupted(interrupt: KeyboardInterrupt) -> int:
     from stress.cli.jobs import Interrupted
     from stress.cli.show import complain, resume_hint
 
-    complain(resume_hint(interrupt.folder) if isinstance(interrupt, Interrupted) else "Interrupted.")
+    started = isinstance(interrupt, Interrupted) and (interrupt.folder / "manifest.json").exists()
+    complain(resume_hint(interrupt.folder) if started else "Interrupted.")  # type: ignore[union-attr]
     return INTERRUPTED
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from stress.config.check import METRICS
 from stress.config.parse import declared_keys
@@ -28,6 +30,18 @@ def explain(error: Exception) -> UserError | None:
     if isinstance(error, YAMLError):
         return UserError(f"not readable as YAML: {_line(str(error))}")
     return None
+
+
+@contextmanager
+def as_user_errors() -> Iterator[None]:
+    """Raise what the user can mend as UserError, whoever raised it."""
+    try:
+        yield
+    except Exception as error:
+        explained = explain(error)
+        if explained is None or explained is error:
+            raise
+        raise explained from error
 
 
 def _missing_option(error: object) -> UserError:

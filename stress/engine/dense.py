@@ -59,6 +59,18 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
     """Phases 7 to 9 and 11 of a batch."""
     closing = jax.vmap(step.book_closing)(rows, share)
     full = jax.vmap(step.settle)(venue, rows, tick, closing)
+    closing, settled = _deleveraged(accounts, venue, rows, tick, seen, closing, full)
+    paid = jax.vmap(step.insure)(venue, rows, settled)
+    levied = _levied(accounts, venue, full, settled, paid)
+    done = Round(full=full, settled=settled, closing=closing, paid=paid, levied=levied)
+    return jax.vmap(step.book_round, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, tick, done), done
+
+
+def _deleveraged(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, closing: Closing,
+                 full: Settlement) -> tuple[Closing, Settlement]:
+    """Closing and settlement of a batch after ADL took what the fund cannot carry."""
+    if venue.adl is None:
+        return closing, full
     unpaid = jax.vmap(step.shortfall)(venue, rows, full)
 
     def deleveraged() -> tuple[Closing, Settlement]:
@@ -66,18 +78,15 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
             venue, accounts, rows, seen, full, closing, unpaid)
         return matched, jax.vmap(step.settle)(venue, rows, tick, matched)
 
-    closing, settled = jax.lax.cond((unpaid > 0).any(), deleveraged, lambda: (closing, full))
-    paid = jax.vmap(step.insure)(venue, rows, settled)
-    levied = _levied(accounts, venue, settled, paid)
-    done = Round(full=full, settled=settled, closing=closing, paid=paid, levied=levied)
-    return jax.vmap(step.book_round, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, tick, done), done
+    return jax.lax.cond((unpaid > 0).any(), deleveraged, lambda: (closing, full))
 
 
-def _levied(accounts: Accounts, venue: Venue, settled: Settlement, paid: Array) -> Array:
+def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlement, paid: Array) -> Array:
     """Levies [batch, N] for what the fund left."""
     if not venue.socialised:
         return jnp.zeros_like(settled.quote)
     rest = settled.deficit.sum(1) - paid
+    rest = jnp.where(rest > step.DUST * full.deficit.sum(1), rest, 0.0)
     return jax.lax.cond((rest > 0).any(),
                         lambda: jax.vmap(step.socialise, in_axes=(0, None, 0, 0))(venue, accounts, settled, rest),
                         lambda: jnp.zeros_like(settled.quote))

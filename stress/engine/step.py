@@ -31,6 +31,10 @@ from stress.protocol.waterfall.socialised_loss import levy
 from stress.types import NEVER, Array
 
 
+DUST = 1e-9
+"""Share of a round's deficits below which what is left of them is rounding: nobody is levied for it."""
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Tick:
@@ -205,7 +209,6 @@ def shortfall(venue: Venue, row: Row, settled: Settlement) -> Array:
 
 def adl_case(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: Settlement, share: Array) -> AdlCase:
     """What ADL has to match: losers at their bankruptcy prices, eligible winners with their rank."""
-    assert venue.adl is not None
     held, loser = row.ledger.size, settled.deficit > 0
     units = jnp.where(loser, jnp.abs(held) * share, 0.0)
     spread = seen.margin / jnp.where(seen.requirement > 0, seen.requirement, 1.0)
@@ -228,7 +231,6 @@ def adl_case(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: S
 def deleverage(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: Settlement, closing: Closing,
                share: Array) -> Closing:
     """Phase 9: the closing in which ``share`` [] of the losers' quantity is matched with winners, not sold."""
-    assert venue.adl is not None
     case = adl_case(venue, accounts, row, seen, settled, share)
     match = venue.adl.match(case)
     sign = jnp.array([1.0, -1.0])[:, None, None]  # losing longs sell, losing shorts buy
@@ -290,7 +292,7 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
         liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),
         liquidated_accounts=acting(closing).sum(dtype=jnp.int32), capped=capped.sum(dtype=jnp.int32),
         adl_residual=jnp.where(accounts.residual, won, 0.0).sum(),
-        adl_accounts=(won > 0).any(0).sum(dtype=jnp.int32),
+        adl_accounts=((closing.adl != 0).any(0) & ~closing.whole).sum(dtype=jnp.int32),
     )
     return replace(
         out, depletion_tick=jnp.where(depleted, jnp.minimum(out.depletion_tick, tick.number), out.depletion_tick),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -19,43 +19,25 @@ from stress.protocol.venue import Venue
 from stress.types import Array
 
 
-@dataclass(frozen=True)
-class Phases:
-    """The compiled phases of one row of the main variant."""
-
-    job: Job
-    venue: Venue  # leaves [1, ...]
-    open: Any
-    look: Any
-    act: Any
-    finish: Any
+_open = jax.jit(open_rows)
+_look = jax.jit(liquidation_round)
+_act = jax.jit(execute)
+_finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
 
 
 def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, Any]:
     """Push the first path of the model through the venue; the ledger of DESIGN 3 as plain Python values."""
-    phases = _phases(job)
-    row = jax.vmap(lambda venue: first_row(venue, job))(phases.venue)
+    venue = jax.tree.map(lambda leaf: leaf[:1], job.venues)
+    row = jax.vmap(lambda venue: first_row(venue, job))(venue)
     market, prices, ticks = _first(job), job.prices, []
     log_price = jnp.zeros_like(prices)
-    step = jax.jit(_market_step)
     for number in range(1, job.steps + 1):
-        market, log_price, multiplier = step(job, market, log_price, jnp.int32(number))
+        market, log_price, multiplier = _market_step(job, market, log_price, jnp.int32(number))
         fundamental = prices * jnp.exp(log_price)
-        row, entry = _tick(phases, book, row, fundamental, multiplier, number)
+        row, entry = _tick(job, venue, book, row, fundamental, multiplier, number)
         entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.ledger.fund_flow[0])}
         ticks.append(entry)
     return {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row)}
-
-
-def _phases(job: Job) -> Phases:
-    accounts = job.accounts
-    venue = jax.tree.map(lambda leaf: leaf[:1], job.venues)
-    return Phases(
-        job=job, venue=venue, open=jax.jit(open_rows),
-        look=jax.jit(lambda venue, row, tick, acted: liquidation_round(accounts, venue, row, tick, acted)),
-        act=jax.jit(lambda venue, row, tick, seen, share: execute(accounts, venue, row, tick, seen, share)),
-        finish=jax.jit(lambda row: jax.vmap(conserve, in_axes=(None, 0))(accounts, row)),
-    )
 
 
 def _first(job: Job) -> Any:
@@ -64,6 +46,7 @@ def _first(job: Job) -> Any:
     return job.model.init({name: value[0] for name, value in noise.items()})
 
 
+@jax.jit
 def _market_step(job: Job, market: Any, log_price: Array, number: Array) -> tuple[Any, Array, Array]:
     keys = tile_keys(job.seed, jnp.zeros(1, jnp.uint32), number.astype(jnp.uint32))
     noise = draw_noise(keys, job.model.step_draws(), jnp.dtype(job.dtype))
@@ -71,25 +54,26 @@ def _market_step(job: Job, market: Any, log_price: Array, number: Array) -> tupl
     return market, log_price + shock.log_return, shock.depth_multiplier
 
 
-def _tick(phases: Phases, book: Book, row: Row, fundamental: Array, multiplier: Array, number: int) -> tuple[Row, dict[str, Any]]:
+def _tick(job: Job, venue: Venue, book: Book, row: Row, fundamental: Array, multiplier: Array,
+          number: int) -> tuple[Row, dict[str, Any]]:
     """One tick with all its rounds."""
-    row, tick = phases.open(phases.venue, row, fundamental[None], multiplier[None], jnp.int32(number))
+    row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0
     liquidations: list[dict[str, Any]] = []
     adl: list[dict[str, Any]] = []
     socialised: dict[str, float] = {}
     while True:
-        row, share, seen = phases.look(phases.venue, row, tick, acted)
-        if not bool((share > 0).any()) or rounds >= int(phases.venue.max_rounds[0]):
+        row, share, seen = _look(job.accounts, venue, row, tick, acted)
+        if not bool((share > 0).any()) or rounds >= int(venue.max_rounds[0]):
             break
         held = np.asarray(row.ledger.size[0])
-        row, done = phases.act(phases.venue, row, tick, seen, share)
+        row, done = _act(job.accounts, venue, row, tick, seen, share)
         _record(book, held, done, np.asarray(share[0]), liquidations, adl, socialised)
         tick = replace(tick, capacity=tick.capacity - (share * seen.notional.sum(1)).sum(1))
         acted, rounds = acted | (share > 0), rounds + 1
-    row = replace(row, outcome=phases.finish(row))
+    row = replace(row, outcome=_finish(job.accounts, row))
     names = book.markets
-    oracle = jax.vmap(oracle_price)(phases.venue, row, tick)[0]
+    oracle = jax.vmap(oracle_price)(venue, row, tick)[0]
     return row, {
         "mark": dict(zip(names, map(float, row.mark[0]), strict=True)), "oracle": dict(zip(names, map(float, oracle), strict=True)),
         "rounds": rounds, "liquidations": liquidations, "adl": adl, "socialised": socialised,

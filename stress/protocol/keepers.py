@@ -9,6 +9,9 @@ import jax.numpy as jnp
 
 from stress.types import NEVER, Array
 
+DUST = 1e-9
+"""Share of an account below which what still fits is rounding."""
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -43,4 +46,5 @@ def within_capacity(share: Array, demand: Array, order: Array, capacity: Array) 
     queued = demand[order]
     before = jnp.cumsum(queued) - queued
     fits = jnp.clip((capacity - before) / jnp.where(queued > 0, queued, 1.0), 0.0, 1.0)
+    fits = jnp.where(fits < DUST, 0.0, jnp.where(fits > 1.0 - DUST, 1.0, fits))
     return share * jnp.zeros_like(share).at[order].set(fits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from stress.report import format as fmt
@@ -20,20 +21,23 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
     return [(topic, text) for topic, text in rows if text]
 
 
-def _each(value: Any, formatter: Any) -> str:
-    """A per-market value in words."""
+def _each(run: Run, value: Any, formatter: Callable[[Any], str]) -> str:
+    """A per-market value (number, list or map) in words, once where it is the same for all markets."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {formatter(v)}" for name, v in value.items())
-    if isinstance(value, list):
-        return ", ".join(formatter(v) for v in value)
-    return formatter(value)
+        value = [value.get(name, value.get("default")) for name in run.markets]
+    if not isinstance(value, list):
+        return formatter(value)
+    texts = [formatter(v) for v in value]
+    if len(set(texts)) == 1:
+        return texts[0]
+    return ", ".join(f"{name} {text}" for name, text in zip(run.markets, texts, strict=False))
 
 
 def _market(run: Run) -> str:
     if run.setting("price.model") == "replay":
         return f"a given price path ({run.setting('price.path')}): no randomness in prices"
-    return (f"{', '.join(run.markets)}; volatility a year {_each(run.setting('price.volatility'), percent_tick)}; "
-            f"drift a year {_each(run.setting('price.drift'), percent_tick)}")
+    return (f"{', '.join(run.markets)}; volatility a year {_each(run, run.setting('price.volatility'), percent_tick)}; "
+            f"drift a year {_each(run, run.setting('price.drift'), percent_tick)}")
 
 
 def _jumps(run: Run) -> str:
@@ -44,23 +48,23 @@ def _jumps(run: Run) -> str:
         return "none outside regimes that bring their own" if run.setting("price.regimes") else "none"
     jump = run.setting("price.jump")
     duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
-    return (f"{kind}: own {_each(jump.get('intensity'), plain_tick)} a year with mean "
-            f"{_each(jump.get('mean'), percent_tick)} and standard deviation {_each(jump.get('std'), percent_tick)}; "
-            f"common {plain_tick(jump.get('common_intensity'))} a year; each spread over {seconds(duration)} (assumed) "
-            f"with ticks of {seconds(step)}")
+    return (f"{kind}: own {_each(run, jump.get('intensity'), plain_tick)} a year with mean "
+            f"{_each(run, jump.get('mean'), percent_tick)} and standard deviation "
+            f"{_each(run, jump.get('std'), percent_tick)}; common {plain_tick(jump.get('common_intensity'))} a year; "
+            f"each spread over {seconds(duration)} (assumed) with ticks of {seconds(step)}")
 
 
 def _regimes(run: Run) -> str:
     regimes = run.setting("price.regimes")
     if not regimes:
         return ""
-    words = [f"{name} ({_regime(r or {})})" for name, r in regimes.items()]
+    words = [f"{name} ({_regime(run, r or {})})" for name, r in regimes.items()]
     return f"{', '.join(words)}; start: {run.setting('price.initial_regime')}"
 
 
-def _regime(regime: dict[str, Any]) -> str:
+def _regime(run: Run, regime: dict[str, Any]) -> str:
     volatility = regime.get("volatility")
-    own = f"volatility {_each(volatility, percent_tick)}, " if volatility is not None else ""
+    own = f"volatility {_each(run, volatility, percent_tick)}, " if volatility is not None else ""
     return f"{own}depth × {plain_tick(regime.get('depth_multiplier', 1))}"
 
 
@@ -70,7 +74,7 @@ def _book(run: Run) -> str:
         return f"{size}, read from {run.setting('book.positions')}"
     synthetic = run.setting("book.synthetic") or {}
     return (f"{size}, generated (seed {synthetic.get('seed')}), open interest "
-            f"{_each(synthetic.get('open_interest_usd'), usd_tick)} one side, "
+            f"{_each(run, synthetic.get('open_interest_usd'), usd_tick)} one side, "
             f"median leverage {plain_tick(synthetic.get('leverage_median'))}×") if kind else ""
 
 
@@ -79,7 +83,8 @@ def _margin(run: Run) -> str:
     if flat is not None:
         return f"maintenance {percent_tick(flat)} of notional, flat"
     tiers = run.setting("protocol.margin_tiers") or {}
-    words = [f"{name} {', '.join(_tier(t) for t in slabs)}" for name, slabs in tiers.items() if isinstance(slabs, list)]
+    used = {name if name in tiers else "default" for name in run.markets}
+    words = [f"{name} {', '.join(_tier(t) for t in slabs)}" for name, slabs in tiers.items() if name in used]
     return f"maintenance by slab of notional: {'; '.join(words)}" if words else ""
 
 
@@ -149,7 +154,7 @@ def _liquidity(run: Run) -> str:
     half_life = book.get("recovery_half_life_minutes")
     fades = f"half of the impact is gone after {plain_tick(half_life)} min" if half_life else "impact is permanent"
     law = f"{book.get('law')}{' ' + plain_tick(book.get('exponent')) if book.get('law') == 'power' else ''}"
-    return (f"{_each(book.get('depth_usd'), usd_tick)} move the price by 1 % (law: {law}); half-spread "
+    return (f"{_each(run, book.get('depth_usd'), usd_tick)} move the price by 1 % (law: {law}); half-spread "
             f"{plain_tick(book.get('half_spread_bps'))} bp; {fades}; withdrawal {plain_tick(book.get('withdrawal'))}; "
             f"displacement at most {percent_tick(book.get('max_displacement') or 0)}")
 

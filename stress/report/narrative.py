@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from stress.report import format as fmt
-from stress.report.figures.story import Story, depletion_time, loudest
 from stress.report.figures.waterfall import PAYERS, TAIL
-from stress.report.format import clock, count, is_number, many, percent, percent_tick, usd
+from stress.report.format import count, is_number, many, percent, percent_tick, usd
 from stress.report.load import Run
 from stress.report.metrics import meaning
 from stress.report.tail import worst_share
@@ -45,7 +44,8 @@ def _fund_size(run: Run) -> str:
             need = f"needs at most {usd(high)}" if high > 0 else "fees alone cover the deficits"
             reached = f"is shown to suffice for a {level} chance of depletion ({need})"
         elif low is not None and low > run.fund and not missed:
-            missed = f"is too small for {level} (needs at least {usd(low)}, estimate {usd(metric.get('estimate'))})"
+            best = usd(metric.get("estimate"))
+            missed = f"is too small for a {level} chance (needs at least {usd(low)}, estimate {best})"
     said = fmt.joined([s for s in (reached, missed) if s])
     return f"The configured fund of {usd(run.fund)} {said}." if said else ""
 
@@ -145,64 +145,3 @@ def cautions(run: Run) -> list[str]:
         texts.append(f"Only {many(events, 'path')} depleted the fund: the intervals are wide, and what is said about "
                      "depleted paths rests on few.")
     return texts + [str(text) for text in run.manifest.get("messages", ())]
-
-
-def tell_story(run: Run) -> list[str]:
-    """The story's path in sentences; empty without a story."""
-    story = run.story
-    if story is None or not len(story["time_hours"]):
-        return []
-    texts = [_opening(run, story)]
-    closed = story["liquidated_long"].sum() + story["liquidated_short"].sum()
-    if closed > 0:
-        texts.append(_selling(run, story))
-        texts.append(_paying(run, story))
-    else:
-        texts.append("Nobody was liquidated on this path.")
-    return texts
-
-
-def _opening(run: Run, story: Story) -> str:
-    market = int(loudest(story, 1)[0])
-    price, time = story["fundamental"][:, market], story["time_hours"]
-    drop, rise = price.min() / price[0] - 1, price.max() / price[0] - 1
-    extreme = int(price.argmin() if abs(drop) >= rise else price.argmax())
-    word = "fell" if abs(drop) >= rise else "rose"
-    depleted = depletion_time(run, story) is not None
-    kind = "a typical path among those that deplete the fund" if depleted else "the worst path of the run"
-    return (f"Path {int(story['path'])}, {kind}. The fundamental price of {run.markets[market]} {word} by as much as "
-            f"{percent(abs(float(price[extreme] / price[0] - 1)))} from {usd(float(price[0]))}, to "
-            f"{usd(float(price[extreme]))} at {clock(float(time[extreme]))}.")
-
-
-def _selling(run: Run, story: Story) -> str:
-    long, short = float(story["liquidated_long"].sum()), float(story["liquidated_short"].sum())
-    ticks = (story["liquidated_long"] + story["liquidated_short"]).sum(1)
-    time, peak, first = story["time_hours"], int(ticks.argmax()), int(np.argmax(ticks > 0))
-    which = np.unravel_index(int(np.abs(story["displacement"]).argmax()), story["displacement"].shape)
-    pushed = float(story["displacement"][which])
-    text = (f"The first account was liquidated at {clock(float(time[first]))}; in all {usd(long)} of longs and "
-            f"{usd(short)} of shorts were closed, {usd(float(ticks[peak]))} of it in the worst tick, at "
-            f"{clock(float(time[peak]))}.")
-    if pushed:
-        text += (f" That selling and buying moved the mark of {run.markets[int(which[1])]} as far as "
-                 f"{percent(abs(pushed))} {'below' if pushed < 0 else 'above'} its fundamental price, at "
-                 f"{clock(float(time[which[0]]))}.")
-    return text
-
-
-def _paying(run: Run, story: Story) -> str:
-    debt, adl, social = (float(story[k].sum()) for k in ("bad_debt", "adl", "socialised"))
-    if debt <= 0:
-        return f"No closed account ended below zero; the fund ended at {usd(float(story['fund'][-1]))}."
-    when = depletion_time(run, story)
-    fund = (f"The fund of {usd(run.fund)} ran out at {clock(when)}" if when is not None
-            else f"The fund went from {usd(run.fund)} to a low of {usd(float(story['fund'].min()))}")
-    texts = (f"Closed accounts ended {usd(debt)} below zero in sum. {fund} and stood at "
-             f"{usd(float(story['fund'][-1]))} at the end.")
-    rest = [f"auto-deleveraging closed {usd(adl)} of winners' positions"] if adl > 0 else []
-    rest += [f"{usd(social)} was socialised"] if social > 0 else []
-    uncovered, path = run.paths.get("uncovered"), run.paths.get("path")
-    left = uncovered[path == int(story["path"])] if uncovered is not None and path is not None else np.empty(0)
-    rest += [f"{usd(float(left[0]))} stayed uncovered"] if len(left) and left[0] > 0 else []
-    return f"{texts} In addition {fmt.joined(rest)}." if rest else f"{texts} Nobody else had to pay."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from stress.report import assumptions, limits, narrative, page, style, tables
+from stress.report import assumptions, limits, narrative, page, style, tables, tale
 from stress.report.figures import (
     book,
     cascade,
@@ -43,7 +43,7 @@ def write_report(folder: Path) -> Path:
         "report.html.j2", run.folder / "report.html", title=_title(run), facts=_facts(run), figures=figures,
         points=narrative.in_short(run), warnings=narrative.cautions(run), contents=_CONTENTS,
         headlines=tables.headlines(run), verdicts=limits.verdicts(run), markets=tables.market_table(run),
-        story=narrative.tell_story(run), book=tables.book_table(run),
+        story=tale.tell_story(run), book=tables.book_table(run),
         book_notes=[str(note) for note in run.manifest.get("book_notes", ())], assumptions=assumptions.assumptions(run),
         limitations=assumptions.limitations(run), status=tables.status_table(run),
         conservation=tables.pairs_table("residual", run.summary.get("conservation")), records=_records(run),

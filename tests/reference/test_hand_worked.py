@@ -9,7 +9,18 @@ import pytest
 
 from tests.reference import simulate
 from tests.reference.building import (
-    FUND_THEN_ADL, LONG, SHORT, Row, bare_rules, cash, closed, ladder, make_book, near, run)
+    FUND_THEN_ADL,
+    LONG,
+    SHORT,
+    Row,
+    bare_rules,
+    cash,
+    closed,
+    ladder,
+    make_book,
+    near,
+    run,
+)
 from tests.reference.clocks import funding_rate
 
 
@@ -81,10 +92,10 @@ def test_equity_gone_at_the_mark_closes_whole():
 def test_pro_rata_adl_with_too_little_eligible():
     """A long of 10, 6 eligible against it: C is liquidated in the same round. Fund 9.
 
-    Impact 0.5 USD a unit at 86: the full flow 10 - 4 executes at 84.5, where C would leave 4 to the fund and A's deficit
-    is 55, so u = 42/55: of A 420/55 are to be matched at its bankruptcy price 90, only 6 can be. The book's 4 net
-    against C's 4 at 86, which costs C the gain of the full flow: A is left with -16, C with -2, and the fund's 9 are
-    shared 8 to 1. B, closed by ADL, keeps its remainder: only liquidated accounts lose theirs to the fund.
+    Impact 0.5 USD a unit at 86: the full flow 10 - 4 executes at 84.5, where C would leave 4 to the fund and A's
+    deficit is 55, so u = 42/55: of A 420/55 are to be matched at its bankruptcy price 90, only 6 can be. The book's 4
+    net against C's 4 at 86, which costs C the gain of the full flow: A is left with -16, C with -2, and the fund's 9
+    are shared 8 to 1. B, closed by ADL, keeps its remainder: only liquidated accounts lose theirs to the fund.
     """
     rows: list[Row] = [LONG, ("B", 1000.0, {"X": (-6.0, 100.0)}), ("C", 22.0, {"X": (-4.0, 80.0)})]
     rules = bare_rules(insurance_fund=9.0, waterfall=FUND_THEN_ADL, adl_policy="pro_rata", impact=True,

@@ -51,4 +51,4 @@ def matched_share(case: AdlCase) -> tuple[Array, Array]:
     """Units to be matched [2, A] and the share of the need they are."""
     need, room = case.need.sum(-1), case.room.sum(-1)
     share = jnp.where(need > room, room / jnp.where(need > 0, need, 1.0), 1.0)
-    return need * share, share
+    return jnp.minimum(need, room), share

@@ -23,21 +23,19 @@ def draw(run: Run) -> Drawn:
     if main is None or not np.any(main > 0):
         return Drawn(None, f"Not drawn: no position was liquidated on any of the {many(run.drawn, 'path')}.")
     figure = style.new_figure(3.7)
-    text = ("Left: share of paths that liquidate at least the amount on the x axis over the whole horizon, with "
-            f"{percent_tick(run.confidence)} bands. ")
+    sizes = ("share of paths that liquidate at least the amount on the x axis over the whole horizon, with "
+             f"{percent_tick(run.confidence)} bands")
     if twin is None:
         _sizes(figure.subplots(), run, main, None)
-        return Drawn(figure, text.removeprefix("Left: ").capitalize() + "The twin (the same prices without the venue's "
-                                                                        "own price "
-                     f"impact) was not run (run.twin is off). n = {many(len(main), 'path')}.")
+        return Drawn(figure, f"Curve: {sizes}. The twin (the same prices without the venue's own impact) was not run "
+                             f"(run.twin is off). n = {many(len(main), 'path')}.")
     left, right = figure.subplots(1, 2)
     _sizes(left, run, main, twin)
-    drawn = _pairs(right, run, main, twin)
-    return Drawn(figure, text + "The twin is the same venue on the same price noise without price impact: the gap "
-                                "between the "
-                 f"curves is what the venue's own selling adds. Right: each dot a path ({drawn}); paths on the "
-                 "diagonal liquidate what prices alone cause, the further above it the more is self-made. n = "
-                 f"{many(len(main), 'path')}.")
+    dots = _pairs(right, run, main, twin)
+    return Drawn(figure, f"Left: {sizes}. The twin is the same venue on the same price noise without price impact: the "
+                         "gap between the curves is what the venue's own selling adds. Right: each dot a path "
+                         f"({dots}); paths on the diagonal liquidate what prices alone cause, the further above it the "
+                         f"more is self-made. n = {many(len(main), 'path')}.")
 
 
 def _sizes(axes: Axes, run: Run, main: np.ndarray, twin: np.ndarray | None) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from stress.report import style
-from stress.report.format import clock, hours
+from stress.report.format import clock, hours, usd_tick
 from stress.report.load import Run
 from stress.report.style import DARK, INK, LIGHT, MID, SHADES, Drawn
 
@@ -30,7 +31,7 @@ def draw(run: Run) -> Drawn:
     figure = style.new_figure(1.0 + 1.28 * rows)
     ratios = [1.15] * len(shown) + [0.9, 1.1, 1, 1]
     panels = figure.subplots(rows, 2, sharex="col", squeeze=False, gridspec_kw={"height_ratios": ratios})
-    time, focus = story["time_hours"], _focus(story)
+    time, focus = story["time_hours"], _focus(run, story)
     for column, window in enumerate(((float(time[0]), float(time[-1])), focus)):
         _column(panels[:, column], run, story, shown, window)
     for axes in panels[:, 0]:
@@ -60,17 +61,15 @@ def depletion_time(run: Run, story: Story) -> float | None:
     return float(time[0]) if len(time) and np.isfinite(time[0]) else None
 
 
-def _focus(story: Story) -> tuple[float, float]:
-    """Window around the middle 90 % of what was liquidated, or around the largest displacement if nothing was."""
+def _focus(run: Run, story: Story) -> tuple[float, float]:
+    """An hour (or 60 ticks, if longer) around the depletion, else the worst tick, else the largest displacement."""
     time, total = story["time_hours"], (story["liquidated_long"] + story["liquidated_short"]).sum(1)
-    span = float(time[-1] - time[0])
-    if total.sum() > 0:
-        done = np.cumsum(total) / total.sum()
-        first, last = (float(time[min(np.searchsorted(done, level), len(time) - 1)]) for level in (0.05, 0.95))
-    else:
-        first = last = float(time[int(np.argmax(np.abs(story["displacement"]).max(1)))])
-    margin = max(0.35 * (last - first), 0.02 * span)
-    return max(float(time[0]), first - margin), min(float(time[-1]), last + margin)
+    first, last = float(time[0]), float(time[-1])
+    worst = total if total.any() else np.abs(story["displacement"]).max(1)
+    centre = depletion_time(run, story) or float(time[int(worst.argmax())])
+    width = min(max(1.0, 60 * (last - first) / max(len(time) - 1, 1)), (last - first) / 2)
+    start = min(max(first, centre - width / 4), last - width)
+    return start, start + width
 
 
 def _column(panels: Any, run: Run, story: Story, shown: np.ndarray, window: tuple[float, float]) -> None:
@@ -111,8 +110,8 @@ def _displacement(axes: Axes, run: Run, part: Story, shown: np.ndarray) -> None:
     for number, market in enumerate(shown):
         axes.plot(part["time_hours"], part["displacement"][:, market], color=SHADES[number], linewidth=1.2,
                   linestyle=style.LINES[number], label=run.markets[market])
-    axes.set_title("displacement")
-    axes.set_ylabel("mark / fund. − 1")
+    axes.set_title("displacement of mark")
+    axes.set_ylabel("share of price")
     style.linear_axis(axes.yaxis, "percent", 4)
 
 
@@ -130,12 +129,13 @@ def _bin_name(edges: np.ndarray) -> str:
 
 
 def _money_axis(axes: Axes, *drawn: np.ndarray) -> None:
-    """USD ticks; a panel of nothing but zeros has one tick."""
+    """USD ticks without a sign (down is a side, not a debt); a panel of nothing but zeros has one tick."""
     if not any(np.any(values) for values in drawn):
         axes.set_ylim(-1, 1)
         axes.set_yticks([0], ["$0"])
         return
     style.linear_axis(axes.yaxis, "usd", 4)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: usd_tick(abs(value))))
 
 
 def _liquidations(axes: Axes, part: Story) -> None:

@@ -25,10 +25,10 @@ def draw(sweep: Sweep, names: Sequence[str], along: str, by: str | None) -> Draw
     figure = style.new_figure(0.5 + 2.35 * rows)
     panels = figure.subplots(rows, 2, squeeze=False)
     for axes, name in zip(panels.flat, names, strict=False):
+        _prepare(axes, sweep, name, along)
         for number, group in enumerate(groups[:_GROUPS]):
             chosen = [job for job in sweep.done if by is None or sweep.value(job, by) == group]
             _line(axes, sweep, chosen, name, along, number, "" if by is None else f"{sweep.short(by)}={shown(group)}")
-        _finish(axes, sweep, name, along)
     for axes in list(panels.flat)[len(names):]:
         axes.remove()
     if by is not None:
@@ -38,7 +38,8 @@ def draw(sweep: Sweep, names: Sequence[str], along: str, by: str | None) -> Draw
     more = f" {left} further values of {by} are in the table only." if left > 0 else ""
     return Drawn(figure, "Bars: the interval of each job on its own. Jobs with the same seed and block size see the "
                          "same noise, so the difference between two of them is better known than the bars suggest "
-                         f"(compare pairs them). An arrow marks an interval without a finite upper end.{more}")
+                         "(compare pairs them). Lines of one panel are set slightly apart sideways. An arrow marks an "
+                         f"interval without a finite upper end.{more}")
 
 
 def _line(axes: Axes, sweep: Sweep, jobs: list[Job], name: str, along: str, number: int, label: str) -> None:
@@ -48,6 +49,8 @@ def _line(axes: Axes, sweep: Sweep, jobs: list[Job], name: str, along: str, numb
         return
     points.sort(key=lambda p: p[0])
     x = np.array([p[0] for p in points])
+    if number:  # beside the first line, so that bars of equal x stay apart
+        x = x * 1.02 ** number if axes.get_xscale() == "log" else x + 0.008 * number * np.ptp(axes.get_xlim())
     y, low, high = (np.array([p[1].get(k) for p in points], dtype=np.float64) for k in ("estimate", "low", "high"))
     open_end = np.isnan(high)
     spread = np.stack([y - np.fmin(low, y), np.fmax(high, y) - y])
@@ -58,7 +61,7 @@ def _line(axes: Axes, sweep: Sweep, jobs: list[Job], name: str, along: str, numb
                       arrowprops={"arrowstyle": "<-", "color": SHADES[number], "linewidth": 1})
 
 
-def _finish(axes: Axes, sweep: Sweep, name: str, along: str) -> None:
+def _prepare(axes: Axes, sweep: Sweep, name: str, along: str) -> None:
     kind = kind_of(name, next((j.metrics[name] for j in sweep.done if name in j.metrics), {}))
     unit = {"usd": " (USD)", "hours": " (h)"}.get(kind, "")
     axes.set_title(f"{title_of(name)}{unit}")

@@ -37,17 +37,22 @@ def draw(sweep: Sweep, names: Sequence[str], across: str, down: str) -> Drawn:
         axes.remove()
     inside = "Cells hold the estimate" + (" and below it the interval" if len(xs) <= _PRINT_INTERVALS else "")
     note = f"{inside}." if len(xs) <= _PRINT_VALUES else "The values are in the table."
-    return Drawn(figure, f"{note} Dark is much; each map has its own scale. White: no result.")
+    return Drawn(figure, f"{note} Dark is much; each map has its own scale, wide enough for the intervals. White: no "
+                         "result.")
 
 
 def _map(axes: Axes, name: str, grid: list[list[Job | None]]) -> None:
     values = np.array([[job.number_of(name) if job else np.nan for job in row] for row in grid])
     known = values[np.isfinite(values)]
+    ends = np.array([job.number_of(name, which) for row in grid for job in row if job for which in ("low", "high")])
     norm = Normalize(0, 1)
     if known.size:
         low, high = float(known.min()), float(known.max())
-        top = high if high > low else low + (abs(low) or 1.0)
-        norm = LogNorm(low, top) if low > 0 and top / low > 30 else Normalize(low, top)
+        if low > 0 and high / low > 30:
+            norm = LogNorm(low, high)
+        else:  # the scale spans the intervals too: a difference smaller than they are must not look large
+            wide = np.concatenate([known, ends[np.isfinite(ends)], [low + (abs(low) or 1.0)] if low == high else []])
+            norm = Normalize(float(wide.min()), float(wide.max()))
     axes.imshow(values, cmap=CMAP, norm=norm, aspect="auto", interpolation="nearest", origin="lower")
     columns = values.shape[1]
     if columns > _PRINT_VALUES:

@@ -1,0 +1,464 @@
+"""The command line and the Python API around the simulation, which is replaced by a quick stand-in here."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+import yaml
+
+import stress
+from stress.cli.arguments import COMMANDS, read_arguments
+from stress.cli.completion import completion_line
+from stress.cli.compose import as_typed, config_folder, load, prepared
+from stress.cli.main import BAD_INPUT, FAILED, INTERRUPTED, LIMIT_VIOLATED, OK, main
+from stress.cli.runtime import cache_folder, configure_jax
+from stress.errors import UserError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+NEEDED = {"price/replay": ["price.path=x.csv"], "book/file": ["book.positions=x.csv"]}
+"""Keys that a preset cannot give by itself."""
+
+
+# --- the words ------------------------------------------------------------------------------------------------------
+CONTRACT_LINE = "price=bates protocol=hyperliquid -m protocol.maintenance_margin=0.01,0.02"
+
+
+@pytest.mark.parametrize(("line", "command", "overrides", "flags"), [
+    (CONTRACT_LINE, "run", ["price=bates", "protocol=hyperliquid", "protocol.maintenance_margin=0.01,0.02"],
+     ["--multirun"]),
+    ("", "run", [], []),
+    ("-m a=1,2 run b=3", "run", ["a=1,2", "b=3"], ["--multirun"]),
+    ("a=1 calibrate --multirun b=-2", "calibrate", ["a=1", "b=-2"], ["--multirun"]),
+    ("-c job a=1 -p price --resolve b=2", "run", ["a=1", "b=2"], ["--cfg", "job", "--package", "price", "--resolve"]),
+    ("--cfg=all a=1", "run", ["a=1"], ["--cfg", "all"]),
+    ("--config-dir x a=1 -cn root", "run", ["a=1"], ["--config-dir", "x", "--config-name", "root"]),
+    ("-i a=1", "run", ["a=1"], ["--info"]), ("a=1 --info defaults b=2", "run", ["a=1", "b=2"], ["--info", "defaults"]),
+    ("-sc install=bash", "run", ["install=bash"], ["--shell-completion"]),
+    ("~protocol.adl +x=1 ++y=2", "run", ["~protocol.adl", "+x=1", "++y=2"], []),
+    ("--hydra-help", "run", [], ["--hydra-help"]), ("replay", "replay", [], []),
+])
+def test_words_are_sorted(line: str, command: str, overrides: list[str], flags: list[str]) -> None:
+    arguments = read_arguments(line.split())
+    assert (arguments.command, arguments.overrides, arguments.flag_words()) == (command, overrides, flags)
+
+
+def test_hydra_parses_the_sorted_words_and_not_the_typed_ones() -> None:
+    from hydra._internal.utils import get_args
+
+    arguments = read_arguments(CONTRACT_LINE.split())
+    parsed = get_args([*arguments.overrides, *arguments.flag_words()])
+    assert parsed.multirun
+    assert parsed.overrides == ["price=bates", "protocol=hyperliquid", "protocol.maintenance_margin=0.01,0.02"]
+    with pytest.raises(SystemExit):  # what this is for; when it goes, the sorting can
+        get_args(CONTRACT_LINE.split())
+
+
+def test_report_takes_folders() -> None:
+    assert read_arguments(["report", "a", "b=c"]).folders == ["a", "b=c"]
+
+
+@pytest.mark.parametrize(("typed", "line"), [
+    ("perpstress run price=m", "perpstress price=m"), ("perpstress calibrate ", "perpstress "),
+    ("perpstress a=1 -m run.", "perpstress -m a=1 run."), ("perpstress", "perpstress "),
+])
+def test_completion_sees_a_line_hydra_can_read(typed: str, line: str) -> None:
+    assert completion_line(typed) == line
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["-sc", "query=bash"], ["-sc", "install=bash"]])
+def test_answers_at_once_import_no_jax(words: list[str]) -> None:
+    code = ("import sys; from stress.cli.main import main; status = main(sys.argv[1:]); "
+            "heavy = {'jax', 'matplotlib', 'scipy', 'pyarrow'} & set(sys.modules); "
+            "sys.exit(f'imported {heavy}' if heavy else status)")
+    environment = {**os.environ, "COMP_LINE": "perpstress run price=g", "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run([sys.executable, "-c", code, *words], env=environment, cwd=CHECKOUT, check=False,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    if "query=bash" in words:
+        assert "price=gbm" in done.stdout.split()
+
+
+def test_help_names_every_command_group_and_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help", "run.paths=1"]) == OK
+    text = capsys.readouterr().out
+    names = [*COMMANDS, *(f"{folder.name}=" for folder in config_folder().iterdir() if folder.is_dir()),
+             *(file.stem for file in config_folder().glob("*/*.yaml"))]
+    assert [name for name in names if name not in text] == []
+
+
+# --- the files ------------------------------------------------------------------------------------------------------
+PRESETS = sorted(f"{file.parent.name}/{file.stem}" for file in config_folder().glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_composes_and_parses(preset: str) -> None:
+    config, container = load([preset.replace("/", "="), *NEEDED.get(preset, [])])
+    assert config.run.paths == int(container["run"]["paths"])
+
+
+@pytest.mark.parametrize("file", sorted(config_folder().rglob("*.yaml")), ids=lambda file: file.stem)
+def test_every_preset_says_what_it_is(file: Path) -> None:
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("# @package")]
+    assert lines[0].startswith("# ")
+
+
+def test_lists_replace_maps_and_maps_merge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = load(["price=gbm"])[0].price.volatility
+    assert isinstance(plain, dict)
+    assert load(["price=gbm", "price.volatility=[1,2,3]"])[0].price.volatility == [1.0, 2.0, 3.0]
+    assert load(["price=gbm", "price.volatility={BTC:2}"])[0].price.volatility == {**plain, "BTC": 2.0}
+    assert load(["price=gbm", "price.volatility=0.5"])[0].price.volatility == 0.5
+    typed = ["price.volatility=[1,2]", "+price.drift=[0,0]", "run.paths=1", "++run.resume=null"]
+    assert as_typed(prepared(typed)) == typed
+
+
+def test_own_presets_are_found_beside_the_shipped_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "a [strange] folder, really" / "configs" / "price"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("defaults:\n  - gbm\n  - _self_\ndrift: 0.125\n")
+    monkeypatch.chdir(folder.parent.parent)
+    assert load(["price=mine"])[0].price.drift == 0.125
+    assert load(["price=gbm"])[0].price.drift != 0.125
+
+
+def test_composing_inside_a_users_own_hydra_leaves_it_alone() -> None:
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(str(config_folder() / "run"), version_base="1.3"):
+        load(["price=gbm"])
+        assert compose("default").paths == load([])[0].run.paths
+
+
+def test_debug_keeps_runs_small() -> None:
+    config, container = load(["debug=true", "run.paths=1e6"])
+    assert config.run.paths == container["run"]["paths"] == 256
+    assert load(["debug=true", "run.paths=100"])[0].run.paths == 100
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+class Stand:
+    """A stand-in for the simulation: records what it was asked, writes the files of a run folder."""
+
+    def __init__(self) -> None:
+        self.configs: list[Any] = []
+        self.folders: list[Path] = []
+        self.sweeps: list[Path] = []
+        self.reports: list[Path] = []
+        self.fail: Any = None  # what to raise, by config
+        self.complete = True
+
+    def build_study(self, config: Any) -> Any:
+        return SimpleNamespace(config=config, markets=config.price.markets, book="the book")
+
+    def execute(self, study: Any, folder: Path, *, progress: bool) -> dict[str, Any]:
+        self.configs.append(study.config)
+        self.folders.append(folder)
+        error = self.fail(study.config) if self.fail else None
+        (folder / "manifest.json").write_text(json.dumps({"complete": False}))
+        if error is not None:
+            raise error
+        low = 1.0 - study.config.protocol.liquidation.keeper_share  # anything that a test can set
+        metric = {"estimate": low, "low": low, "high": None, "confidence": 0.95, "method": "m", "unit": "probability",
+                  "n": 4, "reason": "r"}
+        limit = study.config.limits["depletion_probability"]
+        verdict = {"metric": "depletion_probability", "limit": limit, "estimate": low, "low": low, "high": None,
+                   "outcome": "violated" if limit is not None and low > limit else "undecided", "reason": None}
+        summary = {"metrics": {"depletion_probability": metric}, "timings": {"simulate_seconds": 1.0},
+                   "status": {"ok": 4}, "limits": [] if limit is None else [verdict]}
+        (folder / "summary.json").write_text(json.dumps(summary))
+        (folder / "manifest.json").write_text(json.dumps({"complete": self.complete}))
+        columns = {"path": [0, 1], "time_to_depletion_hours": [None, 2.5]}
+        parquet.write_table(pa.table(columns), folder / "paths.parquet")
+        return summary
+
+    def write_report(self, folder: Path) -> Path:
+        self.reports.append(folder)
+        page = folder / "report.html"
+        page.write_text("page")
+        return page
+
+    def write_sweep_report(self, folder: Path) -> Path:
+        self.sweeps.append(folder)
+        return folder / "report.html"
+
+
+@pytest.fixture
+def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stand:
+    """The stand-in in place of the parts, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    result = Stand()
+    monkeypatch.setitem(sys.modules, "stress.build.study", SimpleNamespace(build_study=result.build_study))
+    monkeypatch.setitem(sys.modules, "stress.session", SimpleNamespace(
+        execute=result.execute, replay=lambda study: LEDGER, simulate_prices=lambda study: np.ones((2, 3, 1))))
+    monkeypatch.setattr("stress.report.write_report", result.write_report)
+    monkeypatch.setattr("stress.report.write_sweep_report", result.write_sweep_report)
+    return result
+
+
+LEDGER = {"ticks": [{"time_hours": 0.5, "liquidations": [
+    {"account": "a", "market": "BTC", "size": -2.0, "price": 100.0, "fee": 0.0, "deficit": 3.0}], "adl": []}],
+    "final": {"fund": 7.0, "accounts": {}}}
+
+
+def test_run_fills_one_folder(stand: Stand, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["price=gbm", "run.paths=1e3", "price.volatility=[1,2,3]"]) == OK
+    (folder,) = stand.folders
+    assert folder.is_relative_to(tmp_path / "outputs")
+    written = yaml.safe_load((folder / ".hydra" / "config.yaml").read_text())
+    assert written["run"]["paths"] == 1000
+    assert written["price"]["volatility"] == [1, 2, 3]
+    assert "${" not in (folder / ".hydra" / "config.yaml").read_text()
+    assert json.loads((folder / "summary.json").read_text())["timings"]["report_seconds"] >= 0
+    out, err = capsys.readouterr()
+    assert "depletion probability" in out
+    assert f"Report: {folder / 'report.html'}" in out.replace("\n", "")
+    assert err == ""
+
+
+def test_two_runs_do_not_share_a_folder(stand: Stand) -> None:
+    assert main([]) == main([]) == OK
+    assert len(set(stand.folders)) == 2
+
+
+def test_report_can_be_left_out(stand: Stand) -> None:
+    assert main(["report.enabled=false"]) == OK
+    assert stand.reports == []
+
+
+@pytest.mark.parametrize(("limit", "status"), [(0.1, LIMIT_VIOLATED), (0.9, OK)])
+def test_a_violated_limit_is_the_exit_status(stand: Stand, limit: float, status: int) -> None:
+    assert main([f"limits.depletion_probability={limit}"]) == status
+
+
+def test_an_incomplete_folder_is_no_success(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
+    stand.complete = False
+    assert main([]) == FAILED
+    assert "is not complete" in capsys.readouterr().err
+
+
+def test_user_errors_of_building_are_clean(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
+    stand.fail = lambda config: UserError("book.positions: line 3 is wrong.")
+    assert main([]) == BAD_INPUT
+    assert capsys.readouterr().err == "Error: book.positions: line 3 is wrong.\n"
+
+
+def test_bugs_are_not_hidden(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
+    stand.fail = lambda config: ZeroDivisionError("oops")
+    assert main([]) == FAILED
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_interrupt_tells_how_to_resume(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
+    stand.fail = lambda config: KeyboardInterrupt()
+    assert main(["run.paths=77"]) == INTERRUPTED
+    hint = capsys.readouterr().err
+    assert hint == f"Interrupted. Finish it with: perpstress run.resume={stand.folders[0]}\n"
+    stand.fail = None
+    assert main([hint.split()[-1], "run.devices=1", "report.dpi=60", "run.progress=false"]) == OK
+    assert stand.folders[0] == stand.folders[1]
+    assert stand.configs[1].run.paths == 77
+    assert (stand.configs[1].run.devices, stand.configs[1].report.dpi) == (1, 60)
+    assert stand.configs[1].run.resume is None
+
+
+def test_resuming_a_complete_run_simulates_nothing(stand: Stand) -> None:
+    assert main([]) == OK
+    (folder,) = stand.folders
+    (folder / "report.html").unlink()
+    assert main([f"run.resume={folder}"]) == OK
+    assert len(stand.folders) == 1
+    assert (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("words", [["run.seed=2"], ["price=merton"], ["run.devices=1,2"], ["-m"], ["replay"]])
+def test_a_resumed_run_keeps_its_numbers(stand: Stand, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    (folder,) = stand.folders
+    assert main([f"run.resume={folder}", *words]) == BAD_INPUT
+    assert "run.resume" in capsys.readouterr().err
+    assert len(stand.folders) == 1
+
+
+def test_book_export_writes_the_book_and_stops(stand: Stand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    asked = []
+    monkeypatch.setitem(sys.modules, "stress.book.export", SimpleNamespace(
+        export_book=lambda book, folder: asked.append((book, folder)) or [folder / "positions.csv"]))
+    assert main([f"book.export={tmp_path / 'mine'}"]) == OK
+    assert asked == [("the book", tmp_path / "mine")]
+    assert stand.folders == []
+    assert "positions.csv" in capsys.readouterr().out
+
+
+def test_calibrate_hands_over_and_says_how_to_use_it(stand: Stand, monkeypatch: pytest.MonkeyPatch,
+                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "stress.price.calibrate", SimpleNamespace(
+        calibrate=lambda config, folder: Path("configs/price") / f"{config.calibrate.name}.yaml"))
+    assert main(["calibrate", "data.path=x.csv", "calibrate.name=mine"]) == OK
+    assert "price=mine" in capsys.readouterr().out
+
+
+def test_replay_writes_the_ledger(stand: Stand, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["replay", "price.path=x.csv", "price.markets=[BTC]"]) == OK
+    (file,) = tmp_path.rglob("ledger.json")
+    assert json.loads(file.read_text()) == LEDGER
+    out = capsys.readouterr().out
+    assert "liquidated: 1 accounts (a), 200.00 USD" in out
+    assert "fund at the end 7.00 USD" in out
+
+
+def test_report_rebuilds_runs_and_sweeps(stand: Stand, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    sweep = tmp_path / "sweep"
+    sweep.mkdir()
+    (sweep / "multirun.yaml").write_text("")
+    assert main(["report", str(stand.folders[0]), str(sweep)]) == OK
+    assert stand.reports == [stand.folders[0]] * 2
+    assert stand.sweeps == [sweep]
+    assert main(["report", str(tmp_path)]) == BAD_INPUT
+    assert "neither a finished run" in capsys.readouterr().err
+
+
+# --- sweeps ---------------------------------------------------------------------------------------------------------
+def jobs(sweep: Path) -> dict[str, dict[str, Any]]:
+    return {file.parent.name: json.loads(file.read_text()) for file in sorted(sweep.glob("*/job.json"))}
+
+
+def test_the_contract_line_runs_a_sweep(stand: Stand) -> None:
+    line = CONTRACT_LINE.replace("bates", "merton").replace("hyperliquid", "generic")  # presets that exist by now
+    assert main(line.split()) == OK
+    (sweep,) = stand.sweeps
+    assert [config.protocol.maintenance_margin for config in stand.configs] == [0.01, 0.02]
+    assert [folder.relative_to(sweep).as_posix() for folder in stand.folders] == ["0", "1"]
+    assert jobs(sweep)["1"] == {"status": "ok", "error": None, "overrides": [
+        "price=merton", "protocol=generic", "protocol.maintenance_margin=0.02"]}
+
+
+def test_a_failing_job_stops_no_other(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
+    stand.fail = lambda config: UserError("a bad one") if config.run.seed == 2 else None
+    assert main(["run.seed=1,2,3", "-m"]) == FAILED
+    assert [job["status"] for job in jobs(stand.sweeps[0]).values()] == ["ok", "failed", "ok"]
+    assert jobs(stand.sweeps[0])["1"]["error"] == "a bad one"
+    assert "a bad one" in capsys.readouterr().err
+
+
+def test_a_violated_limit_in_a_sweep(stand: Stand) -> None:
+    assert main(["-m", "limits.depletion_probability=0.1,0.9"]) == LIMIT_VIOLATED
+    assert [job["status"] for job in jobs(stand.sweeps[0]).values()] == ["limit", "ok"]
+
+
+def test_values_that_do_not_go_together_fail_their_job_only(stand: Stand) -> None:
+    assert main(["-m", "run.step_seconds=60,7"]) == FAILED
+    assert [job["status"] for job in jobs(stand.sweeps[0]).values()] == ["ok", "failed"]
+
+
+@pytest.mark.parametrize("sweep", ["run.seed=1,many", "price=gbm,gmb", "run.path=1,2", "protocol.adl.policy=none,one"])
+def test_a_bad_value_fails_before_any_job(stand: Stand, sweep: str, tmp_path: Path) -> None:
+    assert main(["-m", sweep]) == BAD_INPUT
+    assert stand.folders == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lists_and_presets_can_be_swept(stand: Stand) -> None:
+    assert main(["price=gbm,merton", "price.volatility=[1,2,3],[3,2,1]", "-m"]) == OK
+    assert [config.price.volatility for config in stand.configs] == [[1, 2, 3], [3, 2, 1]] * 2
+    assert jobs(stand.sweeps[0])["0"]["overrides"] == ["price=gbm", "price.volatility=[1,2,3]"]
+
+
+def test_an_experiment_can_be_a_sweep_by_itself(stand: Stand) -> None:
+    assert main(["experiment=maintenance_margin"]) == OK
+    margins = [config.protocol.maintenance_margin for config in stand.configs]
+    assert margins == sorted(set(margins))
+    assert len(margins) > 2
+
+
+def test_a_missing_sweep_report_is_no_success(stand: Stand, monkeypatch: pytest.MonkeyPatch,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(folder: Path) -> Path:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("stress.report.write_sweep_report", broken)
+    assert main(["-m", "run.seed=1,2"]) == FAILED
+    assert "disk full" in capsys.readouterr().err
+
+
+def test_interrupt_ends_the_sweep(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None:
+    stand.fail = lambda config: KeyboardInterrupt() if config.run.seed == 2 else None
+    assert main(["-m", "run.seed=1,2,3"]) == INTERRUPTED
+    assert len(stand.folders) == 2
+    assert f"run.resume={stand.folders[1]}" in capsys.readouterr().err
+
+
+# --- Python ---------------------------------------------------------------------------------------------------------
+def test_api_run(stand: Stand, tmp_path: Path) -> None:
+    result = stress.run(["price=gbm", "run.paths=100"], output=tmp_path / "here")
+    assert result.folder == tmp_path / "here"
+    assert result.summary == json.loads((result.folder / "summary.json").read_text())
+    np.testing.assert_array_equal(result.paths["time_to_depletion_hours"], [np.nan, 2.5])
+    assert yaml.safe_load((result.folder / ".hydra" / "config.yaml").read_text())["run"]["paths"] == 100
+
+
+def test_api_run_without_output_keeps_nothing(stand: Stand, tmp_path: Path) -> None:
+    result = stress.run()
+    folder = result.folder
+    assert folder.exists()
+    assert stand.reports == []
+    del result
+    gc.collect()
+    assert not folder.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_api_raises_user_errors(stand: Stand) -> None:
+    for overrides in (["run.path=1"], ["run.paths=1,2"], ["book.export=x"], ["price=gmb"], ["run.paths==1"]):
+        with pytest.raises(UserError):
+            stress.run(overrides)
+    with pytest.raises(UserError, match="list of texts"):
+        stress.run("price=gbm")
+    with pytest.raises(AttributeError):
+        _ = stress.no_such_thing
+
+
+def test_api_prices_and_replay(stand: Stand) -> None:
+    assert stress.simulate_prices(["price=gbm"]).shape == (2, 3, 1)
+    assert stress.replay(["price.path=x.csv", "price.markets=[BTC]"]) == LEDGER
+    with pytest.raises(UserError, match="price=replay"):
+        stress.replay(["price=gbm"])
+
+
+# --- JAX ------------------------------------------------------------------------------------------------------------
+def test_configure_jax_is_safe_to_repeat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = jax.devices()  # the backend is up
+    run = load(["run.devices=64"])[0].run
+    try:
+        for debug in (True, False):
+            configure_jax(run, debug=debug)
+            assert jax.config.jax_debug_nans is debug
+        assert jax.config.jax_enable_x64
+        assert jax.devices() == before
+        assert jax.config.jax_compilation_cache_dir == str(cache_folder())
+        assert cache_folder().is_relative_to(tmp_path)
+    finally:
+        monkeypatch.undo()
+        configure_jax(run)
+
+
+def test_configure_jax_survives_a_home_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    configure_jax(load([])[0].run)
