@@ -81,13 +81,20 @@ def compare_ledger(ours: dict[str, Any], expected: Result, case: str) -> None:
 
 
 def compare_entries(ours: list[dict[str, Any]], expected: list[dict[str, Any]], case: str) -> None:
-    """Ledger rows in the order of account, market and price; dust below a millionth of a unit is no row."""
-    mine, theirs = (sorted((row for row in rows if abs(row["size"]) > 1e-6), key=lambda row: (row["account"], row["market"], round(row["price"], 6), row["size"]))
-                    for rows in (ours, expected))
-    assert [(row["account"], row["market"]) for row in mine] == [(row["account"], row["market"]) for row in theirs], case
-    for left, right in zip(mine, theirs, strict=True):
-        for name, value in right.items():
-            assert left[name] == (value if isinstance(value, str) else pytest.approx(value, rel=1e-7, abs=1e-5)), f"{case}: {name} of {right}"
+    """Ledger rows by account and market: units, their value, fee and deficit. The reference lists every pair of ADL."""
+    mine, theirs = totals(ours), totals(expected)
+    assert set(mine) == set(theirs), case
+    for key, amounts in theirs.items():
+        np.testing.assert_allclose(mine[key], amounts, rtol=1e-7, atol=1e-5, err_msg=f"{case}: {key}")
+
+
+def totals(rows: list[dict[str, Any]]) -> dict[tuple[str, str], np.ndarray]:
+    sums: dict[tuple[str, str], np.ndarray] = {}
+    for row in rows:
+        amounts = np.array([row["size"], row["size"] * row["price"], row.get("fee", 0.0), row.get("deficit", 0.0)])
+        key = (row["account"], row["market"])
+        sums[key] = sums.get(key, np.zeros(4)) + amounts
+    return sums
 
 
 def close(ours: Any, expected: Any, scale: float, case: str) -> None:

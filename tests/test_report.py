@@ -223,8 +223,10 @@ def test_verdicts(full: Path) -> None:
     low = run.metric("depletion_probability")["low"]
     assert low > 1e-3
     assert [v.state for v in verdicts(run)] == ["violated", "met", "undecided"]
-    run.summary["limits"] = [{"metric": "bad_debt", "limit": 1e12}, {"metric": "no_such", "limit": 2.0}]
-    assert [v.state for v in verdicts(run)] == ["met", "unknown"]
+    run.summary["limits"] = [{"metric": "bad_debt", "limit": 1e12, "outcome": "undecided", "reason": "because"},
+                             {"metric": "no_such", "limit": 2.0}]
+    stated, missing = verdicts(run)
+    assert (stated.state, stated.text, missing.state) == ("undecided", "because", "unknown")
     run.summary["limits"] = {"bad_debt": 1e9, "adl_notional": None}
     assert [v.state for v in verdicts(run)] == ["met"]
 
@@ -314,7 +316,7 @@ def test_sweeps_render(name: str, tmp_path: Path) -> None:
 
 
 def test_sweep_keys_are_those_that_differ(tmp_path: Path) -> None:
-    grid = [["+a.x=1e6", "b=1", "price=kou"], ["+a.x=1000000", "b=2", "price='kou'"],
+    grid = [["+a.x=1e6", "b=1", "price=kou"], ["a.x=1000000", "b=2", "price='kou'"],
             ["+a.x=1000000.0", "b=2", "price=kou", "~c"]]
     sweep = load_sweep(fabricate_sweep(tmp_path, grid))
     assert sweep.keys == ["b", "c"]

@@ -74,7 +74,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         size=jnp.asarray(book.size.T), quote=jnp.asarray(quote), prices=jnp.asarray(market.prices),
         cascade=CascadeRule(threshold=jnp.asarray(cfg.cascade.open_interest_share * interest), ticks=min(window, market.steps),
                             paired=cfg.run.twin),
-        seed=jnp.asarray(cfg.run.seed & 0xFFFFFFFF, jnp.uint32), steps=market.steps, variants=len(variants),
+        seed=jnp.asarray(cfg.run.seed, jnp.uint32), steps=market.steps, variants=len(variants),
         block_paths=block_paths(cfg, book, len(variants)), fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )

@@ -119,7 +119,7 @@ def _oracle(protocol: ProtocolConfig, step_seconds: float) -> Oracle:
     heartbeat = max(1, round(oracle.update_interval_seconds / step_seconds))
     threshold = oracle.deviation_threshold or math.inf
     return Oracle(impact_share=_f(oracle.impact_share), heartbeat=_i(heartbeat), threshold=_f(threshold), lag=lag,
-                  instant=lag == 0 and oracle.update_interval_seconds == 0)
+                  instant=oracle.lag_seconds == 0 and oracle.update_interval_seconds == 0)
 
 
 def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Liquidity:

@@ -200,9 +200,9 @@ class RunConfig:
     """The Monte Carlo run."""
 
     paths: int = field("number of simulated paths", low=1)
-    horizon_hours: float = field("simulated time", unit="h", above=0)
-    step_seconds: float = field("length of a tick", unit="s", above=0)
-    seed: int = field("seed of the noise", low=0)
+    horizon_hours: float | None = field("simulated time; null with price=replay: all of the path", unit="h", above=0)
+    step_seconds: float | None = field("length of a tick; null with price=replay: the path's own", unit="s", above=0)
+    seed: int = field("seed of the noise", low=0, high=2**32 - 1)
     block_paths: int | str = field("paths simulated together, a multiple of 128, or 'auto'", low=128)
     confidence: float = field("confidence of every interval", above=0, below=1)
     precision: str = field("precision of prices and noise; money is always float64", choices=("float32", "float64"))

@@ -107,6 +107,8 @@ def _liquidate(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
         rows, share, seen = liquidation_round(accounts, venue, state.rows, state.tick, state.acted)
         exhausted = (state.count >= venue.max_rounds) & (share > 0).any(1)
         share = jnp.where((exhausted | state.settled)[:, None], 0.0, share)
+        flagged = jnp.where(exhausted[:, None], state.rows.flagged, rows.flagged) if venue.keepers.delayed else rows.flagged
+        rows = replace(rows, flagged=flagged)  # a look that only sets the status starts no delay
         rows, others = jax.lax.cond((share > 0).any(), lambda: _executed(accounts, venue, rows, state.tick, seen, share),
                                     lambda: (rows, jnp.zeros_like(exhausted)))
         status = jnp.where(exhausted, jnp.maximum(rows.outcome.status, ROUNDS_EXHAUSTED), rows.outcome.status)

@@ -35,6 +35,10 @@ DUST = 1e-9
 """Share of a round's deficits below which what is left of them is rounding: nobody is levied for it."""
 
 
+CRUMB = 1e-12
+"""Share of a position below which what is left of it is rounding: the position is closed."""
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Tick:
@@ -178,6 +182,7 @@ def settle(venue: Venue, row: Row, tick: Tick, closing: Closing) -> Settlement:
     fill = price[:, None] * side
     value = closing.book * fill
     left = jnp.where(closing.whole, 0.0, ledger.size - closing.book - closing.adl)
+    left = jnp.where(jnp.abs(left) <= CRUMB * jnp.abs(ledger.size), 0.0, left)
     quote = ledger.quote + value.sum(0) + closing.adl_cash
     after = quote + (left * mark[:, None]).sum(0)
     fee = jnp.minimum(venue.fees.rate * jnp.abs(value).sum(0), jnp.maximum(after, 0.0))

@@ -11,7 +11,6 @@ from stress.report.figures import tails
 from stress.report.format import is_number, plain_tick
 from stress.report.tables import Table, pairs_table, plain_text
 
-_DPI = 110
 _KNOWN = ("name", "model", "markets", "log_likelihood", "aic", "bic", "parameters", "provenance", "warnings")
 
 
@@ -27,7 +26,7 @@ def write_calibration_report(folder: Path) -> Path:
     markets = [str(m) for m in fit.get("markets") or []]
     with style.applied():
         drawn = tails.draw(sources.read_arrays(folder / "tails.npz"), markets)
-        figure = page.place(folder, "tails", tails.TITLE, drawn, _DPI)
+        figure = page.place(folder, "tails", tails.TITLE, drawn, page.DEFAULT_DPI)
     others = {k: v for k, v in fit.items() if k not in _KNOWN}
     return page.render(
         "calibration.html.j2", folder / "calibration.html", title=f"Calibration: {fit.get('name') or fit.get('model')}",

@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 _EMBEDDED_DPI = 150
 """Pictures inside the page are no finer than this, so that the page stays small whatever ``report.dpi`` is."""
 DEFAULT_DPI = 110
-"""Used only where a folder has no config to take ``report.dpi`` from."""
+"""Where a folder has no config to take ``report.dpi`` from: sweeps, calibrations."""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ _RC: dict[str, Any] = {
     "legend.handlelength": 2.6, "lines.linewidth": 1.5, "hatch.linewidth": 0.6, "hatch.color": "white",
     "text.parse_math": False,  # a dollar sign is a dollar sign
     "figure.facecolor": "white", "figure.constrained_layout.use": True, "path.simplify_threshold": 0.5,
+    "agg.path.chunksize": 20000,  # lines of a hundred thousand ticks
 }
 
 

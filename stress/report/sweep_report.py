@@ -18,7 +18,6 @@ from stress.report.sweep_load import Job, Sweep, load_sweep, shown
 SHOWN = ("depletion_probability", "required_fund_99", "fund_drawdown_es_99", "bad_debt", "cascade_probability",
          "amplification", "liquidated_notional", "adl_probability")
 """Metrics in figures and in the page's table; ``sweep.csv`` has all."""
-_DPI = 110
 _STATES = {"ok": "ok", "limit": "over a limit", "failed": "failed", "unfinished": "unfinished"}
 
 
@@ -57,7 +56,7 @@ def _figures(sweep: Sweep, names: list[str]) -> list[page.Item]:
         drawn.append(("sweep_dots", sweep_dots.TITLE, sweep_dots.draw(sweep, names)))
     for stale in ("sweep_map", "sweep_lines", "sweep_dots"):
         (sweep.folder / "figures" / f"{stale}.png").unlink(missing_ok=True)
-    return [page.place(sweep.folder, name, title, picture, _DPI) for name, title, picture in drawn]
+    return [page.place(sweep.folder, name, title, picture, page.DEFAULT_DPI) for name, title, picture in drawn]
 
 
 def _title(sweep: Sweep) -> str:

@@ -118,7 +118,7 @@ class Path:
         result.bad_debt += owed
         result.adl_haircut += owed - sum(final.deficits.values())
         if final.deficits:
-            waterfall.pay(venue, tick, final.mark, final.deficits, result)
+            waterfall.pay(venue, tick, final.mark, final.deficits, owed, result)
         self.conservation.check(venue)
         return True
 

@@ -29,10 +29,11 @@ def adl_share(venue: Venue, tentative: Settlement, result: Result, hours: float)
     return max(0.0, 1 - available / deficits)
 
 
-def pay(venue: Venue, tick: Tick, mark: np.ndarray, deficits: dict[int, float], result: Result) -> None:
+def pay(venue: Venue, tick: Tick, mark: np.ndarray, deficits: dict[int, float], tentative: float, result: Result) -> None:
     """Folds the deficits (USD by account) over the paying layers; what is left stays as negative cash.
 
-    Reading: fund and socialised loss pay in the order the waterfall lists them; ADL, wherever it is listed, has
+    ``tentative``: the round's deficits at the prices of the full flow; a billionth of them is rounding and nobody is
+    levied for it. Reading: fund and socialised loss pay in the order the waterfall lists them; ADL, wherever it is listed, has
     already taken its share.
     """
     owed = sum(deficits.values())
@@ -43,7 +44,7 @@ def pay(venue: Venue, tick: Tick, mark: np.ndarray, deficits: dict[int, float], 
             venue.fund_flow -= paid
             result.insurance_paid += paid
             rest -= paid
-        elif layer == "socialised_loss":
+        elif layer == "socialised_loss" and rest > 1e-9 * tentative:
             paid = _levy(venue, tick, mark, rest)
             result.socialised_loss += paid
             rest -= paid

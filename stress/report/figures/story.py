@@ -27,21 +27,25 @@ def draw(run: Run) -> Drawn:
     if story is None or not len(story["time_hours"]):
         return Drawn(None, "Not drawn: the run folder has no story (data/story.npz).")
     shown = loudest(story, _SHOWN)
-    rows = len(shown) + 4
-    figure = style.new_figure(1.0 + 1.28 * rows)
-    ratios = [1.15] * len(shown) + [0.9, 1.1, 1, 1]
-    panels = figure.subplots(rows, 2, sharex="col", squeeze=False, gridspec_kw={"height_ratios": ratios})
+    lower = [_displacement, _liquidations, *([_adl] if story["adl"].any() else []), _deficits, _fund]
+    rows = len(shown) + len(lower)
+    figure = style.new_figure(1.0 + 1.2 * rows)
+    panels = figure.subplots(rows, 2, sharex="col", squeeze=False)
     time, focus = story["time_hours"], _focus(run, story)
     for column, window in enumerate(((float(time[0]), float(time[-1])), focus)):
-        _column(panels[:, column], run, story, shown, window)
+        part = _prices(panels[:, column], run, story, shown, window)
+        for axes, panel in zip(panels[len(shown):, column], lower, strict=True):
+            panel(axes, run, part, shown)
+        panels[-1, column].set_xlabel("time since the start (h)")
+        style.linear_axis(panels[-1, column].xaxis, "plain", 7)
     for axes in panels[:, 0]:
         axes.axvspan(*focus, color="#eef1f4", zorder=0)
-    _legends(panels, run, story)
+    _legends(panels, run, story, len(shown))
     figure.align_ylabels(panels[:, 0])
     others = len(run.markets) - len(shown)
     more = f" The {others} markets with smaller liquidations are in the sums but not drawn." if others > 0 else ""
     return Drawn(figure, f"Path {int(story['path'])}; n = 1: an illustration, not an estimate. All rows share time; "
-                         "the shaded part on the left is the right column "
+                         "the fund is shown after each tick; the shaded part on the left is the right column "
                          f"({hours(round(focus[1] - focus[0], 2))}).{more}")
 
 
@@ -72,7 +76,8 @@ def _focus(run: Run, story: Story) -> tuple[float, float]:
     return start, start + width
 
 
-def _column(panels: Any, run: Run, story: Story, shown: np.ndarray, window: tuple[float, float]) -> None:
+def _prices(panels: Any, run: Run, story: Story, shown: np.ndarray, window: tuple[float, float]) -> Story:
+    """The price rows of one column; returns the part of the story inside its window."""
     inside = (story["time_hours"] >= window[0]) & (story["time_hours"] <= window[1])
     part = {name: values[inside] for name, values in story.items() if np.ndim(values)}
     for axes, market in zip(panels, shown, strict=False):
@@ -81,26 +86,20 @@ def _column(panels: Any, run: Run, story: Story, shown: np.ndarray, window: tupl
         axes.set_title(run.markets[market])
         axes.set_ylabel("price (USD)")
         style.linear_axis(axes.yaxis, "usd", 4)
-    displacement, liquidations, fund, adl = panels[len(shown):]
-    _displacement(displacement, run, part, shown)
-    _liquidations(liquidations, part)
-    _fund(fund, run, part)
-    _losses(adl, part)
-    adl.set_xlim(*(window if window[1] > window[0] else (window[0] - 0.5, window[0] + 0.5)))
-    adl.set_xlabel("time since the start (h)")
-    style.linear_axis(adl.xaxis, "plain", 7)
+    panels[0].set_xlim(*(window if window[1] > window[0] else (window[0] - 0.5, window[0] + 0.5)))
+    return part
 
 
-def _legends(panels: Any, run: Run, story: Story) -> None:
+def _legends(panels: Any, run: Run, story: Story, prices: int) -> None:
     """Legends beside the titles of the left column; the moment of depletion through all rows."""
     depleted = depletion_time(run, story)
     if depleted is not None:
         for axes in panels.flat:
             axes.axvline(depleted, color=MID, linestyle="--", linewidth=1, zorder=1.5,
-                         label=f"depleted at {clock(depleted)}" if axes is panels[-2, 0] else None)
+                         label=f"depleted at {clock(depleted)}" if axes is panels[-1, 0] else None)
     for row, axes in enumerate(panels[:, 0]):
         labels = axes.get_legend_handles_labels()[1]
-        if labels and (row == 0 or row >= len(panels) - 4):
+        if labels and (row == 0 or row >= prices):
             axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.97), ncols=len(labels), columnspacing=1.2,
                         handlelength=1.8, borderpad=0.1, framealpha=0.0, fontsize=7.8)
     panels[0, 1].set_title(f"{panels[0, 0].get_title(loc='left')}, the shaded part")
@@ -138,7 +137,7 @@ def _money_axis(axes: Axes, *drawn: np.ndarray) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: usd_tick(abs(value))))
 
 
-def _liquidations(axes: Axes, part: Story) -> None:
+def _liquidations(axes: Axes, _run: Run, part: Story, _shown: np.ndarray) -> None:
     edges, longs = _binned(part["time_hours"], part["liquidated_long"].sum(1))
     shorts = _binned(part["time_hours"], part["liquidated_short"].sum(1))[1]
     axes.stairs(longs, edges, fill=True, color=DARK, label="longs (up)")
@@ -150,7 +149,25 @@ def _liquidations(axes: Axes, part: Story) -> None:
     _money_axis(axes, longs, shorts)
 
 
-def _fund(axes: Axes, run: Run, part: Story) -> None:
+def _adl(axes: Axes, _run: Run, part: Story, _shown: np.ndarray) -> None:
+    edges, notional = _binned(part["time_hours"], part["adl"])
+    axes.stairs(notional, edges, fill=True, color="#6d7f92")
+    axes.set_title("winners deleveraged (ADL)")
+    axes.set_ylabel(_bin_name(edges))
+    _money_axis(axes, notional)
+
+
+def _deficits(axes: Axes, _run: Run, part: Story, _shown: np.ndarray) -> None:
+    edges, deficits = _binned(part["time_hours"], part["bad_debt"])
+    socialised = _binned(part["time_hours"], part["socialised"])[1]
+    axes.stairs(deficits, edges, fill=True, color=MID, label="all")
+    axes.stairs(socialised, edges, color=INK, linestyle="-", linewidth=1.1, label="socialised")
+    axes.set_title("deficits")
+    axes.set_ylabel(_bin_name(edges))
+    _money_axis(axes, deficits, socialised)
+
+
+def _fund(axes: Axes, run: Run, part: Story, _shown: np.ndarray) -> None:
     axes.plot(part["time_hours"], part["fund"], color=DARK, drawstyle="steps-post")
     axes.axhline(0, color="#6b7783", linestyle=":", linewidth=1)
     top = max(run.fund if run.fund > 0 else 0.0, float(part["fund"].max(initial=0)))
@@ -162,14 +179,3 @@ def _fund(axes: Axes, run: Run, part: Story) -> None:
     axes.set_title("insurance fund")
     axes.set_ylabel("USD")
     style.linear_axis(axes.yaxis, "usd", 4)
-
-
-def _losses(axes: Axes, part: Story) -> None:
-    edges, adl = _binned(part["time_hours"], part["adl"])
-    axes.stairs(adl, edges, fill=True, color="#9db4c9", label="ADL", zorder=0.9)
-    for name, colour, line, label in (("bad_debt", MID, "-", "deficits"), ("socialised", INK, ":", "socialised")):
-        axes.stairs(_binned(part["time_hours"], part[name])[1], edges, color=colour, linestyle=line, linewidth=1.3,
-                    label=label)
-    axes.set_title("deficits and ADL")
-    axes.set_ylabel(_bin_name(edges))
-    _money_axis(axes, adl, part["bad_debt"], part["socialised"])
