@@ -75,6 +75,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         cascade=CascadeRule(threshold=jnp.asarray(cfg.cascade.open_interest_share * interest), ticks=min(window, market.steps),
                             paired=cfg.run.twin),
         seed=jnp.asarray(cfg.run.seed, jnp.uint32), steps=market.steps, variants=len(variants),
+        unlimited=cfg.run.fund_curve,
         block_paths=block_paths(cfg, book, len(variants)), fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )

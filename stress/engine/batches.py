@@ -6,8 +6,9 @@ packed in one array a type; and rows are written by slice updates, since a scatt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -23,85 +24,94 @@ SMALL_ARRAYS = 2
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where the leaves of a tree lie in its packed arrays. Slots are (array, offset, trailing shape, dtype)."""
+class Slot:
+    """Where a leaf lies: which array, from which column (None: the whole array), its trailing shape and type."""
 
-    tree: Any
-    slots: tuple[tuple[int, int, tuple[int, ...], Any], ...]
-
-    def unpack(self, arrays: list[Array]) -> Tree:
-        """The tree of packed arrays [rows, ...]."""
-        leaves = []
-        for array, offset, shape, dtype in self.slots:
-            packed = arrays[array]
-            if offset >= 0:
-                width = 1
-                for length in shape:
-                    width *= length
-                packed = packed[:, offset : offset + width].reshape(packed.shape[0], *shape)
-            leaves.append(packed.astype(dtype))
-        return jax.tree.unflatten(self.tree, leaves)
+    array: int
+    start: int | None
+    shape: tuple[int, ...]
+    dtype: Any
 
 
-def pack(tree: Tree) -> tuple[list[Array], Layout]:
-    """Small leaves [rows, ...] of ``tree`` joined into one float64 and one int32 array, large ones as they are."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Packed:
+    """A tree of leaves [rows, ...]: small leaves joined into one float64 and one int32 array, large ones as they are."""
+
+    arrays: tuple[Array, ...]
+    tree: Any = field(metadata={"static": True})
+    slots: tuple[Slot, ...] = field(metadata={"static": True})
+
+    def unpack(self) -> Tree:
+        """The tree."""
+        return jax.tree.unflatten(self.tree, [self._leaf(slot) for slot in self.slots])
+
+    def _leaf(self, slot: Slot) -> Array:
+        packed = self.arrays[slot.array]
+        if slot.start is None:
+            return packed
+        columns = packed[:, slot.start : slot.start + math.prod(slot.shape)]
+        return columns.reshape(packed.shape[0], *slot.shape).astype(slot.dtype)
+
+    def rows(self, index: Array) -> Packed:
+        """The rows at ``index`` [batch]."""
+        return Packed(tuple(array[index] for array in self.arrays), self.tree, self.slots)
+
+    def write(self, new: Packed, index: Array) -> Packed:
+        """With the rows at ``index`` [batch] replaced by those of ``new``."""
+        return Packed(tuple(_write(a, b, index) for a, b in zip(self.arrays, new.arrays, strict=True)), self.tree, self.slots)
+
+
+def pack(tree: Tree) -> Packed:
+    """Pack a tree whose leaves share a leading axis."""
     leaves, structure = jax.tree.flatten(tree)
     rows = leaves[0].shape[0]
-    joined: dict[bool, list[Array]] = {True: [], False: []}
-    widths, arrays, slots = {True: 0, False: 0}, [], []
+    joined: tuple[list[Array], list[Array]] = ([], [])
+    widths, large, slots = [0, 0], [], []
     for leaf in leaves:
-        size = leaf[0].size
+        shape, size = leaf.shape[1:], math.prod(leaf.shape[1:])
         if size > LARGE:
-            slots.append((SMALL_ARRAYS + len(arrays), -1, leaf.shape[1:], leaf.dtype))
-            arrays.append(leaf)
+            slots.append(Slot(SMALL_ARRAYS + len(large), None, shape, leaf.dtype))
+            large.append(leaf)
             continue
-        floating = bool(jnp.issubdtype(leaf.dtype, jnp.floating))
-        slots.append((0 if floating else 1, widths[floating], leaf.shape[1:], leaf.dtype))
-        joined[floating].append(leaf.reshape(rows, size).astype(jnp.float64 if floating else jnp.int32))
-        widths[floating] += size
-    small = [jnp.concatenate(parts, axis=1) if parts else jnp.zeros((rows, 0), jnp.int32) for parts in joined.values()]
-    return [*small, *arrays], Layout(structure, tuple(slots))
+        kind = 0 if jnp.issubdtype(leaf.dtype, jnp.floating) else 1
+        slots.append(Slot(kind, widths[kind], shape, leaf.dtype))
+        joined[kind].append(leaf.reshape(rows, size).astype((jnp.float64, jnp.int32)[kind]))
+        widths[kind] += size
+    small = [jnp.concatenate(parts, axis=1) if parts else jnp.zeros((rows, 0), jnp.int32) for parts in joined]
+    return Packed((*small, *large), structure, tuple(slots))
 
 
-@dataclass(frozen=True)
-class Work:
-    """One kind of work on some rows."""
+def in_batches(work: Callable[[list[Tree], list[Tree]], list[Tree]], state: list[Packed], given: list[Packed], wanted: Array,
+               batch: int, copy_to: Callable[[Array, list[Tree]], Array] | None = None) -> list[Packed]:
+    """``state`` with ``work(state, given)`` in the wanted rows [rows], ``batch`` rows at a time; ``given`` is read only.
 
-    do: Callable[[Tree, Tree], Tree]  # (rows of a batch, what is given for them) -> rows of the batch
-    wanted: Callable[[Tree], Array]  # all rows -> [rows] bool
-    batch: int
-    large: bool  # whether large leaves change; if not they are not written, which saves carrying them
-
-
-def in_batches(rows: Tree, given: Tree, works: tuple[Work, ...]) -> Tree:
-    """``rows`` [rows, ...] after each work in turn on the rows it wants, a batch at a time; ``given`` is read only.
-
-    The last batch is filled up with rows that did not ask: for them a work must change nothing that matters.
+    The last batch is filled up with rows that did not ask: for them ``work`` must change nothing that matters.
+    ``copy_to(index, new)`` [batch] names the rows that get a copy of these rows as they were before the work, and are
+    then wanted themselves (a row's own index for none).
     """
-    (facts, facts_layout), (state, layout) = pack(given), pack(rows)
-    for work in works:
-        state = _work(work, state, layout, facts, facts_layout)
-    return layout.unpack(state)
 
-
-def _work(work: Work, state: list[Array], layout: Layout, facts: list[Array], facts_layout: Layout) -> list[Array]:
-    wanted = work.wanted(layout.unpack(state))
-    order = jnp.argsort(~wanted, stable=True).astype(jnp.int32)
-    count = wanted.sum(dtype=jnp.int32)
-    split = len(state) if work.large else SMALL_ARRAYS
-    fixed = state[split:]
-
-    def body(loop: tuple[Array, list[Array]]) -> tuple[Array, list[Array]]:
-        done, kept = loop
-        index = jax.lax.dynamic_slice(order, (done,), (work.batch,))
+    def body(loop: tuple[Array, list[Packed]]) -> tuple[Array, list[Packed]]:
+        remaining, kept = loop
+        index = _some(remaining, batch)
         # without the barrier the gather is repeated in every operation that reads it
-        mine, theirs = jax.lax.optimization_barrier(([a[index] for a in [*kept, *fixed]], [a[index] for a in facts]))
-        changed, _ = pack(work.do(layout.unpack(mine), facts_layout.unpack(theirs)))
-        return done + work.batch, [_write(old, new, index) for old, new in zip(kept, changed[:split], strict=True)]
+        mine, theirs = jax.lax.optimization_barrier(([p.rows(index) for p in kept], [p.rows(index) for p in given]))
+        changed = work([p.unpack() for p in mine], [p.unpack() for p in theirs])
+        remaining = _write(remaining, jnp.zeros(batch, bool), index)
+        if copy_to is not None:
+            target = copy_to(index, changed)
+            kept = [old.write(before, target) for old, before in zip(kept, mine, strict=True)]
+            remaining = _write(remaining, target != index, target)
+        return remaining, [old.write(pack(new), index) for old, new in zip(kept, changed, strict=True)]
 
-    zero = jnp.zeros((), jnp.int32)
-    _, end = jax.lax.while_loop(lambda loop: loop[0] < count, body, (zero, state[:split]))
-    return [*end, *fixed]
+    return jax.lax.while_loop(lambda loop: loop[0].any(), body, (wanted, state))[1]
+
+
+def _some(wanted: Array, batch: int) -> Array:
+    """Indices [batch] with the wanted rows [rows] first (a full sort would cost more than the work on one row)."""
+    if batch == 1:
+        return jnp.argmax(wanted)[None]
+    return jax.lax.top_k(wanted.astype(jnp.float32), batch)[1]
 
 
 def _write(old: Array, new: Array, index: Array) -> Array:

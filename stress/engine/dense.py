@@ -8,39 +8,94 @@ Branches are taken per batch ("anyone?"), since under ``vmap`` a ``cond`` would 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from stress.engine import step
-from stress.engine.batches import Work, in_batches
+from stress.engine.batches import Packed, in_batches, pack
 from stress.engine.screen import outside, screen
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.step import Check, Closing, Round, Settlement, Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
 
-LOOK_BATCH, ACT_BATCH = 4, 1
-"""Rows that are checked, and taken through rounds, together: small, since few rows of a tick need either."""
+BATCH = 1
+"""Rows that are taken through the rounds together: one, since few rows of a tick need a look."""
 
 
-def advance(venue: Venue, accounts: Accounts, rows: Row, fundamental: Array, multiplier: Array, number: Array) -> Row:
-    """One tick of all rows [rows, ...]; fundamental [rows, A], multiplier [rows], number []."""
-    rows, tick = open_rows(venue, rows, fundamental, multiplier, number)
-    look = jax.vmap(outside)(venue, rows, tick) | venue.funding.due(number).any()
-    works = (
-        Work(lambda rows, given: _look(accounts, given[0], rows, given[1]), lambda rows: look, LOOK_BATCH, large=False),
-        Work(lambda rows, given: _liquidate(accounts, given[0], rows, given[1]), lambda rows: rows.screen.always, ACT_BATCH, large=True),
-    )
-    return in_batches(rows, (venue, tick), works)
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a block: what every tick changes as it is, what only liquidations change packed."""
+
+    clock: dict[str, Any]  # fields of Row that every tick touches: z, displacement, mark, oracle, breaker, screen
+    books: Packed  # the other fields: ledger, flagged, outcome
+
+    def row(self) -> Row:
+        """All rows with a leading axis."""
+        return Row(**self.clock, **self.books.unpack())
+
+
+CLOCK, BOOKS = ("z", "displacement", "mark", "oracle", "breaker", "screen"), ("ledger", "flagged", "outcome")
+
+
+def pack_rows(rows: Row) -> Rows:
+    """Rows [rows, ...] packed."""
+    return Rows({name: getattr(rows, name) for name in CLOCK}, pack({name: getattr(rows, name) for name in BOOKS}))
+
+
+def advance(venue: Packed, accounts: Accounts, rows: Rows, fundamental: Array, multiplier: Array, number: Array,
+            companion: int) -> Rows:
+    """One tick of all rows; venue packed [rows], fundamental [rows, A], multiplier [rows], number [].
+
+    ``companion`` is how many rows behind its main row the one with the unlimited fund lies, 0 without. Both are the
+    same until the fund is depleted, so the companion sleeps until then: in the tick of depletion it becomes a copy of its
+    main row from before the tick's liquidations, and goes through them itself.
+    """
+    rules = venue.unpack()
+    opened, tick = open_rows(rules, rows.row(), fundamental, multiplier, number)
+    pays = rules.funding.due(number).any()
+    books = jax.lax.cond(pays, lambda: pack({name: getattr(paid(rules, opened, tick), name) for name in BOOKS}), lambda: rows.books)
+    look = jax.vmap(outside)(rules, opened, tick) | pays
+    clock = {name: getattr(opened, name) for name in CLOCK}
+    state, given = [pack(clock), books], [venue, pack(tick)]
+    work = partial(_liquidate, accounts)
+    wake = None
+    if companion:
+        awake = awakened(books.unpack()["outcome"].depletion_tick < number, companion)
+        look, given = look & awake, [venue, pack(_ticks_of_sleepers(tick, awake, companion))]
+
+        def wake(index: Array, new: list[dict[str, Any]]) -> Array:
+            main = index < look.shape[0] - companion
+            return jnp.where(main & (new[1]["outcome"].depletion_tick == number), index + companion, index)
+
+    clock, books = in_batches(work, state, given, look, BATCH, wake)
+    return Rows(clock.unpack(), books)
+
+
+def _ticks_of_sleepers(tick: Tick, awake: Array, companion: int) -> Tick:
+    """The tick, for companions that sleep that of their main rows."""
+    main = jnp.maximum(jnp.arange(awake.shape[0]) - companion, 0)
+    return jax.tree.map(lambda leaf: jnp.where(awake.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, leaf[main]), tick)
+
+
+def awakened(depleted: Array, companion: int) -> Array:
+    """Rows [rows] that live: all but companions whose main row is not ``depleted`` [rows]."""
+    main = jnp.arange(depleted.shape[0]) - companion
+    return (main < 0) | depleted[main]
 
 
 def open_rows(venue: Venue, rows: Row, fundamental: Array, multiplier: Array, number: Array) -> tuple[Row, Tick]:
-    """Phases 1 to 4 of all rows."""
-    rows, tick = jax.vmap(step.open_tick, in_axes=(0, 0, 0, 0, None))(venue, rows, fundamental, multiplier, number)
-    pays = venue.funding.due(number).any()
-    ledger = jax.lax.cond(pays, lambda: jax.vmap(step.pay_funding)(venue, rows, tick), lambda: rows.ledger)
-    return replace(rows, ledger=ledger), tick
+    """Phases 1, 2 and 4 of all rows."""
+    return jax.vmap(step.open_tick, in_axes=(0, 0, 0, 0, None))(venue, rows, fundamental, multiplier, number)
+
+
+def paid(venue: Venue, rows: Row, tick: Tick) -> Row:
+    """Phase 3 of all rows."""
+    return replace(rows, ledger=jax.vmap(step.pay_funding)(venue, rows, tick))
 
 
 def liquidation_round(accounts: Accounts, venue: Venue, rows: Row, tick: Tick,
@@ -92,16 +147,10 @@ def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlem
                         lambda: jnp.zeros_like(settled.quote))
 
 
-def _look(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
-    """Check a batch: renews the screens, and the flags of keepers."""
-    seen = jax.vmap(step.check, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
-    flagged = jax.vmap(lambda v, f, s: v.keepers.flag(f, s, tick.number[0]))(venue, rows.flagged, seen.liquidatable)
-    box = jax.vmap(screen, in_axes=(0, None, 0, 0, None))(venue, accounts, rows, seen, jnp.zeros_like(seen.equity[0]))
-    return replace(rows, flagged=flagged, screen=box)
-
-
-def _liquidate(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
+def _liquidate(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]) -> list[dict[str, Any]]:
     """Phase 10: rounds of a batch until nobody new acts or the rounds are used up."""
+    (clock, books), (venue, tick) = state, given
+    rows = Row(**clock, **books)
 
     def one_round(state: Rounds) -> Rounds:
         rows, share, seen = liquidation_round(accounts, venue, state.rows, state.tick, state.acted)
@@ -122,7 +171,9 @@ def _liquidate(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
     start = Rounds(rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), jnp.zeros(lanes, jnp.int32), jnp.zeros(lanes, bool))
     end = jax.lax.while_loop(lambda state: ~state.settled.all(), one_round, start)
     outcome = replace(end.rows.outcome, rounds=jnp.maximum(end.rows.outcome.rounds, end.count))
-    return replace(end.rows, outcome=jax.vmap(step.conserve, in_axes=(None, 0))(accounts, replace(end.rows, outcome=outcome)))
+    outcome = jax.vmap(step.conserve, in_axes=(None, 0))(accounts, replace(end.rows, outcome=outcome))
+    rows = replace(end.rows, outcome=outcome)
+    return [{name: getattr(rows, name) for name in fields} for fields in (CLOCK, BOOKS)]
 
 
 @jax.tree_util.register_dataclass

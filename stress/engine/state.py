@@ -103,6 +103,7 @@ class Row:
     ledger: Ledger
     flagged: Array  # [N] int32 tick of the first breach, NEVER if healthy ([0] without keeper delay)
     z: Array  # [A] absorbed flow over depth
+    displacement: Array  # [A] X(z), relative distance of the mark from the fundamental price
     mark: Array  # [A] USD per unit, after the last round
     oracle: OracleState
     breaker: BreakerState

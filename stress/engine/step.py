@@ -84,6 +84,7 @@ class Settlement:
     quote: Array  # [N] USD
     size: Array  # [A, N] units
     z: Array  # [A]
+    displacement: Array  # [A]
     mark: Array  # [A] USD per unit
     fill: Array  # [A, N] USD per unit, fill price by position
     fee: Array  # [N] USD
@@ -116,12 +117,12 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
         halted=venue.breaker.halted(breaker, number), capacity=venue.keepers.capacity,
     )
     oracle = venue.oracle.observe(row.oracle, oracle_input, number)
-    return replace(row, z=z, mark=mark, oracle=oracle, breaker=breaker), tick
+    return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker), tick
 
 
 def pay_funding(venue: Venue, row: Row, tick: Tick) -> Ledger:
     """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero."""
-    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.mark / tick.fundamental - 1.0), 0.0)
+    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.displacement), 0.0)
     price = rate * row.mark
     ledger = row.ledger
     quote = ledger.quote - (price[:, None] * ledger.size).sum(0)
@@ -131,7 +132,7 @@ def pay_funding(venue: Venue, row: Row, tick: Tick) -> Ledger:
 
 def oracle_price(venue: Venue, row: Row, tick: Tick) -> Array:
     """The price [A] of the risk check at the current mark."""
-    return venue.oracle.price(row.oracle, tick.fundamental, venue.liquidity.impact.displacement(row.z))
+    return venue.oracle.price(row.oracle, tick.fundamental, row.displacement)
 
 
 def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
@@ -177,7 +178,8 @@ def settle(venue: Venue, row: Row, tick: Tick, closing: Closing) -> Settlement:
     """Phases 7 and 8: the net flow walks the book; PnL, fee, remainder and deficit at the resulting prices."""
     liquidity, ledger = venue.liquidity, row.ledger
     price, z = liquidity.walk(row.z, closing.book.sum(1), tick.fundamental, tick.depth)
-    mark = tick.fundamental * (1.0 + liquidity.impact.displacement(z))
+    displacement = liquidity.impact.displacement(z)
+    mark = tick.fundamental * (1.0 + displacement)
     side = jnp.where(ledger.size > 0, 1.0 - liquidity.half_spread, 1.0 + liquidity.half_spread)
     fill = price[:, None] * side
     value = closing.book * fill
@@ -189,7 +191,7 @@ def settle(venue: Venue, row: Row, tick: Tick, closing: Closing) -> Settlement:
     quote = quote - fee
     flat = (left == 0).all(0) & (ledger.size != 0).any(0)
     remainder = jnp.where(flat & closing.whole, jnp.maximum(quote, 0.0), 0.0) * venue.fees.remainder_to_fund
-    return Settlement(quote=quote - remainder, size=left, z=z, mark=mark, fill=fill, fee=fee, remainder=remainder,
+    return Settlement(quote=quote - remainder, size=left, z=z, displacement=displacement, mark=mark, fill=fill, fee=fee, remainder=remainder,
                       deficit=jnp.where(flat, jnp.maximum(-quote, 0.0), 0.0))
 
 
@@ -264,7 +266,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     outcome = record(venue, accounts, row, tick, done)
     flagged = jnp.where(acting(done.closing), NEVER, row.flagged) if venue.keepers.delayed else row.flagged
     return replace(row, ledger=book_ledger(venue, row, done), flagged=flagged, z=done.settled.z,
-                   mark=done.settled.mark, outcome=outcome)
+                   displacement=done.settled.displacement, mark=done.settled.mark, outcome=outcome)
 
 
 def book_ledger(venue: Venue, row: Row, done: Round) -> Ledger:
@@ -302,7 +304,7 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     return replace(
         out, depletion_tick=jnp.where(depleted, jnp.minimum(out.depletion_tick, tick.number), out.depletion_tick),
         drawdown=jnp.maximum(out.drawdown, loss),
-        max_displacement=jnp.maximum(out.max_displacement, jnp.abs(settled.mark / tick.fundamental - 1.0).max()),
+        max_displacement=jnp.maximum(out.max_displacement, jnp.abs(settled.displacement).max()),
     )
 
 

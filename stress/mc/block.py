@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import jax
 import jax.numpy as jnp
 
-from stress.engine.dense import advance
+from stress.engine.batches import pack
+from stress.engine.dense import Rows, advance, awakened, pack_rows
 from stress.engine.state import (
     NOT_FINITE,
     Accounts,
@@ -21,7 +22,7 @@ from stress.mc.cascade import CascadeRule, CascadeWindow, open_window, slide
 from stress.mc.noise import TILE, draw_noise, tile_keys
 from stress.price.base import MarketModel
 from stress.protocol.venue import Venue
-from stress.types import Array
+from stress.types import NEVER, Array
 
 
 @jax.tree_util.register_dataclass
@@ -39,6 +40,7 @@ class Job:
     seed: Array  # [] uint32
     steps: int = field(metadata={"static": True})
     variants: int = field(metadata={"static": True})
+    unlimited: bool = field(metadata={"static": True})  # the last variant is the main one with an unlimited fund
     block_paths: int = field(metadata={"static": True})
     fan_points: int = field(metadata={"static": True})
     dtype: str = field(metadata={"static": True})  # of normals
@@ -63,7 +65,9 @@ def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
     venue = jax.tree.map(lambda leaf: jnp.repeat(leaf, paths, axis=0), job.venues)
     noise = draw_noise(tile_keys(job.seed, tiles, jnp.uint32(0)), job.model.initial_draws(), jnp.dtype(job.dtype))
     market = jax.vmap(job.model.init, axis_size=paths)(noise)
-    rows = jax.vmap(lambda venue: first_row(venue, job))(venue)
+    rows = pack_rows(jax.vmap(lambda venue: first_row(venue, job))(venue))
+    packed = pack(venue)
+    companion = (variants - 1) * paths if job.unlimited else 0
 
     def tick(state: State, number: Array) -> tuple[State, dict[str, Array]]:
         keys = tile_keys(job.seed, tiles, number.astype(jnp.uint32))
@@ -71,22 +75,24 @@ def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
         market, shock = jax.vmap(job.model.step, in_axes=(0, 0, None), axis_size=paths)(state.market, noise, number)
         log_price = state.log_price + shock.log_return
         fundamental = job.prices * jnp.exp(log_price)
-        rows = advance(venue, job.accounts, state.rows, jnp.tile(fundamental, (variants, 1)),
-                       jnp.tile(shock.depth_multiplier, variants), number)
-        sold = rows.outcome.liquidated.sum((1, 2)) - state.rows.outcome.liquidated.sum((1, 2))
+        rows = advance(packed, job.accounts, state.rows, jnp.tile(fundamental, (variants, 1)),
+                       jnp.tile(shock.depth_multiplier, variants), number, companion)
+        row = rows.row()
+        sold = row.outcome.liquidated.sum((1, 2)) - state.rows.row().outcome.liquidated.sum((1, 2))
         window = slide(job.cascade, state.window, sold.reshape(variants, paths), number)
         slot = (number * job.fan_points + job.steps - 1) // job.steps - 1
-        fan = state.fan.at[slot].set(rows.mark[:paths].astype(jnp.float32))
-        return State(market, log_price, rows, window, fan), trace_path(rows, fundamental, traced)
+        fan = state.fan.at[slot].set(row.mark[:paths].astype(jnp.float32))
+        return State(market, log_price, rows, window, fan), trace_path(row, fundamental, traced)
 
     log_price = jnp.zeros((paths, job.prices.shape[0]), jnp.float64)
     fan = jnp.zeros((job.fan_points, *log_price.shape), jnp.float32)
     start = State(market, log_price, rows, open_window(job.cascade, variants, paths), fan)
     end, trace = jax.lax.scan(tick, start, jnp.arange(1, job.steps + 1, dtype=jnp.int32))
-    outcome = _judge(end)
-    split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), outcome)
-    return BlockResult(outcome=split, fund_flow=end.rows.ledger.fund_flow.reshape(variants, paths),
-                       cascade=end.window.cascade, fan=jnp.moveaxis(end.fan, 0, 1), trace=trace)
+    last = end.rows.row()
+    if companion:
+        last = _with_sleepers(last, companion)
+    split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), (_judge(last), last.ledger.fund_flow))
+    return BlockResult(outcome=split[0], fund_flow=split[1], cascade=end.window.cascade, fan=jnp.moveaxis(end.fan, 0, 1), trace=trace)
 
 
 @jax.tree_util.register_dataclass
@@ -96,7 +102,7 @@ class State:
 
     market: object  # state of the market model [B, ...]
     log_price: Array  # [B, A] log of fundamental over initial price
-    rows: Row  # [V * B, ...]
+    rows: Rows  # [V * B, ...]
     window: CascadeWindow
     fan: Array  # [G, B, A]
 
@@ -107,7 +113,7 @@ def first_row(venue: Venue, job: Job) -> Row:
     accounts = job.quote.shape[0] if venue.keepers.delayed else 0
     return Row(
         ledger=Ledger(quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero),
-        flagged=jnp.full(accounts, jnp.iinfo(jnp.int32).max, jnp.int32), z=none, mark=job.prices,
+        flagged=jnp.full(accounts, NEVER, jnp.int32), z=none, displacement=none, mark=job.prices,
         oracle=venue.oracle.init(job.prices), breaker=venue.breaker.init(job.prices),
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
@@ -124,8 +130,20 @@ def trace_path(rows: Row, fundamental: Array, path: Array) -> dict[str, Array]:
     }
 
 
-def _judge(end: State) -> Outcome:
+def _with_sleepers(rows: Row, companion: int) -> Row:
+    """Rows in which companions that never woke are what their main rows are."""
+    awake = awakened(rows.outcome.depletion_tick < NEVER, companion)
+    main = jnp.maximum(jnp.arange(awake.shape[0]) - companion, 0)
+
+    def pick(leaf: Array) -> Array:
+        return jnp.where(awake.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, leaf[main])
+
+    return replace(rows, mark=pick(rows.mark), outcome=jax.tree.map(pick, rows.outcome),
+                   ledger=replace(rows.ledger, fund_flow=pick(rows.ledger.fund_flow)))
+
+
+def _judge(rows: Row) -> Outcome:
     """The final outcome, with the status of rows whose numbers are not finite."""
-    out, ledger = end.rows.outcome, end.rows.ledger
-    finite = jnp.isfinite(end.rows.mark).all(1) & jnp.isfinite(ledger.fund_flow) & jnp.isfinite(out.cash_residual)
+    out, ledger = rows.outcome, rows.ledger
+    finite = jnp.isfinite(rows.mark).all(1) & jnp.isfinite(ledger.fund_flow) & jnp.isfinite(out.cash_residual)
     return replace(out, status=jnp.where(finite, out.status, NOT_FINITE))

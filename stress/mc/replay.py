@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
-from stress.engine.dense import execute, liquidation_round, open_rows
+from stress.engine.dense import execute, liquidation_round, open_rows, paid
 from stress.engine.state import Row
 from stress.engine.step import Round, conserve, oracle_price
 from stress.mc.block import Job, first_row
@@ -20,6 +20,7 @@ from stress.types import Array
 
 
 _open = jax.jit(open_rows)
+_paid = jax.jit(paid)
 _look = jax.jit(liquidation_round)
 _act = jax.jit(execute)
 _finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
@@ -58,6 +59,7 @@ def _tick(job: Job, venue: Venue, book: Book, row: Row, fundamental: Array, mult
           number: int) -> tuple[Row, dict[str, Any]]:
     """One tick with all its rounds."""
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
+    row = _paid(venue, row, tick)
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0
     liquidations: list[dict[str, Any]] = []
     adl: list[dict[str, Any]] = []
