@@ -32,14 +32,15 @@ from stress.mc.store import finished_chunks
 
 SCHEMA = 1
 EXECUTION_ONLY = {"run": ("devices", "resume", "chunk_seconds", "progress", "compile_cache"), "book": ("export",)}
-"""Keys that cannot change a result; they are left out of the configuration hash, as are report, data, calibrate and limits."""
+"""Keys that cannot change a result: not in the configuration hash, nor are report, data, calibrate and limits."""
 HEATMAP_MOVES = np.round(np.concatenate([np.arange(-0.5, 0.0, 0.01), np.arange(0.01, 0.51, 0.01)]), 4)
 
 
 def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     """Run ``study`` into ``folder`` and return the summary; a folder of a killed run is finished.
 
-    Writes every file of the run folder but the report. Raises UserError when the folder holds another configuration's work.
+    Writes every file of the run folder but the report. Raises UserError when the folder holds
+    another configuration's work.
     """
     started = time.perf_counter()
     plan, devices = study.plan, pick_devices(study.config.run.devices)
@@ -50,11 +51,17 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     chunks = join(plan, folder)
     summary = _summary(study, estimate(plan, folder))
     tell_story(plan, program, folder)
-    timings = {"compile_seconds": program.compile_seconds, "simulate_seconds": simulate_seconds,
-               "total_seconds": time.perf_counter() - started}
+    timings = {
+        "compile_seconds": program.compile_seconds,
+        "simulate_seconds": simulate_seconds,
+        "total_seconds": time.perf_counter() - started,
+    }
     summary["timings"] = timings
     write_json(folder / "summary.json", summary)
-    write_json(folder / "manifest.json", manifest | {"timings": timings, "chunks": [[c.first, c.last] for c in chunks], "complete": True})
+    write_json(
+        folder / "manifest.json",
+        manifest | {"timings": timings, "chunks": [[c.first, c.last] for c in chunks], "complete": True},
+    )
     drop_chunks(folder)
     return summary
 
@@ -62,9 +69,16 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
 def _summary(study: Study, estimates: dict[str, Any]) -> dict[str, Any]:
     plan = study.plan
     return {
-        "schema": SCHEMA, "config_hash": config_hash(study), "seed": study.config.run.seed, "paths": plan.paths,
-        "steps": plan.job.steps, "step_seconds": plan.step_seconds, "accounts": study.book.accounts, "markets": plan.markets,
-        **estimates, "limits": [dataclasses.asdict(v) for v in judge(study.config.limits, estimates["metrics"])],
+        "schema": SCHEMA,
+        "config_hash": config_hash(study),
+        "seed": study.config.run.seed,
+        "paths": plan.paths,
+        "steps": plan.job.steps,
+        "step_seconds": plan.step_seconds,
+        "accounts": study.book.accounts,
+        "markets": plan.markets,
+        **estimates,
+        "limits": [dataclasses.asdict(v) for v in judge(study.config.limits, estimates["metrics"])],
         "stopped": {"reason": "the planned number of paths was reached", "planned_paths": plan.paths},
     }
 
@@ -93,15 +107,28 @@ def _open_manifest(study: Study, folder: Path, devices: tuple[Any, ...]) -> dict
     """Write the manifest of an unfinished run; refuse a folder that holds other work."""
     file, chunks = folder / "manifest.json", finished_chunks(folder)
     if chunks and (not file.is_file() or read_json(file)["config_hash"] != config_hash(study)):
-        raise UserError(f"{folder}: holds finished blocks of another configuration. Resume with the same settings and files, "
-                        "or choose an empty folder.")
+        raise UserError(
+            f"{folder}: holds finished blocks of another configuration. Resume with the same settings and files, "
+            "or choose an empty folder."
+        )
     manifest = {
-        "schema": SCHEMA, "version": __version__, "python": platform.python_version(),
-        **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}, "platform": platform.platform(),
-        "devices": [str(device) for device in devices], "config_hash": config_hash(study), "data_hashes": data_hashes(study),
-        "seed": study.config.run.seed, "block_paths": study.plan.job.block_paths, "command": sys.argv[1:],
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "book_notes": list(study.book.notes),
-        "price_provenance": study.config.price.provenance, "messages": [], "chunks": [], "complete": False,
+        "schema": SCHEMA,
+        "version": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")},
+        "platform": platform.platform(),
+        "devices": [str(device) for device in devices],
+        "config_hash": config_hash(study),
+        "data_hashes": data_hashes(study),
+        "seed": study.config.run.seed,
+        "block_paths": study.plan.job.block_paths,
+        "command": sys.argv[1:],
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "book_notes": list(study.book.notes),
+        "price_provenance": study.config.price.provenance,
+        "messages": [],
+        "chunks": [],
+        "complete": False,
     }
     write_json(file, manifest)
     return manifest
@@ -124,8 +151,6 @@ def simulate_prices(study: Study) -> np.ndarray:
     run = jax.jit(block_prices)
     blocks = [np.asarray(run(plan.job, np.uint32(block))) for block in range(plan.blocks)]
     return np.concatenate(blocks)[: plan.paths]
-
-
 
 
 def replay(study: Study) -> dict[str, Any]:

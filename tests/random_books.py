@@ -23,7 +23,12 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "full, fund, pro rata, socialised": {"rule": "full", "adl": "pro_rata"},
     "full, ranked, delayed keepers": {"rule": "full", "adl": "profit_leverage", "delay": True},
     "close factor, no ADL, lagging oracle": {"rule": "close_factor", "adl": "none", "lag": 2},
-    "close factor, ranked, delayed, lagging": {"rule": "close_factor", "adl": "profit_leverage", "delay": True, "lag": 1},
+    "close factor, ranked, delayed, lagging": {
+        "rule": "close_factor",
+        "adl": "profit_leverage",
+        "delay": True,
+        "lag": 1,
+    },
     "restore target, pro rata": {"rule": "restore_target", "adl": "pro_rata"},
     "restore target, fund only": {"rule": "restore_target", "adl": "none", "waterfall": ["insurance_fund"]},
     "full, ADL without a fund": {"rule": "full", "adl": "pro_rata", "waterfall": ["adl", "socialised_loss"], "lag": 1},
@@ -33,12 +38,22 @@ DESIGNS: dict[str, dict[str, Any]] = {
 
 def random_study(design: dict[str, Any], rng: np.random.Generator) -> tuple[Study, np.ndarray]:
     """A study on one given path, and the path [T + 1, A]."""
-    cfg, _ = load(["price=gbm", "price.markets=[X,Y]", "price.initial_prices=[100,10]", "price.volatility=1",
-                   "price.correlation=0", "run.paths=128", f"run.step_seconds={STEP}", f"run.horizon_hours={TICKS * STEP / 3600}"])
+    cfg, _ = load(
+        [
+            "price=gbm",
+            "price.markets=[X,Y]",
+            "price.initial_prices=[100,10]",
+            "price.volatility=1",
+            "price.correlation=0",
+            "run.paths=128",
+            f"run.step_seconds={STEP}",
+            f"run.horizon_hours={TICKS * STEP / 3600}",
+        ]
+    )
     cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, rng))
     path = _path(rng)
     book = _book(rng, path[0])
-    market = Market(GivenPath(jnp.asarray(np.diff(np.log(path), axis=0))), path[0], TICKS, STEP, ())
+    market = Market(GivenPath(jnp.asarray(path)), path[0], TICKS, STEP, ())
     margins = [build_margin(cfg.protocol, list(MARKETS), rate) for rate in ("maintenance_margin", "initial_margin")]
     return assemble(cfg, market, book, *margins), path
 
@@ -68,38 +83,83 @@ def _book(rng: np.random.Generator, prices: np.ndarray) -> Book:
     residual = np.zeros(ACCOUNTS, bool)
     residual[-1] = rng.random() < 0.5
     cash = equity - (size * (prices - entry)).sum(1)
-    return Book(markets=MARKETS, owners=tuple(f"a{n}" for n in range(ACCOUNTS)), owner=np.arange(ACCOUNTS), isolated=one,
-                residual=residual, size=size, entry=entry, cash=cash)
+    return Book(
+        markets=MARKETS,
+        owners=tuple(f"a{n}" for n in range(ACCOUNTS)),
+        owner=np.arange(ACCOUNTS),
+        isolated=one,
+        residual=residual,
+        size=size,
+        entry=entry,
+        cash=cash,
+    )
 
 
 def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> Any:
     protocol, flat = cfg.protocol, rng.uniform(0.005, 0.03)
-    tiers = [TierConfig(up_to_usd=up, initial_margin=2 * rate, maintenance_margin=rate)
-             for up, rate in ((2e4, flat), (6e4, flat * 1.5), (None, flat * 3))]
+    tiers = [
+        TierConfig(up_to_usd=up, initial_margin=2 * rate, maintenance_margin=rate)
+        for up, rate in ((2e4, flat), (6e4, flat * 1.5), (None, flat * 3))
+    ]
     delay = rng.choice([60.0, 150.0]) if design.get("delay") else 0.0
     liquidation = dataclasses.replace(
-        protocol.liquidation, rule=design["rule"], close_factor=rng.uniform(0.1, 0.9), close_whole_below_usd=rng.choice([0.0, 5e3]),
-        target_multiple=rng.uniform(1.05, 2.0), fee=rng.choice([0.0, 0.004, 0.01]), keeper_share=rng.uniform(0, 1),
-        remaining_equity=rng.choice(["trader", "fund"]), keeper_delay_seconds=delay,
-        keeper_capacity_usd_per_minute=rng.choice([None, 2e4, 1e5]), max_rounds=int(rng.choice([2, 50])),
+        protocol.liquidation,
+        rule=design["rule"],
+        close_factor=rng.uniform(0.1, 0.9),
+        close_whole_below_usd=rng.choice([0.0, 5e3]),
+        target_multiple=rng.uniform(1.05, 2.0),
+        fee=rng.choice([0.0, 0.004, 0.01]),
+        keeper_share=rng.uniform(0, 1),
+        remaining_equity=rng.choice(["trader", "fund"]),
+        keeper_delay_seconds=delay,
+        keeper_capacity_usd_per_minute=rng.choice([None, 2e4, 1e5]),
+        max_rounds=int(rng.choice([2, 50])),
     )
-    funding = dataclasses.replace(protocol.funding, interval_hours=rng.choice([None, 5 * STEP / 3600]), interest_rate=rng.normal(0, 1e-3),
-                                  clamp=rng.choice([0.0, 5e-4]), cap=rng.choice([1e-3, 0.02]), premium=rng.normal(0, 1e-3))
+    funding = dataclasses.replace(
+        protocol.funding,
+        interval_hours=rng.choice([None, 5 * STEP / 3600]),
+        interest_rate=rng.normal(0, 1e-3),
+        clamp=rng.choice([0.0, 5e-4]),
+        cap=rng.choice([1e-3, 0.02]),
+        premium=rng.normal(0, 1e-3),
+    )
     lag = design.get("lag", 0)
-    oracle = dataclasses.replace(protocol.oracle, lag_seconds=lag * STEP, update_interval_seconds=rng.choice([0.0, 3 * STEP]) if lag else 0.0,
-                                 deviation_threshold=rng.choice([0.0, 0.02]), impact_share=rng.choice([0.0, 0.5, 1.0]))
-    breaker = dataclasses.replace(protocol.breaker, move=rng.choice([None, 0.05]), window_minutes=rng.choice([1.0, 5.0]),
-                                  halt_minutes=rng.choice([1.0, 2.5]))
+    oracle = dataclasses.replace(
+        protocol.oracle,
+        lag_seconds=lag * STEP,
+        update_interval_seconds=rng.choice([0.0, 3 * STEP]) if lag else 0.0,
+        deviation_threshold=rng.choice([0.0, 0.02]),
+        impact_share=rng.choice([0.0, 0.5, 1.0]),
+    )
+    breaker = dataclasses.replace(
+        protocol.breaker,
+        move=rng.choice([None, 0.05]),
+        window_minutes=rng.choice([1.0, 5.0]),
+        halt_minutes=rng.choice([1.0, 2.5]),
+    )
     return dataclasses.replace(
-        protocol, margin_tiers={"default": tiers}, initial_margin=None, maintenance_margin=rng.choice([None, flat]), liquidation=liquidation,
-        insurance_fund=rng.choice([0.0, 500.0, 1e4]), waterfall=design.get("waterfall", ["insurance_fund", "adl", "socialised_loss"]),
-        adl=dataclasses.replace(protocol.adl, policy=design["adl"]), funding=funding, oracle=oracle, breaker=breaker,
+        protocol,
+        margin_tiers={"default": tiers},
+        initial_margin=None,
+        maintenance_margin=rng.choice([None, flat]),
+        liquidation=liquidation,
+        insurance_fund=rng.choice([0.0, 500.0, 1e4]),
+        waterfall=design.get("waterfall", ["insurance_fund", "adl", "socialised_loss"]),
+        adl=dataclasses.replace(protocol.adl, policy=design["adl"]),
+        funding=funding,
+        oracle=oracle,
+        breaker=breaker,
     )
 
 
 def _liquidity(cfg: Config, rng: np.random.Generator) -> Any:
     return dataclasses.replace(
-        cfg.liquidity, law=rng.choice(["none", "linear", "square_root", "power"]), exponent=0.875,
-        depth_usd=[rng.uniform(1e4, 1e6), rng.uniform(1e4, 1e6)], half_spread_bps=rng.choice([0.0, 10.0]),
-        recovery_half_life_minutes=rng.choice([None, 3.0]), withdrawal=rng.choice([0.0, 20.0]), max_displacement=rng.choice([0.05, 0.5]),
+        cfg.liquidity,
+        law=rng.choice(["none", "linear", "square_root", "power"]),
+        exponent=0.875,
+        depth_usd=[rng.uniform(1e4, 1e6), rng.uniform(1e4, 1e6)],
+        half_spread_bps=rng.choice([0.0, 10.0]),
+        recovery_half_life_minutes=rng.choice([None, 3.0]),
+        withdrawal=rng.choice([0.0, 20.0]),
+        max_displacement=rng.choice([0.05, 0.5]),
     )

@@ -20,10 +20,20 @@ BOOKS = 30
 RELATIVE, ABSOLUTE = 1e-9, 1e-6
 """Rounding of sums in another order: relative to the largest money of the case, and in USD."""
 
-SAME = {"bad_debt": "bad_debt", "insurance_paid": "insurance_paid", "adl_haircut": "adl_haircut", "socialised": "socialised_loss",
-        "uncovered": "uncovered", "adl_notional": "adl_notional", "adl_residual": "adl_residual_notional",
-        "liquidated_accounts": "liquidated_accounts", "adl_accounts": "adl_accounts", "max_displacement": "max_displacement",
-        "drawdown": "fund_drawdown", "capped": "displacement_capped"}
+SAME = {
+    "bad_debt": "bad_debt",
+    "insurance_paid": "insurance_paid",
+    "adl_haircut": "adl_haircut",
+    "socialised": "socialised_loss",
+    "uncovered": "uncovered",
+    "adl_notional": "adl_notional",
+    "adl_residual": "adl_residual_notional",
+    "liquidated_accounts": "liquidated_accounts",
+    "adl_accounts": "adl_accounts",
+    "max_displacement": "max_displacement",
+    "drawdown": "fund_drawdown",
+    "capped": "displacement_capped",
+}
 
 block = jax.jit(simulate_block)
 
@@ -41,7 +51,9 @@ def test_engine_agrees_with_the_reference(design: str) -> None:
             for name in events:
                 events[name] += getattr(expected, name)
         if case < 6:
-            compare_ledger(replay(study), simulate(study.book, rules, path, np.ones(len(path) - 1), STEP), f"{design}, book {case}")
+            compare_ledger(
+                replay(study), simulate(study.book, rules, path, np.ones(len(path) - 1), STEP), f"{design}, book {case}"
+            )
     assert events["liquidated_accounts"] > 3 * BOOKS, "the books must be lively"
     assert events["bad_debt"] > 0
     assert (events["adl_notional"] > 0) == (DESIGNS[design]["adl"] != "none")
@@ -59,7 +71,9 @@ def compare(result: Any, variant: int, expected: Result, case: str) -> None:
         assert hours == pytest.approx(expected.time_to_depletion_hours), f"{case}: depletion"
         assert out.rounds[lane] == max(expected.rounds_by_tick), f"{case}: rounds"
         assert (out.status[lane] == ROUNDS_EXHAUSTED) == (expected.status == "max_rounds"), f"{case}: status"
-        assert out.cash_residual[lane] <= 1e-12 * 1e7 and out.contracts_residual[lane] <= 1e-12 * 1e7, f"{case}: conservation"
+        assert out.cash_residual[lane] <= 1e-12 * 1e7 and out.contracts_residual[lane] <= 1e-12 * 1e7, (
+            f"{case}: conservation"
+        )
 
 
 def compare_ledger(ours: dict[str, Any], expected: Result, case: str) -> None:
@@ -98,4 +112,10 @@ def totals(rows: list[dict[str, Any]]) -> dict[tuple[str, str], np.ndarray]:
 
 
 def close(ours: Any, expected: Any, scale: float, case: str) -> None:
-    np.testing.assert_allclose(np.asarray(ours, float), np.asarray(expected, float), rtol=RELATIVE, atol=ABSOLUTE + RELATIVE * scale, err_msg=case)
+    np.testing.assert_allclose(
+        np.asarray(ours, float),
+        np.asarray(expected, float),
+        rtol=RELATIVE,
+        atol=ABSOLUTE + RELATIVE * scale,
+        err_msg=case,
+    )

@@ -23,14 +23,16 @@ class PricePath:
 def read_path(file: str, markets: list[str]) -> PricePath:
     """Read ``timestamp`` (UTC) or ``time_hours`` and one column a market from a CSV or Parquet file.
 
-    Raises UserError naming file, line and column for a missing column, a price that is not a positive number, fewer than two rows,
-    or times that are not evenly increasing.
+    Raises UserError naming file, line and column for a missing column, a price that is not a positive number,
+    fewer than two rows, or times that are not evenly increasing.
     """
     table = _read(Path(file))
     missing = [m for m in markets if m not in table.column_names]
     if missing:
-        raise UserError(f"{file}: no column {', '.join(missing)} (has {', '.join(table.column_names)}). "
-                        "Name one price column after each market, or set price.markets.")
+        raise UserError(
+            f"{file}: no column {', '.join(missing)} (has {', '.join(table.column_names)}). "
+            "Name one price column after each market, or set price.markets."
+        )
     if table.num_rows < 2:
         raise UserError(f"{file}: {table.num_rows} rows, allowed is at least two: the price at time zero and one tick.")
     seconds = _seconds(table, file)
@@ -38,7 +40,10 @@ def read_path(file: str, markets: list[str]) -> PricePath:
     uneven = np.flatnonzero(np.abs(steps - steps[0]) > 1e-6 * abs(steps[0]))
     if steps[0] <= 0 or len(uneven):
         line = int(uneven[0]) + 3 if len(uneven) else 3
-        raise UserError(f"{file}, line {line}: times must increase in even steps ({steps[0]:g} s at the start). Fill or cut the path.")
+        raise UserError(
+            f"{file}, line {line}: times must increase in even steps ({steps[0]:g} s at the start). "
+            "Fill or cut the path."
+        )
     return PricePath(np.stack([_prices(table, m, file) for m in markets], axis=1), float(steps[0]))
 
 
@@ -58,8 +63,11 @@ def _seconds(table: pa.Table, file: str) -> np.ndarray:
         raise UserError(f"{file}: no time column, allowed is timestamp (UTC) or time_hours.")
     column = table["timestamp"]
     try:
-        times = column.cast(pa.timestamp("us", tz="UTC") if not pa.types.is_timestamp(column.type) else
-                            pa.timestamp("us", tz=column.type.tz))
+        times = column.cast(
+            pa.timestamp("us", tz="UTC")
+            if not pa.types.is_timestamp(column.type)
+            else pa.timestamp("us", tz=column.type.tz)
+        )
     except pa.ArrowInvalid:
         raise UserError(f"{file}, column timestamp: not a UTC time, for example 2025-10-10T21:15:00Z.") from None
     return times.cast(pa.int64()).to_numpy() / 1e6
@@ -69,7 +77,9 @@ def _prices(table: pa.Table, market: str, file: str) -> np.ndarray:
     prices = _numbers(table, market, file)
     bad = np.flatnonzero(~(np.isfinite(prices) & (prices > 0)))
     if len(bad):
-        raise UserError(f"{file}, line {bad[0] + 2}, column {market}: got {prices[bad[0]]}, allowed is a positive price.")
+        raise UserError(
+            f"{file}, line {bad[0] + 2}, column {market}: got {prices[bad[0]]}, allowed is a positive price."
+        )
     return prices
 
 

@@ -43,17 +43,27 @@ def build_market(price: PriceConfig, run: RunConfig) -> Market:
 def build_composition(price: PriceConfig, step_seconds: float) -> Composition:
     """The composed model; without regimes it has one."""
     regimes = price.regimes or {"": None}
-    parts = [_effective(price, regime, f"price.regimes.{name}" if name else "price") for name, regime in regimes.items()]
-    stack = {key: jnp.asarray(np.stack([part[key] for part in parts])) for key in ("drift", "volatility", "factor", "depth")}
+    parts = [
+        _effective(price, regime, f"price.regimes.{name}" if name else "price") for name, regime in regimes.items()
+    ]
+    stack = {
+        key: jnp.asarray(np.stack([part[key] for part in parts])) for key in ("drift", "volatility", "factor", "depth")
+    }
     return Composition(
-        drift=stack["drift"], volatility=stack["volatility"], factor=stack["factor"], depth_multiplier=stack["depth"],
-        chain=_chain(price, list(regimes), years(step_seconds)), jumps=_jumps(price, [part["jump"] for part in parts]),
-        step_years=jnp.asarray(years(step_seconds)), jump_ticks=spread_ticks(price.jump_duration_seconds, step_seconds),
+        drift=stack["drift"],
+        volatility=stack["volatility"],
+        factor=stack["factor"],
+        depth_multiplier=stack["depth"],
+        chain=_chain(price, list(regimes), years(step_seconds)),
+        jumps=_jumps(price, [part["jump"] for part in parts]),
+        step_years=jnp.asarray(years(step_seconds)),
+        jump_ticks=spread_ticks(price.jump_duration_seconds, step_seconds),
     )
 
 
 def _effective(price: PriceConfig, regime: RegimeConfig | None, key: str) -> dict:
     """The numbers of one regime; what it leaves null comes from the price section."""
+
     def value(name: str) -> object:
         own = getattr(regime, name, None) if regime else None
         return getattr(price, name) if own is None else own
@@ -62,7 +72,8 @@ def _effective(price: PriceConfig, regime: RegimeConfig | None, key: str) -> dic
     return {
         "drift": per_market(value("drift"), price.markets, f"{key}.drift"),  # type: ignore[arg-type]
         "volatility": per_market(value("volatility"), price.markets, f"{key}.volatility"),  # type: ignore[arg-type]
-        "factor": _cholesky(correlation), "jump": (value("jump"), key),
+        "factor": _cholesky(correlation),
+        "jump": (value("jump"), key),
         "depth": np.float64(regime.depth_multiplier if regime else 1.0),
     }
 
@@ -73,7 +84,7 @@ def _cholesky(correlation: np.ndarray) -> np.ndarray:
         return np.linalg.cholesky(correlation)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(correlation)
-        upper = np.linalg.qr((vectors * np.sqrt(np.clip(values, 0.0, None))).T, mode="r")
+        upper: np.ndarray = np.linalg.qr((vectors * np.sqrt(np.clip(values, 0.0, None))).T)[1]
         return upper.T * np.sign(np.where(np.diag(upper) == 0, 1.0, np.diag(upper)))
 
 
@@ -89,9 +100,13 @@ def _jumps(price: PriceConfig, jumps: list[tuple[JumpConfig, str]]) -> JumpPart:
         return np.array([getattr(jump, name) for jump, _ in jumps], dtype=np.float64)
 
     arrays = {
-        "intensity": stack("intensity") * np.array(off)[:, None], "mean": stack("mean"), "std": stack("std"),
-        "common_intensity": numbers("common_intensity") * np.array(off), "common_mean": stack("common_mean"),
-        "common_std": stack("common_std"), "common_correlation": numbers("common_correlation"),
+        "intensity": stack("intensity") * np.array(off)[:, None],
+        "mean": stack("mean"),
+        "std": stack("std"),
+        "common_intensity": numbers("common_intensity") * np.array(off),
+        "common_mean": stack("common_mean"),
+        "common_std": stack("common_std"),
+        "common_correlation": numbers("common_correlation"),
     }
     return MertonJumps(**{name: jnp.asarray(value) for name, value in arrays.items()})
 
@@ -119,12 +134,20 @@ def _given(price: PriceConfig, run: RunConfig) -> Market:
     path = read_path(price.path, price.markets)
     step = path.step_seconds if run.step_seconds is None else run.step_seconds
     if abs(step - path.step_seconds) > 1e-6 * path.step_seconds:
-        raise bad_value("run.step_seconds", step, f"the spacing of {price.path}, {path.step_seconds:g} s",
-                        "Leave it out to use the file's own.")
+        raise bad_value(
+            "run.step_seconds",
+            step,
+            f"the spacing of {price.path}, {path.step_seconds:g} s",
+            "Leave it out to use the file's own.",
+        )
     rows = len(path.prices) - 1
     steps = rows if run.horizon_hours is None else round(run.horizon_hours * 3600.0 / step)
     if not 1 <= steps <= rows:
-        raise bad_value("run.horizon_hours", run.horizon_hours, f"at most what {price.path} covers, "
-                        f"{rows * step / 3600.0:g} h", "Leave it out to use the whole file.")
-    returns = np.diff(np.log(path.prices[: steps + 1]), axis=0)
-    return Market(GivenPath(jnp.asarray(returns)), path.prices[0], steps, step, (price.path,))
+        raise bad_value(
+            "run.horizon_hours",
+            run.horizon_hours,
+            f"at most what {price.path} covers, {rows * step / 3600.0:g} h",
+            "Leave it out to use the whole file.",
+        )
+    prices = path.prices[: steps + 1]
+    return Market(GivenPath(jnp.asarray(prices)), prices[0], steps, step, (price.path,))

@@ -69,21 +69,40 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
     window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
     quote = book.cash - (book.size * book.entry).sum(1)
     job = Job(
-        model=market.model, venues=stack(list(variants.values())),
-        accounts=Accounts(entry=jnp.asarray(book.entry.T), residual=jnp.asarray(book.residual), quote_total=jnp.asarray(quote.sum())),
-        size=jnp.asarray(book.size.T), quote=jnp.asarray(quote), prices=jnp.asarray(market.prices),
-        cascade=CascadeRule(threshold=jnp.asarray(cfg.cascade.open_interest_share * interest), ticks=min(window, market.steps),
-                            paired=cfg.run.twin),
-        seed=jnp.asarray(cfg.run.seed, jnp.uint32), steps=market.steps, variants=len(variants),
+        model=market.model,
+        venues=stack(list(variants.values())),
+        accounts=Accounts(
+            entry=jnp.asarray(book.entry.T), residual=jnp.asarray(book.residual), quote_total=jnp.asarray(quote.sum())
+        ),
+        size=jnp.asarray(book.size.T),
+        quote=jnp.asarray(quote),
+        prices=jnp.asarray(market.prices),
+        cascade=CascadeRule(
+            threshold=jnp.asarray(cfg.cascade.open_interest_share * interest),
+            ticks=min(window, market.steps),
+            paired=cfg.run.twin,
+        ),
+        seed=jnp.asarray(cfg.run.seed, jnp.uint32),
+        steps=market.steps,
+        variants=len(variants),
         unlimited=cfg.run.fund_curve,
-        block_paths=block_paths(cfg, book, len(variants)), fan_points=min(FAN_POINTS, market.steps),
+        block_paths=block_paths(cfg, book, len(variants)),
+        fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )
     plan = Plan(
-        job=job, markets=cfg.price.markets, variants=tuple(variants), paths=cfg.run.paths, fund=cfg.protocol.insurance_fund,
-        insured=venue.insured, step_seconds=market.step_seconds,
-        gross_notional=float((np.abs(book.size) * market.prices).sum()), confidence=cfg.run.confidence,
-        chunk_seconds=cfg.run.chunk_seconds, fan_paths=cfg.report.fan_paths, worst_paths=cfg.report.worst_paths,
+        job=job,
+        markets=cfg.price.markets,
+        variants=tuple(variants),
+        paths=cfg.run.paths,
+        fund=cfg.protocol.insurance_fund,
+        insured=venue.insured,
+        step_seconds=market.step_seconds,
+        gross_notional=float((np.abs(book.size) * market.prices).sum()),
+        confidence=cfg.run.confidence,
+        chunk_seconds=cfg.run.chunk_seconds,
+        fan_paths=cfg.report.fan_paths,
+        worst_paths=cfg.report.worst_paths,
     )
     return Study(cfg, market, book, margin, initial, plan)
 

@@ -39,16 +39,31 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
     funding, breaker, fees = protocol.funding, protocol.breaker, protocol.liquidation
     with_adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     return Venue(
-        maintenance=build_margin(protocol, markets, "maintenance_margin"), rule=_rule(protocol), keepers=_keepers(protocol, step_seconds),
-        fees=Fees(rate=_f(fees.fee), keeper_share=_f(fees.keeper_share), remainder_to_fund=_f(fees.remaining_equity == "fund")),
-        fund=_f(protocol.insurance_fund), adl=_adl(protocol.adl.policy) if with_adl else None,
-        funding=Funding(interval=_ticks(funding.interval_hours, 3600.0 / step_seconds), interest=_f(funding.interest_rate),
-                        clamp=_f(funding.clamp), cap=_f(funding.cap), premium=_f(funding.premium)),
+        maintenance=build_margin(protocol, markets, "maintenance_margin"),
+        rule=_rule(protocol),
+        keepers=_keepers(protocol, step_seconds),
+        fees=Fees(
+            rate=_f(fees.fee), keeper_share=_f(fees.keeper_share), remainder_to_fund=_f(fees.remaining_equity == "fund")
+        ),
+        fund=_f(protocol.insurance_fund),
+        adl=_adl(protocol.adl.policy) if with_adl else None,
+        funding=Funding(
+            interval=_ticks(funding.interval_hours, 3600.0 / step_seconds),
+            interest=_f(funding.interest_rate),
+            clamp=_f(funding.clamp),
+            cap=_f(funding.cap),
+            premium=_f(funding.premium),
+        ),
         oracle=_oracle(protocol, step_seconds),
-        breaker=Breaker(move=_f(math.inf if breaker.move is None else breaker.move),
-                        window=_ticks(breaker.window_minutes, 60.0 / step_seconds), halt=_ticks(breaker.halt_minutes, 60.0 / step_seconds, up=True)),
-        liquidity=_liquidity(liquidity, markets, step_seconds), max_rounds=_i(fees.max_rounds),
-        insured="insurance_fund" in protocol.waterfall, socialised="socialised_loss" in protocol.waterfall,
+        breaker=Breaker(
+            move=_f(math.inf if breaker.move is None else breaker.move),
+            window=_ticks(breaker.window_minutes, 60.0 / step_seconds),
+            halt=_ticks(breaker.halt_minutes, 60.0 / step_seconds, up=True),
+        ),
+        liquidity=_liquidity(liquidity, markets, step_seconds),
+        max_rounds=_i(fees.max_rounds),
+        insured="insurance_fund" in protocol.waterfall,
+        socialised="socialised_loss" in protocol.waterfall,
     )
 
 
@@ -84,8 +99,10 @@ def build_margin(protocol: ProtocolConfig, markets: list[str], rate: str) -> Mar
 def _tiers(protocol: ProtocolConfig, market: str) -> list[TierConfig]:
     tiers = protocol.margin_tiers.get(market, protocol.margin_tiers.get("default"))
     if not tiers:
-        raise UserError(f"protocol.margin_tiers: no tiers for {market}. Add {market} or 'default', or set a flat "
-                        "protocol.maintenance_margin and protocol.initial_margin.")
+        raise UserError(
+            f"protocol.margin_tiers: no tiers for {market}. Add {market} or 'default', or set a flat "
+            "protocol.maintenance_margin and protocol.initial_margin."
+        )
     return tiers
 
 
@@ -95,7 +112,9 @@ def _rule(protocol: ProtocolConfig) -> LiquidationRule:
         case "close_factor":
             return CloseFactor(factor=_f(rules.close_factor), whole_below=_f(rules.close_whole_below_usd))
         case "restore_target":
-            return RestoreTarget(multiple=_f(rules.target_multiple), whole_below=_f(rules.close_whole_below_usd), fee=_f(rules.fee))
+            return RestoreTarget(
+                multiple=_f(rules.target_multiple), whole_below=_f(rules.close_whole_below_usd), fee=_f(rules.fee)
+            )
         case _:
             return Full()
 
@@ -118,8 +137,13 @@ def _oracle(protocol: ProtocolConfig, step_seconds: float) -> Oracle:
     lag = round(oracle.lag_seconds / step_seconds)
     heartbeat = max(1, round(oracle.update_interval_seconds / step_seconds))
     threshold = oracle.deviation_threshold or math.inf
-    return Oracle(impact_share=_f(oracle.impact_share), heartbeat=_i(heartbeat), threshold=_f(threshold), lag=lag,
-                  instant=oracle.lag_seconds == 0 and oracle.update_interval_seconds == 0)
+    return Oracle(
+        impact_share=_f(oracle.impact_share),
+        heartbeat=_i(heartbeat),
+        threshold=_f(threshold),
+        lag=lag,
+        instant=oracle.lag_seconds == 0 and oracle.update_interval_seconds == 0,
+    )
 
 
 def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Liquidity:
@@ -127,8 +151,13 @@ def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: flo
     half_life = liquidity.recovery_half_life_minutes
     decay = 1.0 if half_life is None else 2.0 ** (-step_seconds / (60.0 * half_life))
     impact = Impact(active=_f(liquidity.law != "none"), exponent=_f(exponent), cap=_f(liquidity.max_displacement))
-    return Liquidity(impact=impact, depth=jnp.asarray(per_market(liquidity.depth_usd, markets, "liquidity.depth_usd")),
-                     half_spread=_f(liquidity.half_spread_bps * 1e-4), decay=_f(decay), withdrawal=_f(liquidity.withdrawal))
+    return Liquidity(
+        impact=impact,
+        depth=jnp.asarray(per_market(liquidity.depth_usd, markets, "liquidity.depth_usd")),
+        half_spread=_f(liquidity.half_spread_bps * 1e-4),
+        decay=_f(decay),
+        withdrawal=_f(liquidity.withdrawal),
+    )
 
 
 def _f(value: float) -> jax.Array:

@@ -141,6 +141,8 @@ def _lookups(section: Any, markets: list[str], key: str) -> Iterator[str]:
             yield from _lookups(item, markets, f"{key}.{name}")
     if not dataclasses.is_dataclass(section):
         return
+    if isinstance(section, PriceConfig) and section.model == "replay":
+        return  # the path has the prices, and nothing else of the model is used
     hints = typing.get_type_hints(type(section))
     for name, hint in hints.items():
         full, value = f"{key}.{name}".lstrip("."), getattr(section, name)

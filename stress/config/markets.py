@@ -16,8 +16,10 @@ def per_market(value: PerMarket, markets: list[str], key: str) -> np.ndarray:
     if isinstance(value, dict):
         missing = [m for m in markets if m not in value and "default" not in value]
         if missing:
-            raise UserError(f"{key}: no value for {', '.join(missing)} (has {', '.join(value)}). "
-                            f"Give one number, a list of {len(markets)}, or add the market or 'default' to the map.")
+            raise UserError(
+                f"{key}: no value for {', '.join(missing)} (has {', '.join(value)}). "
+                f"Give one number, a list of {len(markets)}, or add the market or 'default' to the map."
+            )
         return np.array([value.get(m, value.get("default")) for m in markets], dtype=np.float64)
     if isinstance(value, list):
         if len(value) != len(markets):
@@ -27,7 +29,10 @@ def per_market(value: PerMarket, markets: list[str], key: str) -> np.ndarray:
 
 
 def correlation_matrix(value: Matrix, markets: list[str], key: str) -> np.ndarray:
-    """``value`` as a correlation matrix [A, A]; raises UserError unless symmetric, unit-diagonal, positive semidefinite."""
+    """``value`` as a correlation matrix [A, A].
+
+    Raises UserError naming ``key`` unless it is symmetric, has a unit diagonal and is positive semidefinite.
+    """
     size = len(markets)
     if isinstance(value, dict):
         matrix = _from_pairs(value, markets, key)
@@ -42,8 +47,10 @@ def correlation_matrix(value: Matrix, markets: list[str], key: str) -> np.ndarra
         raise bad_value(key, value, "a symmetric matrix with ones on the diagonal")
     lowest = float(np.linalg.eigvalsh(matrix)[0])
     if lowest < -1e-9:
-        raise UserError(f"{key}: not a correlation matrix (smallest eigenvalue {lowest:.3g}, allowed is >= 0). "
-                        "Move the entries closer to zero.")
+        raise UserError(
+            f"{key}: not a correlation matrix (smallest eigenvalue {lowest:.3g}, allowed is >= 0). "
+            "Move the entries closer to zero."
+        )
     return matrix
 
 
@@ -53,6 +60,9 @@ def _from_pairs(value: dict[str, dict[str, float]], markets: list[str], key: str
         for j, second in enumerate(markets[:i]):
             pair = value.get(first, {}).get(second, value.get(second, {}).get(first))
             if pair is None:
-                raise UserError(f"{key}: no value for the pair {first}, {second}. Give one number for all pairs, a matrix, or add the pair.")
+                raise UserError(
+                    f"{key}: no value for the pair {first}, {second}. "
+                    "Give one number for all pairs, a matrix, or add the pair."
+                )
             matrix[i, j] = matrix[j, i] = pair
     return matrix

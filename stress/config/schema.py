@@ -245,6 +245,7 @@ class DataConfig:
     start: str | None = field("first UTC date to use")
     end: str | None = field("UTC date to stop before")
     gaps: str = field("missing hours: leave the return out, or refuse the file", choices=("drop", "refuse"))
+    source: str | None = field("where the data come from, in words; carried into the preset's provenance")
 
 
 @dataclass(kw_only=True)
@@ -252,6 +253,10 @@ class CalibrateConfig:
     """Fitting a price model."""
 
     regimes: int = field("number of regimes for price=regime", low=2, high=6)
+    separation: float = field(
+        "the wildest regime is at least this many times as volatile as the one below it", low=1, high=100)
+    max_jumps_per_year: float = field(
+        "most jumps of one kind in a regime; what comes more often is no jump", unit="per year", above=1)
     output: str | None = field("YAML to write; null: configs/price/<name>.yaml under the working directory")
     name: str | None = field("name of the preset; null: <model>_<markets>")
     starts: int = field("random starts of the optimiser", low=1)

@@ -36,7 +36,7 @@ class Slot:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Packed:
-    """A tree of leaves [rows, ...]: small leaves joined into one float64 and one int32 array, large ones as they are."""
+    """A tree of leaves [rows, ...]: small leaves joined in one float64 and one int32 array, large ones as they are."""
 
     arrays: tuple[Array, ...]
     tree: Any = field(metadata={"static": True})
@@ -59,7 +59,9 @@ class Packed:
 
     def write(self, new: Packed, index: Array) -> Packed:
         """With the rows at ``index`` [batch] replaced by those of ``new``."""
-        return Packed(tuple(_write(a, b, index) for a, b in zip(self.arrays, new.arrays, strict=True)), self.tree, self.slots)
+        return Packed(
+            tuple(_write(a, b, index) for a, b in zip(self.arrays, new.arrays, strict=True)), self.tree, self.slots
+        )
 
 
 def pack(tree: Tree) -> Packed:
@@ -82,9 +84,15 @@ def pack(tree: Tree) -> Packed:
     return Packed((*small, *large), structure, tuple(slots))
 
 
-def in_batches(work: Callable[[list[Tree], list[Tree]], list[Tree]], state: list[Packed], given: list[Packed], wanted: Array,
-               batch: int, copy_to: Callable[[Array, list[Tree]], Array] | None = None) -> list[Packed]:
-    """``state`` with ``work(state, given)`` in the wanted rows [rows], ``batch`` rows at a time; ``given`` is read only.
+def in_batches(
+    work: Callable[[list[Tree], list[Tree]], list[Tree]],
+    state: list[Packed],
+    given: list[Packed],
+    wanted: Array,
+    batch: int,
+    copy_to: Callable[[Array, list[Tree]], Array] | None = None,
+) -> list[Packed]:
+    """``state`` with ``work(state, given)`` in the wanted rows [rows], ``batch`` at a time; ``given`` is read only.
 
     The last batch is filled up with rows that did not ask: for them ``work`` must change nothing that matters.
     ``copy_to(index, new)`` [batch] names the rows that get a copy of these rows as they were before the work, and are

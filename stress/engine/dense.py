@@ -47,33 +47,34 @@ def pack_rows(rows: Row) -> Rows:
     return Rows({name: getattr(rows, name) for name in CLOCK}, pack({name: getattr(rows, name) for name in BOOKS}))
 
 
-def advance(venue: Packed, accounts: Accounts, rows: Rows, fundamental: Array, multiplier: Array, number: Array,
-            companion: int) -> Rows:
+def advance(
+    venue: Packed, accounts: Accounts, rows: Rows, fundamental: Array, multiplier: Array, number: Array, companion: int
+) -> Rows:
     """One tick of all rows; venue packed [rows], fundamental [rows, A], multiplier [rows], number [].
 
     ``companion`` is how many rows behind its main row the one with the unlimited fund lies, 0 without. Both are the
-    same until the fund is depleted, so the companion sleeps until then: in the tick of depletion it becomes a copy of its
-    main row from before the tick's liquidations, and goes through them itself.
+    same until the fund is depleted, so the companion sleeps until then: in the tick of depletion it becomes a copy of
+    its main row from before the tick's liquidations, and goes through them itself.
     """
     rules = venue.unpack()
     opened, tick = open_rows(rules, rows.row(), fundamental, multiplier, number)
     pays = rules.funding.due(number).any()
-    books = jax.lax.cond(pays, lambda: pack({name: getattr(paid(rules, opened, tick), name) for name in BOOKS}), lambda: rows.books)
+    books = jax.lax.cond(
+        pays, lambda: pack({name: getattr(paid(rules, opened, tick), name) for name in BOOKS}), lambda: rows.books
+    )
     look = jax.vmap(outside)(rules, opened, tick) | pays
     clock = {name: getattr(opened, name) for name in CLOCK}
-    state, given = [pack(clock), books], [venue, pack(tick)]
-    work = partial(_liquidate, accounts)
-    wake = None
     if companion:
         awake = awakened(books.unpack()["outcome"].depletion_tick < number, companion)
-        look, given = look & awake, [venue, pack(_ticks_of_sleepers(tick, awake, companion))]
+        look, tick = look & awake, _ticks_of_sleepers(tick, awake, companion)
 
-        def wake(index: Array, new: list[dict[str, Any]]) -> Array:
-            main = index < look.shape[0] - companion
-            return jnp.where(main & (new[1]["outcome"].depletion_tick == number), index + companion, index)
+    def wake(index: Array, new: list[dict[str, Any]]) -> Array:
+        main = index < look.shape[0] - companion
+        return jnp.where(main & (new[1]["outcome"].depletion_tick == number), index + companion, index)
 
-    clock, books = in_batches(work, state, given, look, BATCH, wake)
-    return Rows(clock.unpack(), books)
+    state, given = [pack(clock), books], [venue, pack(tick)]
+    end = in_batches(partial(_liquidate, accounts), state, given, look, BATCH, wake if companion else None)
+    return Rows(end[0].unpack(), end[1])
 
 
 def _ticks_of_sleepers(tick: Tick, awake: Array, companion: int) -> Tick:
@@ -98,14 +99,18 @@ def paid(venue: Venue, rows: Row, tick: Tick) -> Row:
     return replace(rows, ledger=jax.vmap(step.pay_funding)(venue, rows, tick))
 
 
-def liquidation_round(accounts: Accounts, venue: Venue, rows: Row, tick: Tick,
-                      acted: Array) -> tuple[Row, Array, Check]:
-    """Phases 5 and 6 of a batch: flags and screens renewed, the share of every account to close [batch, N], the check."""
+def liquidation_round(
+    accounts: Accounts, venue: Venue, rows: Row, tick: Tick, acted: Array
+) -> tuple[Row, Array, Check]:
+    """Phases 5 and 6 of a batch: flags and screens renewed, the share to close [batch, N], the check."""
     seen = jax.vmap(step.check, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
     share, flagged = jax.vmap(step.size)(venue, rows, tick, seen, acted)
     demand = (share * seen.notional.sum(1)).sum(1)
-    share = jax.lax.cond((demand > tick.capacity).any(),
-                         lambda: jax.vmap(step.limit_to_capacity)(seen, share, tick.capacity), lambda: share)
+    share = jax.lax.cond(
+        (demand > tick.capacity).any(),
+        lambda: jax.vmap(step.limit_to_capacity)(seen, share, tick.capacity),
+        lambda: share,
+    )
     box = jax.vmap(screen, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, seen, share)
     return replace(rows, flagged=flagged, screen=box), share, seen
 
@@ -121,8 +126,9 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
     return jax.vmap(step.book_round, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, tick, done), done
 
 
-def _deleveraged(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, closing: Closing,
-                 full: Settlement) -> tuple[Closing, Settlement]:
+def _deleveraged(
+    accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, closing: Closing, full: Settlement
+) -> tuple[Closing, Settlement]:
     """Closing and settlement of a batch after ADL took what the fund cannot carry."""
     if venue.adl is None:
         return closing, full
@@ -130,7 +136,8 @@ def _deleveraged(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: 
 
     def deleveraged() -> tuple[Closing, Settlement]:
         matched = jax.vmap(step.deleverage, in_axes=(0, None, 0, 0, 0, 0, 0))(
-            venue, accounts, rows, seen, full, closing, unpaid)
+            venue, accounts, rows, seen, full, closing, unpaid
+        )
         return matched, jax.vmap(step.settle)(venue, rows, tick, matched)
 
     return jax.lax.cond((unpaid > 0).any(), deleveraged, lambda: (closing, full))
@@ -142,9 +149,11 @@ def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlem
         return jnp.zeros_like(settled.quote)
     rest = settled.deficit.sum(1) - paid
     rest = jnp.where(rest > step.DUST * full.deficit.sum(1), rest, 0.0)
-    return jax.lax.cond((rest > 0).any(),
-                        lambda: jax.vmap(step.socialise, in_axes=(0, None, 0, 0))(venue, accounts, settled, rest),
-                        lambda: jnp.zeros_like(settled.quote))
+    return jax.lax.cond(
+        (rest > 0).any(),
+        lambda: jax.vmap(step.socialise, in_axes=(None, 0, 0))(accounts, settled, rest),
+        lambda: jnp.zeros_like(settled.quote),
+    )
 
 
 def _liquidate(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]) -> list[dict[str, Any]]:
@@ -156,10 +165,15 @@ def _liquidate(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]
         rows, share, seen = liquidation_round(accounts, venue, state.rows, state.tick, state.acted)
         exhausted = (state.count >= venue.max_rounds) & (share > 0).any(1)
         share = jnp.where((exhausted | state.settled)[:, None], 0.0, share)
-        flagged = jnp.where(exhausted[:, None], state.rows.flagged, rows.flagged) if venue.keepers.delayed else rows.flagged
+        flagged = (
+            jnp.where(exhausted[:, None], state.rows.flagged, rows.flagged) if venue.keepers.delayed else rows.flagged
+        )
         rows = replace(rows, flagged=flagged)  # a look that only sets the status starts no delay
-        rows, others = jax.lax.cond((share > 0).any(), lambda: _executed(accounts, venue, rows, state.tick, seen, share),
-                                    lambda: (rows, jnp.zeros_like(exhausted)))
+        rows, others = jax.lax.cond(
+            (share > 0).any(),
+            lambda: _executed(accounts, venue, rows, state.tick, seen, share),
+            lambda: (rows, jnp.zeros_like(exhausted)),
+        )
         status = jnp.where(exhausted, jnp.maximum(rows.outcome.status, ROUNDS_EXHAUSTED), rows.outcome.status)
         rows = replace(rows, outcome=replace(rows.outcome, status=status))
         acts = (share > 0).any(1)
@@ -168,7 +182,9 @@ def _liquidate(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]
         return Rounds(rows, tick, state.acted | (share > 0), state.count + acts, state.settled | ~again)
 
     lanes = rows.z.shape[0]
-    start = Rounds(rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), jnp.zeros(lanes, jnp.int32), jnp.zeros(lanes, bool))
+    start = Rounds(
+        rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), jnp.zeros(lanes, jnp.int32), jnp.zeros(lanes, bool)
+    )
     end = jax.lax.while_loop(lambda state: ~state.settled.all(), one_round, start)
     outcome = replace(end.rows.outcome, rounds=jnp.maximum(end.rows.outcome.rounds, end.count))
     outcome = jax.vmap(step.conserve, in_axes=(None, 0))(accounts, replace(end.rows, outcome=outcome))

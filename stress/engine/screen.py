@@ -30,7 +30,9 @@ def screen(venue: Venue, accounts: Accounts, row: Row, seen: Check, share: Array
     reach = jnp.where(watched, (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0), jnp.inf)
     down = jnp.where(held > 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
     up = jnp.where(held < 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
-    return Screen(low=seen.price * (1.0 - down), high=seen.price * (1.0 + up), always=(seen.liquidatable & (share < 1.0)).any())
+    return Screen(
+        low=seen.price * (1.0 - down), high=seen.price * (1.0 + up), always=(seen.liquidatable & (share < 1.0)).any()
+    )
 
 
 def outside(venue: Venue, row: Row, tick: Tick) -> Array:

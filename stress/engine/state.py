@@ -77,11 +77,25 @@ def empty_outcome(markets: int) -> Outcome:
     """The outcome of a path on which nothing has happened yet."""
     money, count = jnp.zeros((), jnp.float64), jnp.zeros((), jnp.int32)
     return Outcome(
-        depletion_tick=jnp.full((), NEVER, jnp.int32), drawdown=money, bad_debt=money, insurance_paid=money,
-        adl_haircut=money, socialised=money, uncovered=money, fees_to_fund=money,
-        liquidated=jnp.zeros((markets, 2), jnp.float64), liquidated_accounts=count, adl_notional=money,
-        adl_residual=money, adl_accounts=count, max_displacement=money, capped=count, rounds=count,
-        cash_residual=money, contracts_residual=money, status=count,
+        depletion_tick=jnp.full((), NEVER, jnp.int32),
+        drawdown=money,
+        bad_debt=money,
+        insurance_paid=money,
+        adl_haircut=money,
+        socialised=money,
+        uncovered=money,
+        fees_to_fund=money,
+        liquidated=jnp.zeros((markets, 2), jnp.float64),
+        liquidated_accounts=count,
+        adl_notional=money,
+        adl_residual=money,
+        adl_accounts=count,
+        max_displacement=money,
+        capped=count,
+        rounds=count,
+        cash_residual=money,
+        contracts_residual=money,
+        status=count,
     )
 
 

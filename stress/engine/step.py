@@ -30,7 +30,6 @@ from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
 from stress.protocol.waterfall.socialised_loss import levy
 from stress.types import NEVER, Array
 
-
 DUST = 1e-9
 """Share of a round's deficits below which what is left of them is rounding: nobody is levied for it."""
 
@@ -113,8 +112,11 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     oracle_input = fundamental * (1.0 + venue.oracle.impact_share * displacement)
     breaker = venue.breaker.observe(row.breaker, row.mark, mark, number)
     tick = Tick(
-        number=number, fundamental=fundamental, depth=liquidity.depth_now(multiplier, displacement),
-        halted=venue.breaker.halted(breaker, number), capacity=venue.keepers.capacity,
+        number=number,
+        fundamental=fundamental,
+        depth=liquidity.depth_now(multiplier, displacement),
+        halted=venue.breaker.halted(breaker, number),
+        capacity=venue.keepers.capacity,
     )
     oracle = venue.oracle.observe(row.oracle, oracle_input, number)
     return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker), tick
@@ -143,8 +145,9 @@ def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
     margin = venue.maintenance.requirement(notional)
     equity, requirement = row.ledger.quote + value.sum(0), margin.sum(0)
     liquidatable = (requirement > 0) & (equity < requirement) & ~accounts.residual
-    return Check(price=price, notional=notional, margin=margin, equity=equity, requirement=requirement,
-                 liquidatable=liquidatable)
+    return Check(
+        price=price, notional=notional, margin=margin, equity=equity, requirement=requirement, liquidatable=liquidatable
+    )
 
 
 def size(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tuple[Array, Array]:
@@ -191,8 +194,17 @@ def settle(venue: Venue, row: Row, tick: Tick, closing: Closing) -> Settlement:
     quote = quote - fee
     flat = (left == 0).all(0) & (ledger.size != 0).any(0)
     remainder = jnp.where(flat & closing.whole, jnp.maximum(quote, 0.0), 0.0) * venue.fees.remainder_to_fund
-    return Settlement(quote=quote - remainder, size=left, z=z, displacement=displacement, mark=mark, fill=fill, fee=fee, remainder=remainder,
-                      deficit=jnp.where(flat, jnp.maximum(-quote, 0.0), 0.0))
+    return Settlement(
+        quote=quote - remainder,
+        size=left,
+        z=z,
+        displacement=displacement,
+        mark=mark,
+        fill=fill,
+        fee=fee,
+        remainder=remainder,
+        deficit=jnp.where(flat, jnp.maximum(-quote, 0.0), 0.0),
+    )
 
 
 def inflow(venue: Venue, settled: Settlement) -> Array:
@@ -216,6 +228,7 @@ def shortfall(venue: Venue, row: Row, settled: Settlement) -> Array:
 
 def adl_case(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: Settlement, share: Array) -> AdlCase:
     """What ADL has to match: losers at their bankruptcy prices, eligible winners with their rank."""
+    assert venue.adl is not None  # the caller's branch
     held, loser = row.ledger.size, settled.deficit > 0
     units = jnp.where(loser, jnp.abs(held) * share, 0.0)
     spread = seen.margin / jnp.where(seen.requirement > 0, seen.requirement, 1.0)
@@ -229,15 +242,19 @@ def adl_case(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: S
     score = profit / jnp.where(accounts.entry > 0, accounts.entry, 1.0) * leverage
     longs, shorts = held > 0, held < 0
     return AdlCase(
-        need=jnp.stack([jnp.where(longs, units, 0.0), jnp.where(shorts, units, 0.0)]), price=price,
+        need=jnp.stack([jnp.where(longs, units, 0.0), jnp.where(shorts, units, 0.0)]),
+        price=price,
         room=jnp.stack([jnp.where(eligible & shorts, -held, 0.0), jnp.where(eligible & longs, held, 0.0)]),
-        score=score, loser_order=risk_order(seen.equity, seen.requirement, loser),
+        score=score,
+        loser_order=risk_order(seen.equity, seen.requirement, loser),
     )
 
 
-def deleverage(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: Settlement, closing: Closing,
-               share: Array) -> Closing:
+def deleverage(
+    venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: Settlement, closing: Closing, share: Array
+) -> Closing:
     """Phase 9: the closing in which ``share`` [] of the losers' quantity is matched with winners, not sold."""
+    assert venue.adl is not None  # the caller's branch
     case = adl_case(venue, accounts, row, seen, settled, share)
     match = venue.adl.match(case)
     sign = jnp.array([1.0, -1.0])[:, None, None]  # losing longs sell, losing shorts buy
@@ -254,7 +271,7 @@ def insure(venue: Venue, row: Row, settled: Settlement) -> Array:
     return payment(available(venue, row, settled), settled.deficit.sum())
 
 
-def socialise(venue: Venue, accounts: Accounts, settled: Settlement, rest: Array) -> Array:
+def socialise(accounts: Accounts, settled: Settlement, rest: Array) -> Array:
     """Phase 9: levy [N] in USD on winners for what the fund left [] in USD."""
     profit = (settled.size * (settled.mark[:, None] - accounts.entry)).sum(0)
     equity = settled.quote + (settled.size * settled.mark[:, None]).sum(0)
@@ -265,8 +282,15 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     """The row after a round."""
     outcome = record(venue, accounts, row, tick, done)
     flagged = jnp.where(acting(done.closing), NEVER, row.flagged) if venue.keepers.delayed else row.flagged
-    return replace(row, ledger=book_ledger(venue, row, done), flagged=flagged, z=done.settled.z,
-                   displacement=done.settled.displacement, mark=done.settled.mark, outcome=outcome)
+    return replace(
+        row,
+        ledger=book_ledger(venue, row, done),
+        flagged=flagged,
+        z=done.settled.z,
+        displacement=done.settled.displacement,
+        mark=done.settled.mark,
+        outcome=outcome,
+    )
 
 
 def book_ledger(venue: Venue, row: Row, done: Round) -> Ledger:
@@ -274,7 +298,8 @@ def book_ledger(venue: Venue, row: Row, done: Round) -> Ledger:
     ledger, settled, deficits = row.ledger, done.settled, done.settled.deficit.sum()
     cover = (done.paid + done.levied.sum()) / jnp.where(deficits > 0, deficits, 1.0)
     return Ledger(
-        quote=settled.quote + settled.deficit * cover - done.levied, size=settled.size,
+        quote=settled.quote + settled.deficit * cover - done.levied,
+        size=settled.size,
         outside_quote=ledger.outside_quote - (done.closing.book * settled.fill).sum(),
         outside_size=ledger.outside_size + done.closing.book.sum(1),
         fund_flow=ledger.fund_flow + inflow(venue, settled) - done.paid,
@@ -293,16 +318,22 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     won = jnp.where(closing.whole, 0.0, adl_value)
     capped = venue.liquidity.impact.capped(settled.z) & (closing.book != 0).any(1)
     out = row.outcome.add(
-        bad_debt=deficits, insurance_paid=done.paid, adl_haircut=deficits - settled.deficit.sum(),
-        socialised=done.levied.sum(), uncovered=settled.deficit.sum() - done.paid - done.levied.sum(),
-        fees_to_fund=inflow(venue, settled), adl_notional=won.sum(),
+        bad_debt=deficits,
+        insurance_paid=done.paid,
+        adl_haircut=deficits - settled.deficit.sum(),
+        socialised=done.levied.sum(),
+        uncovered=settled.deficit.sum() - done.paid - done.levied.sum(),
+        fees_to_fund=inflow(venue, settled),
+        adl_notional=won.sum(),
         liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),
-        liquidated_accounts=acting(closing).sum(dtype=jnp.int32), capped=capped.sum(dtype=jnp.int32),
+        liquidated_accounts=acting(closing).sum(dtype=jnp.int32),
+        capped=capped.sum(dtype=jnp.int32),
         adl_residual=jnp.where(accounts.residual, won, 0.0).sum(),
         adl_accounts=((closing.adl != 0).any(0) & ~closing.whole).sum(dtype=jnp.int32),
     )
     return replace(
-        out, depletion_tick=jnp.where(depleted, jnp.minimum(out.depletion_tick, tick.number), out.depletion_tick),
+        out,
+        depletion_tick=jnp.where(depleted, jnp.minimum(out.depletion_tick, tick.number), out.depletion_tick),
         drawdown=jnp.maximum(out.drawdown, loss),
         max_displacement=jnp.maximum(out.max_displacement, jnp.abs(settled.displacement).max()),
     )
@@ -317,7 +348,10 @@ def conserve(accounts: Accounts, row: Row) -> Outcome:
     """The two conservation laws: cash and contracts of all parties never change in sum."""
     ledger = row.ledger
     cash = ledger.quote.sum() + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
-    contracts = ((ledger.size.sum(1) + ledger.outside_size) * row.mark)
+    contracts = (ledger.size.sum(1) + ledger.outside_size) * row.mark
     out = row.outcome
-    return replace(out, cash_residual=jnp.maximum(out.cash_residual, jnp.abs(cash)),
-                   contracts_residual=jnp.maximum(out.contracts_residual, jnp.abs(contracts).max()))
+    return replace(
+        out,
+        cash_residual=jnp.maximum(out.cash_residual, jnp.abs(cash)),
+        contracts_residual=jnp.maximum(out.contracts_residual, jnp.abs(contracts).max()),
+    )

@@ -75,8 +75,15 @@ def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
         market, shock = jax.vmap(job.model.step, in_axes=(0, 0, None), axis_size=paths)(state.market, noise, number)
         log_price = state.log_price + shock.log_return
         fundamental = job.prices * jnp.exp(log_price)
-        rows = advance(packed, job.accounts, state.rows, jnp.tile(fundamental, (variants, 1)),
-                       jnp.tile(shock.depth_multiplier, variants), number, companion)
+        rows = advance(
+            packed,
+            job.accounts,
+            state.rows,
+            jnp.tile(fundamental, (variants, 1)),
+            jnp.tile(shock.depth_multiplier, variants),
+            number,
+            companion,
+        )
         row = rows.row()
         sold = row.outcome.liquidated.sum((1, 2)) - state.rows.row().outcome.liquidated.sum((1, 2))
         window = slide(job.cascade, state.window, sold.reshape(variants, paths), number)
@@ -86,13 +93,17 @@ def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
 
     log_price = jnp.zeros((paths, job.prices.shape[0]), jnp.float64)
     fan = jnp.zeros((job.fan_points, *log_price.shape), jnp.float32)
-    start = State(market, log_price, rows, open_window(job.cascade, variants, paths), fan)
+    start = State(market, log_price, rows, open_window(job.cascade, paths), fan)
     end, trace = jax.lax.scan(tick, start, jnp.arange(1, job.steps + 1, dtype=jnp.int32))
     last = end.rows.row()
     if companion:
         last = _with_sleepers(last, companion)
-    split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), (_judge(last), last.ledger.fund_flow))
-    return BlockResult(outcome=split[0], fund_flow=split[1], cascade=end.window.cascade, fan=jnp.moveaxis(end.fan, 0, 1), trace=trace)
+    split = jax.tree.map(
+        lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), (_judge(last), last.ledger.fund_flow)
+    )
+    return BlockResult(
+        outcome=split[0], fund_flow=split[1], cascade=end.window.cascade, fan=jnp.moveaxis(end.fan, 0, 1), trace=trace
+    )
 
 
 @jax.tree_util.register_dataclass
@@ -112,9 +123,15 @@ def first_row(venue: Venue, job: Job) -> Row:
     zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
     accounts = job.quote.shape[0] if venue.keepers.delayed else 0
     return Row(
-        ledger=Ledger(quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero),
-        flagged=jnp.full(accounts, NEVER, jnp.int32), z=none, displacement=none, mark=job.prices,
-        oracle=venue.oracle.init(job.prices), breaker=venue.breaker.init(job.prices),
+        ledger=Ledger(
+            quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero
+        ),
+        flagged=jnp.full(accounts, NEVER, jnp.int32),
+        z=none,
+        displacement=none,
+        mark=job.prices,
+        oracle=venue.oracle.init(job.prices),
+        breaker=venue.breaker.init(job.prices),
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
     )
@@ -124,8 +141,12 @@ def trace_path(rows: Row, fundamental: Array, path: Array) -> dict[str, Array]:
     """What is recorded of one path (a row of the main variant) after a tick."""
     out = rows.outcome
     return {
-        "mark": rows.mark[path], "fundamental": fundamental[path], "fund_flow": rows.ledger.fund_flow[path],
-        "liquidated": out.liquidated[path], "adl": out.adl_notional[path], "bad_debt": out.bad_debt[path],
+        "mark": rows.mark[path],
+        "fundamental": fundamental[path],
+        "fund_flow": rows.ledger.fund_flow[path],
+        "liquidated": out.liquidated[path],
+        "adl": out.adl_notional[path],
+        "bad_debt": out.bad_debt[path],
         "socialised": out.socialised[path],
     }
 
@@ -138,8 +159,12 @@ def _with_sleepers(rows: Row, companion: int) -> Row:
     def pick(leaf: Array) -> Array:
         return jnp.where(awake.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, leaf[main])
 
-    return replace(rows, mark=pick(rows.mark), outcome=jax.tree.map(pick, rows.outcome),
-                   ledger=replace(rows.ledger, fund_flow=pick(rows.ledger.fund_flow)))
+    return replace(
+        rows,
+        mark=pick(rows.mark),
+        outcome=jax.tree.map(pick, rows.outcome),
+        ledger=replace(rows.ledger, fund_flow=pick(rows.ledger.fund_flow)),
+    )
 
 
 def _judge(rows: Row) -> Outcome:

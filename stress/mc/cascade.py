@@ -37,11 +37,12 @@ class CascadeWindow:
     cascade: Array  # [B] bool
 
 
-def open_window(rule: CascadeRule, variants: int, paths: int) -> CascadeWindow:
+def open_window(rule: CascadeRule, paths: int) -> CascadeWindow:
     """An empty window."""
     kinds = 2 if rule.paired else 0
-    return CascadeWindow(slots=jnp.zeros((rule.ticks, kinds, paths)), total=jnp.zeros((kinds, paths)),
-                         cascade=jnp.zeros(paths, bool))
+    return CascadeWindow(
+        slots=jnp.zeros((rule.ticks, kinds, paths)), total=jnp.zeros((kinds, paths)), cascade=jnp.zeros(paths, bool)
+    )
 
 
 def slide(rule: CascadeRule, window: CascadeWindow, sold: Array, tick: Array) -> CascadeWindow:

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 
-from stress.engine.state import NEVER, OK
+from stress.engine.state import OK
 from stress.mc.block import BlockResult
+from stress.types import NEVER, Array
 from stress.units import HOURS_PER_YEAR, SECONDS_PER_YEAR
 
 MONEY = {
-    "bad_debt": "bad_debt", "insurance_paid": "insurance_paid", "adl_haircut": "adl_haircut",
-    "socialised_loss": "socialised", "uncovered": "uncovered", "fees_to_fund": "fees_to_fund",
-    "adl_notional": "adl_notional", "adl_residual_notional": "adl_residual", "max_displacement": "max_displacement",
+    "bad_debt": "bad_debt",
+    "insurance_paid": "insurance_paid",
+    "adl_haircut": "adl_haircut",
+    "socialised_loss": "socialised",
+    "uncovered": "uncovered",
+    "fees_to_fund": "fees_to_fund",
+    "adl_notional": "adl_notional",
+    "adl_residual_notional": "adl_residual",
+    "max_displacement": "max_displacement",
 }
 """Column of the main variant by outcome field."""
-COUNTS = {"liquidated_accounts": "liquidated_accounts", "adl_accounts": "adl_accounts", "rounds": "rounds",
-          "displacement_capped": "capped"}
+COUNTS = {
+    "liquidated_accounts": "liquidated_accounts",
+    "adl_accounts": "adl_accounts",
+    "rounds": "rounds",
+    "displacement_capped": "capped",
+}
 
 
-def path_columns(result: BlockResult, first_path: int, fund: float, markets: list[str], variants: tuple[str, ...],
-                 step_seconds: float) -> dict[str, np.ndarray]:
+def path_columns(
+    result: BlockResult,
+    first_path: int,
+    fund: float,
+    markets: list[str],
+    variants: tuple[str, ...],
+    step_seconds: float,
+) -> dict[str, np.ndarray]:
     """Columns of one block. NaN stands for null: companions that did not run, times of events that did not happen."""
     out, main = result.outcome, 0
     depletion = np.asarray(out.depletion_tick)[main]
@@ -31,12 +48,18 @@ def path_columns(result: BlockResult, first_path: int, fund: float, markets: lis
     twin = total[variants.index("twin")] if "twin" in variants else none
     drawdown = np.asarray(out.drawdown)[variants.index("unlimited")] if "unlimited" in variants else none
     columns = {
-        "path": np.arange(first_path, first_path + paths), "depleted": depleted,
-        "time_to_depletion_hours": np.where(depleted, depletion * (step_seconds / SECONDS_PER_YEAR) * HOURS_PER_YEAR, np.nan),
-        "fund_end": fund + np.asarray(result.fund_flow)[main], "fund_drawdown": drawdown,
-        "liquidated_notional": total[main], "liquidated_notional_twin": twin,
+        "path": np.arange(first_path, first_path + paths),
+        "depleted": depleted,
+        "time_to_depletion_hours": np.where(
+            depleted, depletion * (step_seconds / SECONDS_PER_YEAR) * HOURS_PER_YEAR, np.nan
+        ),
+        "fund_end": fund + np.asarray(result.fund_flow)[main],
+        "fund_drawdown": drawdown,
+        "liquidated_notional": total[main],
+        "liquidated_notional_twin": twin,
         "amplification": np.divide(total[main], twin, out=none.copy(), where=twin > 0),
-        "cascade": np.asarray(result.cascade) if "twin" in variants else none, "status": _status(out.status),
+        "cascade": np.asarray(result.cascade) if "twin" in variants else none,
+        "status": _status(out.status),
         "log_weight": np.zeros(paths),
     }
     columns |= {name: np.asarray(getattr(out, field))[main] for name, field in (MONEY | COUNTS).items()}
@@ -46,6 +69,6 @@ def path_columns(result: BlockResult, first_path: int, fund: float, markets: lis
     return columns
 
 
-def _status(status: np.ndarray) -> np.ndarray:
+def _status(status: Array) -> np.ndarray:
     """Status of a path: the worst over its variants."""
     return np.maximum(np.asarray(status).max(0), OK).astype(np.int8)

@@ -33,8 +33,9 @@ class Buffer:
     since: float = field(default_factory=time.perf_counter)
 
 
-def stream(plan: Plan, program: Program, blocks: list[int], folder: Path,
-           on_chunk: Callable[[dict[str, np.ndarray]], None]) -> Iterator[Chunk]:
+def stream(
+    plan: Plan, program: Program, blocks: list[int], folder: Path, on_chunk: Callable[[dict[str, np.ndarray]], None]
+) -> Iterator[Chunk]:
     """Simulate ``blocks`` and store them; yields every stored chunk. Chunks hold consecutive blocks."""
     buffer = Buffer()
     for block, part in _simulate(plan, program, blocks):
@@ -80,14 +81,21 @@ def _part(plan: Plan, block: int, result: BlockResult) -> dict[str, np.ndarray]:
     sample = max(0, min(keep, plan.fan_paths - first))
     worst = worst_rows(columns, plan.worst_paths)
     fan = np.asarray(result.fan)
-    return columns | {"fan": fan[:sample], "fan_path": columns["path"][:sample], "worst": fan[worst],
-                      "worst_path": columns["path"][worst], "worst_key": worst_key(columns)[worst]}
+    return columns | {
+        "fan": fan[:sample],
+        "fan_path": columns["path"][:sample],
+        "worst": fan[worst],
+        "worst_path": columns["path"][worst],
+        "worst_key": worst_key(columns)[worst],
+    }
 
 
 def worst_key(columns: dict[str, np.ndarray]) -> np.ndarray:
-    """How bad a path was [n, 2]: the fund's drawdown (the bad debt where it was not measured), then what was liquidated."""
+    """How bad a path was [n, 2]: the fund's drawdown (bad debt where it was not measured), then what was liquidated."""
     drawdown = columns["fund_drawdown"]
-    return np.stack([np.where(np.isnan(drawdown), columns["bad_debt"], drawdown), columns["liquidated_notional"]], axis=1)
+    return np.stack(
+        [np.where(np.isnan(drawdown), columns["bad_debt"], drawdown), columns["liquidated_notional"]], axis=1
+    )
 
 
 def worst_rows(columns: dict[str, np.ndarray], count: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The compiled block and the devices it runs on.
 
 One program simulates one block on every device at once (``shard_map``); the host feeds it block numbers. Its shape
-depends on the configuration only, so neither the number of devices nor how blocks are grouped changes a bit of a result.
+depends on the configuration only, so neither the number of devices nor how blocks are grouped changes a bit of a
+result.
 """
 
 from __future__ import annotations
@@ -50,8 +51,15 @@ def compile_program(job: Job, devices: tuple[Any, ...]) -> Program:
         return replace(_compiled[key], compile_seconds=0.0)
     start = time.perf_counter()
     mesh = Mesh(np.array(devices), ("block",))
-    sharded = jax.jit(jax.shard_map(_one_block, mesh=mesh, in_specs=(PartitionSpec(), PartitionSpec("block"), PartitionSpec("block")),
-                                    out_specs=PartitionSpec("block"), check_vma=False))
+    sharded = jax.jit(
+        jax.shard_map(
+            _one_block,
+            mesh=mesh,
+            in_specs=(PartitionSpec(), PartitionSpec("block"), PartitionSpec("block")),
+            out_specs=PartitionSpec("block"),
+            check_vma=False,
+        )
+    )
     numbers = jax.ShapeDtypeStruct((len(devices),), jnp.uint32)
     run = sharded.lower(job, numbers, jax.ShapeDtypeStruct((len(devices),), jnp.int32)).compile()
     _compiled[key] = Program(run, devices, time.perf_counter() - start)

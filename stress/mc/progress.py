@@ -28,8 +28,16 @@ class Meter(Protocol):
 def progress_bar(total: int, show: bool) -> Iterator[Meter]:
     """A progress bar over ``total`` paths on standard error; silent unless ``show`` and a terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}/{task.total:,.0f} paths"),
-               TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+    columns = (
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} paths"),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     with Progress(*columns, console=console, disable=not (show and console.is_terminal), transient=True) as bar:
         task = bar.add_task("simulating", total=total, rate="", note="")
 

@@ -14,10 +14,11 @@ from stress.engine.dense import execute, liquidation_round, open_rows, paid
 from stress.engine.state import Row
 from stress.engine.step import Round, conserve, oracle_price
 from stress.mc.block import Job, first_row
+from stress.mc.columns import MONEY
 from stress.mc.noise import draw_noise, tile_keys
+from stress.price.given import GivenPath
 from stress.protocol.venue import Venue
-from stress.types import Array
-
+from stress.types import NEVER, Array
 
 _open = jax.jit(open_rows)
 _paid = jax.jit(paid)
@@ -34,11 +35,12 @@ def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, 
     log_price = jnp.zeros_like(prices)
     for number in range(1, job.steps + 1):
         market, log_price, multiplier = _market_step(job, market, log_price, jnp.int32(number))
-        fundamental = prices * jnp.exp(log_price)
+        given = job.model.prices[number] if isinstance(job.model, GivenPath) else None
+        fundamental = prices * jnp.exp(log_price) if given is None else given  # as written, not through the logarithm
         row, entry = _tick(job, venue, book, row, fundamental, multiplier, number)
         entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.ledger.fund_flow[0])}
         ticks.append(entry)
-    return {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row)}
+    return {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row, step_seconds)}
 
 
 def _first(job: Job) -> Any:
@@ -55,8 +57,9 @@ def _market_step(job: Job, market: Any, log_price: Array, number: Array) -> tupl
     return market, log_price + shock.log_return, shock.depth_multiplier
 
 
-def _tick(job: Job, venue: Venue, book: Book, row: Row, fundamental: Array, multiplier: Array,
-          number: int) -> tuple[Row, dict[str, Any]]:
+def _tick(
+    job: Job, venue: Venue, book: Book, row: Row, fundamental: Array, multiplier: Array, number: int
+) -> tuple[Row, dict[str, Any]]:
     """One tick with all its rounds."""
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
     row = _paid(venue, row, tick)
@@ -68,35 +71,51 @@ def _tick(job: Job, venue: Venue, book: Book, row: Row, fundamental: Array, mult
         row, share, seen = _look(job.accounts, venue, row, tick, acted)
         if not bool((share > 0).any()) or rounds >= int(venue.max_rounds[0]):
             break
-        held = np.asarray(row.ledger.size[0])
         row, done = _act(job.accounts, venue, row, tick, seen, share)
-        _record(book, held, done, np.asarray(share[0]), liquidations, adl, socialised)
+        _record(book, done, np.asarray(share[0]), liquidations, adl, socialised)
         tick = replace(tick, capacity=tick.capacity - (share * seen.notional.sum(1)).sum(1))
         acted, rounds = acted | (share > 0), rounds + 1
     row = replace(row, outcome=_finish(job.accounts, row))
     names = book.markets
     oracle = jax.vmap(oracle_price)(venue, row, tick)[0]
     return row, {
-        "mark": dict(zip(names, map(float, row.mark[0]), strict=True)), "oracle": dict(zip(names, map(float, oracle), strict=True)),
-        "rounds": rounds, "liquidations": liquidations, "adl": adl, "socialised": socialised,
+        "mark": dict(zip(names, map(float, row.mark[0]), strict=True)),
+        "oracle": dict(zip(names, map(float, oracle), strict=True)),
+        "rounds": rounds,
+        "liquidations": liquidations,
+        "adl": adl,
+        "socialised": socialised,
     }
 
 
-def _record(book: Book, held: np.ndarray, done: Round, share: np.ndarray, liquidations: list[dict[str, Any]],
-            adl: list[dict[str, Any]], socialised: dict[str, float]) -> None:
-    """Append what happened in a round; ``held`` [A, N] before it."""
+def _record(
+    book: Book,
+    done: Round,
+    share: np.ndarray,
+    liquidations: list[dict[str, Any]],
+    adl: list[dict[str, Any]],
+    socialised: dict[str, float],
+) -> None:
+    """Append what happened in a round."""
     closing, settled = jax.tree.map(lambda leaf: np.asarray(leaf)[0], (done.closing, done.settled))
     for n in np.flatnonzero(share > 0):
-        liquidations += _fills(book, held[:, n], closing, settled, n)
+        liquidations += _fills(book, closing, settled, int(n))
     won = (closing.adl != 0) & ~(share > 0)
-    adl += [{"account": _owner(book, n), "market": book.markets[a], "size": float(closing.adl[a, n]),
-             "price": float(closing.adl_price[a, n])} for a, n in np.argwhere(won)]
+    adl += [
+        {
+            "account": _owner(book, n),
+            "market": book.markets[a],
+            "size": float(closing.adl[a, n]),
+            "price": float(closing.adl_price[a, n]),
+        }
+        for a, n in np.argwhere(won)
+    ]
     for n in np.flatnonzero(np.asarray(done.levied[0])):
-        name = _owner(book, n)
+        name = _owner(book, int(n))
         socialised[name] = socialised.get(name, 0.0) + float(done.levied[0, n])
 
 
-def _fills(book: Book, held: np.ndarray, closing: Any, settled: Any, n: int) -> list[dict[str, Any]]:
+def _fills(book: Book, closing: Any, settled: Any, n: int) -> list[dict[str, Any]]:
     """Fills of one liquidated account; fee and deficit are split over its fills on the book by notional."""
     parts = [("book", a, closing.book[a, n], settled.fill[a, n]) for a in np.flatnonzero(closing.book[:, n])]
     parts += [("adl", a, closing.adl[a, n], closing.adl_price[a, n]) for a in np.flatnonzero(closing.adl[:, n])]
@@ -104,8 +123,16 @@ def _fills(book: Book, held: np.ndarray, closing: Any, settled: Any, n: int) -> 
     fills = []
     for kind, a, units, price in parts:
         part = abs(units) * price / sold if kind == "book" else 0.0
-        fills.append({"account": _owner(book, n), "market": book.markets[a], "size": float(units), "price": float(price),
-                      "fee": float(settled.fee[n] * part), "deficit": float(settled.deficit[n] * part)})
+        fills.append(
+            {
+                "account": _owner(book, n),
+                "market": book.markets[a],
+                "size": float(units),
+                "price": float(price),
+                "fee": float(settled.fee[n] * part),
+                "deficit": float(settled.deficit[n] * part),
+            }
+        )
     return fills
 
 
@@ -116,13 +143,32 @@ def _final(book: Book, row: Row, fund: float) -> dict[str, Any]:
         entry = accounts.setdefault(_owner(book, n), {"cash": 0.0, "equity": 0.0, "positions": {}})
         entry["cash"] += float(quote[n] + (size[:, n] * book.entry[n]).sum())
         entry["equity"] += float(quote[n] + (size[:, n] * mark).sum())
-        entry["positions"] |= {book.markets[a]: {"size": float(size[a, n]), "entry_price": float(book.entry[n, a])}
-                               for a in np.flatnonzero(size[:, n])}
-    return {"fund": fund + float(row.ledger.fund_flow[0]), "keepers": float(row.ledger.keepers[0]), "accounts": accounts}
+        entry["positions"] |= {
+            book.markets[a]: {"size": float(size[a, n]), "entry_price": float(book.entry[n, a])}
+            for a in np.flatnonzero(size[:, n])
+        }
+    return {
+        "fund": fund + float(row.ledger.fund_flow[0]),
+        "keepers": float(row.ledger.keepers[0]),
+        "accounts": accounts,
+    }
 
 
-def _outcome(row: Row) -> dict[str, Any]:
-    return {name: np.asarray(value)[0].tolist() for name, value in vars(row.outcome).items()}
+def _outcome(row: Row, step_seconds: float) -> dict[str, Any]:
+    """Totals of the path, named as the columns of ``paths.parquet``."""
+    out = jax.tree.map(lambda leaf: np.asarray(leaf)[0], row.outcome)
+    depleted = bool(out.depletion_tick != NEVER)
+    return {
+        "depleted": depleted,
+        "time_to_depletion_hours": out.depletion_tick * step_seconds / 3600.0 if depleted else None,
+        "fund_drawdown": float(out.drawdown),
+        "liquidated_notional": float(out.liquidated.sum()),
+        "liquidated_accounts": int(out.liquidated_accounts),
+        "fees_to_fund": float(out.fees_to_fund),
+        **{column: float(getattr(out, name)) for column, name in MONEY.items()},
+        "cash_residual": float(out.cash_residual),
+        "contracts_residual": float(out.contracts_residual),
+    }
 
 
 def _owner(book: Book, n: int) -> str:

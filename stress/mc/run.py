@@ -100,10 +100,12 @@ def join(plan: Plan, folder: Path) -> list[Chunk]:
     prices = np.asarray(plan.job.prices)
     (folder / "data").mkdir(exist_ok=True)
     np.savez_compressed(
-        folder / "data" / "prices.npz", time_hours=ticks * plan.step_seconds / 3600.0,
+        folder / "data" / "prices.npz",
+        time_hours=ticks * plan.step_seconds / 3600.0,
         sample=_from_start(np.concatenate([fan for _, fan in samples]), prices),
         sample_path=np.concatenate([number for number, _ in samples]),
-        worst=_from_start(fan[order], prices), worst_path=path[order],
+        worst=_from_start(fan[order], prices),
+        worst_path=path[order],
     )
     return chunks
 
@@ -123,7 +125,9 @@ def estimate(plan: Plan, folder: Path) -> dict[str, Any]:
     curve = []
     if "unlimited" in plan.variants:
         weights, failed = path_weights(columns)
-        curve = fund_curve(columns["fund_drawdown"], weights, plan.confidence, CURVE_POINTS, fund=plan.fund, failed=failed)
+        curve = fund_curve(
+            columns["fund_drawdown"], weights, plan.confidence, CURVE_POINTS, fund=plan.fund, failed=failed
+        )
     scale = max(plan.gross_notional, 1.0)
     return {
         "metrics": summarise(columns, confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours),
@@ -138,8 +142,10 @@ def assert_one_depletion(columns: Mapping[str, np.ndarray], fund: float) -> None
     good = columns["status"] == 0
     differ = np.flatnonzero(((columns["fund_drawdown"] > fund) != columns["depleted"]) & good)
     if len(differ):
-        raise AssertionError(f"path {columns['path'][differ[0]]}: depletion and fund drawdown disagree ({len(differ)} paths). "
-                             "This is a defect of the engine, not of the input.")
+        raise AssertionError(
+            f"path {columns['path'][differ[0]]}: depletion and fund drawdown disagree ({len(differ)} paths). "
+            "This is a defect of the engine, not of the input."
+        )
 
 
 def tell_story(plan: Plan, program: Program, folder: Path) -> int:
@@ -154,9 +160,15 @@ def tell_story(plan: Plan, program: Program, folder: Path) -> int:
     trace = {name: np.asarray(value)[0] for name, value in jax.device_get(result.trace).items()}
     sold = np.diff(trace["liquidated"], axis=0, prepend=0.0)
     np.savez_compressed(
-        folder / "data" / "story.npz", path=path, time_hours=np.arange(1, plan.job.steps + 1) * plan.step_seconds / 3600.0,
-        mark=trace["mark"], fundamental=trace["fundamental"], displacement=trace["mark"] / trace["fundamental"] - 1.0,
-        fund=plan.fund + trace["fund_flow"], liquidated_long=sold[:, :, 0], liquidated_short=sold[:, :, 1],
+        folder / "data" / "story.npz",
+        path=path,
+        time_hours=np.arange(1, plan.job.steps + 1) * plan.step_seconds / 3600.0,
+        mark=trace["mark"],
+        fundamental=trace["fundamental"],
+        displacement=trace["mark"] / trace["fundamental"] - 1.0,
+        fund=plan.fund + trace["fund_flow"],
+        liquidated_long=sold[:, :, 0],
+        liquidated_short=sold[:, :, 1],
         **{name: np.diff(trace[name], prepend=0.0) for name in ("adl", "bad_debt", "socialised")},
     )
     return path

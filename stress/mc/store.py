@@ -41,11 +41,8 @@ def read_chunk(chunk: Chunk) -> dict[str, np.ndarray]:
 
 def finished_chunks(folder: Path) -> list[Chunk]:
     """Chunks in block order; the files are the record, since each is whole or absent."""
-    found = []
-    for file in sorted((folder / "chunks").glob("*.npz")):
-        if match := NAME.match(file.name):
-            found.append(Chunk(int(match[1]), int(match[2]), file))
-    return found
+    files = sorted((folder / "chunks").glob("*.npz"))
+    return [Chunk(int(match[1]), int(match[2]), file) for file in files if (match := NAME.match(file.name))]
 
 
 def missing_blocks(chunks: list[Chunk], blocks: int) -> list[int]:

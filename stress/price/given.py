@@ -14,9 +14,9 @@ from stress.types import Array
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class GivenPath:
-    """Log-returns of a recorded or hand-written path."""
+    """A recorded or hand-written path."""
 
-    log_returns: Array  # [T, A]
+    prices: Array  # [T + 1, A] USD per unit
 
     def initial_draws(self) -> Draws:
         """Nothing."""
@@ -32,4 +32,5 @@ class GivenPath:
 
     def step(self, state: tuple[()], noise: Noise, tick: Array) -> tuple[tuple[()], Shock]:
         """The recorded return of tick ``tick``."""
-        return state, Shock(log_return=self.log_returns[tick - 1], depth_multiplier=jnp.ones((), jnp.float64))
+        log_return = jnp.log(self.prices[tick] / self.prices[tick - 1])
+        return state, Shock(log_return=log_return, depth_multiplier=jnp.ones((), jnp.float64))

@@ -75,8 +75,10 @@ def regime_chain(rates: np.ndarray, initial: np.ndarray, step_years: float) -> R
     to = np.divide(moves, leave[:, None], out=np.zeros_like(moves), where=leave[:, None] > 0)
     slots = switch_slots(rates, step_years) if len(rates) > 1 else 0
     return RegimeChain(
-        exit_rate=jnp.asarray(leave), jump_cdf=jnp.asarray(np.cumsum(to, axis=1)),
-        initial_cdf=jnp.asarray(np.cumsum(initial)), slots=slots,
+        exit_rate=jnp.asarray(leave),
+        jump_cdf=jnp.asarray(np.cumsum(to, axis=1)),
+        initial_cdf=jnp.asarray(np.cumsum(initial)),
+        slots=slots,
     )
 
 

@@ -15,11 +15,19 @@ SMALLEST_JUMP = 1.0
 """A jump's standard deviation is at least this many of the bar's diffusion: a smaller one cannot be told from it."""
 
 LARGEST_JUMP = 50.0
+"""And at most this many: beyond, the size is not estimated but escapes."""
+
 LARGEST_SKEW = 1.0
 """The mean of a log-jump is at most this many of its standard deviations, which keeps a jump from being a fixed step."""
 
-RAREST = 1e-5
-"""Fewest jumps and switches a bar: about one in eleven years of hours."""
+LOCATION = 0.01
+"""Unit of the location, in standard deviations of a bar: about what a long sample resolves, which helps the climb."""
+
+RAREST_PER_YEAR = 0.05
+"""Fewest jumps and switches a year; less is none."""
+
+MOST_A_BAR = 1.0
+"""Most jumps of one kind, and switches, a bar: several within one could not be told apart."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +37,31 @@ class Layout:
     regimes: int
     scale: np.ndarray  # [A] standard deviation of the bar returns: the unit of location and volatility
     separation: float  # the last regime's volatility over that of the regime before is at least this
+    max_jumps_per_year: float  # jumps of one kind are at most this many
+    bar_years: float
 
     @property
     def markets(self) -> int:
         """Number of markets."""
         return len(self.scale)
 
+    @property
+    def most_jumps(self) -> float:
+        """Most jumps of one kind a bar."""
+        return min(self.max_jumps_per_year * self.bar_years, MOST_A_BAR)
+
     def blocks(self) -> dict[str, tuple[tuple[int, ...], float, float]]:
         """Name -> shape, lowest and highest value, in the order of the vector."""
         r, a, free = self.regimes, self.markets, np.inf
-        size, rate = (0.0, float(np.log(LARGEST_JUMP / SMALLEST_JUMP))), (float(np.log(RAREST)), 0.0)
+        size, rarest = (0.0, float(np.log(LARGEST_JUMP / SMALLEST_JUMP))), float(np.log(RAREST_PER_YEAR * self.bar_years))
+        rate, jumps = (rarest, float(np.log(MOST_A_BAR))), (rarest, float(np.log(self.most_jumps)))
         own = {
             "location": ((r, a), -free, free), "volatility": ((r, a), -free, free),
             "correlation": ((r, a * (a - 1) // 2), -free, free),
-            "intensity": ((r, a), *rate), "mean": ((r, a), -LARGEST_SKEW, LARGEST_SKEW), "std": ((r, a), *size),
+            "intensity": ((r, a), *jumps), "mean": ((r, a), -LARGEST_SKEW, LARGEST_SKEW), "std": ((r, a), *size),
         }
         common = {
-            "common_intensity": ((r,), *rate), "common_mean": ((r, a), -LARGEST_SKEW, LARGEST_SKEW),
+            "common_intensity": ((r,), *jumps), "common_mean": ((r, a), -LARGEST_SKEW, LARGEST_SKEW),
             "common_std": ((r, a), *size), "common_correlation": ((r,), -5.0, 5.0),
         } if a > 1 else {}
         return {**own, **common, "rates": ((r * (r - 1),), *rate)}
@@ -92,7 +108,7 @@ class Layout:
                 "common_std": spread, "common_correlation": jax.nn.sigmoid(part["common_correlation"]),
             }
         return BarLaw(
-            location=part["location"] * self.scale, volatility=volatility,
+            location=part["location"] * LOCATION * self.scale, volatility=volatility,
             correlation=_correlation(part["correlation"], a), intensity=jnp.exp(part["intensity"]),
             mean=part["mean"] * std, std=std, rates=_generator(part["rates"], r), **common)
 

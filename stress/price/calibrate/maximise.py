@@ -9,22 +9,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
+from scipy.stats import poisson
 
 from stress.price.calibrate.law import BarLaw, blocks, filtered_log_likelihood, jump_counts, log_density
 from stress.price.calibrate.layout import Layout
 from stress.price.calibrate.starts import random_start
 
-LEFT_OUT = 1e-4
+LEFT_OUT = 3e-4
 """Probability a bar of jump counts that the sum over them leaves out."""
 
-ROOM = 1.5
+ROOM = 1.3
 """The counts are listed for intensities this many times those at the start, so the climb does not outgrow them."""
 
-START_BARS, START_PIECE = 9600, 400
+START_BARS, START_PIECE = 16000, 400
 """Starts are compared on about this many bars, in pieces of this length spread over the sample."""
 
-START_STEPS, CLIMB_STEPS, NEWTON_STEPS = 60, 400, 8
-GRADIENT_TOLERANCE = 1e-3
+START_STEPS, CLIMB_STEPS, NEWTON_STEPS = 50, 150, 8
+GRADIENT_TOLERANCE = 0.02
 """Largest slope of the log-likelihood (times the parameter's own standard error) at which the top is reached."""
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -150,13 +151,11 @@ def _generic(layout: Layout) -> np.ndarray:
 
 
 def _counts(layout: Layout, vector: np.ndarray) -> list[np.ndarray]:
-    return [jump_counts(np.minimum(ROOM * means, means + 0.3), LEFT_OUT) for means in _means(layout, vector)]
+    return [jump_counts(np.clip(ROOM * means, 0.5 * layout.most_jumps, layout.most_jumps), LEFT_OUT) for means in _means(layout, vector)]
 
 
 def _left_out(layout: Layout, vector: np.ndarray, regime: int, counts: np.ndarray) -> float:
     """Probability a bar of jump counts not listed."""
-    from scipy.stats import poisson
-
     return float(1 - poisson.pmf(counts, _means(layout, vector)[regime]).prod(1).sum())
 
 

@@ -1,0 +1,87 @@
+"""Screening saves looks and changes nothing: random books with the screen, and with a look at everybody in every tick.
+
+One program does both: whether it is forced to look, and how far the boxes are off, are numbers it is given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stress.build.price import build_market
+from stress.build.study import Study, assemble
+from stress.config.schema import JumpConfig
+from stress.engine import dense, screen
+from stress.engine.state import ROUNDS_EXHAUSTED
+from stress.mc.block import BlockResult, Job, simulate_block
+from tests.random_books import DESIGNS, random_study
+from tests.reference.building import ladder
+from tests.studies import config, margins, outcome, path_study, simulated
+
+BOOKS = 10
+WIDE = -0.01
+"""A box that is wrong by 1 % of the price: the power check."""
+
+CHOSEN = ["full, fund, pro rata, socialised", "close factor, ranked, delayed, lagging", "restore target, pro rata"]
+
+
+def looked_at(job: Job, force: Any, margin: Any) -> BlockResult:
+    """Block 0 of a job; ``force`` [] looks at every row in every tick, ``margin`` [] is that of the screen."""
+    def outside(*row: Any) -> Any:
+        return screen.outside(*row) | force
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dense, "outside", outside)
+        patch.setattr(screen, "MARGIN", margin)
+        return simulate_block(job, jnp.uint32(0), jnp.int32(0))
+
+
+run = jax.jit(looked_at)
+
+
+def noisy(design: dict[str, Any], rng: np.random.Generator) -> Study:
+    """A random book and venue on 128 random paths: steps of 2 %, and a gap of 5 % in one step of thirty."""
+    study, _ = random_study(design, rng)
+    jumps = JumpConfig(kind="merton", intensity=5e3, mean=-0.02, std=0.05, common_intensity=1.2e4, common_mean=-0.02, common_std=0.05,
+                       common_correlation=0.8)
+    rounds = dataclasses.replace(study.config.protocol.liquidation, max_rounds=int(rng.choice([1, 2, 50])))
+    cfg = dataclasses.replace(study.config, protocol=dataclasses.replace(study.config.protocol, liquidation=rounds), price=dataclasses.replace(study.config.price, volatility=[15.0, 12.0], correlation=0.5,
+                                                                      jump=jumps, initial_prices=study.prices0.tolist()))
+    return assemble(cfg, build_market(cfg.price, cfg.run), study.book, *margins(cfg))
+
+
+@pytest.mark.parametrize("design", CHOSEN)
+def test_results_are_the_same_without_the_screen(design: str) -> None:
+    """Bitwise, on every path and in every column; a screen that is 1 % too wide is caught."""
+    liquidated = exhausted = caught = 0
+    for case in range(BOOKS):
+        study = noisy(DESIGNS[design], np.random.default_rng([case, *design.encode()]))
+        screened, all_looks, wrong = (jax.device_get(run(study.plan.job, force, margin)) for force, margin in (
+            (False, screen.MARGIN), (True, screen.MARGIN), (False, WIDE)))
+        assert max(screened.outcome.cash_residual.max(), screened.outcome.contracts_residual.max()) < 1e-9 * study.plan.gross_notional
+        for name, ours in vars(screened.outcome).items():
+            if not name.endswith("residual"):  # the last look measures rounding
+                np.testing.assert_array_equal(ours, getattr(all_looks.outcome, name), err_msg=f"{design}, book {case}: {name}")
+        np.testing.assert_array_equal(screened.fund_flow, all_looks.fund_flow)
+        np.testing.assert_array_equal(screened.fan, all_looks.fan)
+        liquidated += int(screened.outcome.liquidated_accounts[0].sum())
+        exhausted += int((screened.outcome.status == ROUNDS_EXHAUSTED).sum())
+        caught += not np.array_equal(screened.outcome.liquidated, wrong.outcome.liquidated)
+    assert liquidated > 128 * BOOKS and exhausted > 0, "the books must be lively"
+    assert caught >= BOOKS // 2, "no power"
+
+
+@pytest.mark.parametrize(("max_rounds", "marks"), [(1, [98.0, 97.0, 97.0]), (2, [97.0, 97.0, 97.0])])
+def test_who_is_left_when_rounds_run_out_is_seen_in_the_next_tick(max_rounds: int, marks: list[float]) -> None:
+    """The first rung falls at 99 and pushes the mark below the second, whose turn comes one round or one tick later."""
+    cfg = config(protocol={"maintenance_margin": 0.1, "insurance_fund": 1e6, "liquidation": {"max_rounds": max_rounds}},
+                 liquidity={"law": "linear", "depth_usd": 0.01 * 99.0**2 / 0.1}, run={"paths": 128, "block_paths": 128})
+    results = simulated(path_study(cfg, ladder(np.array([0.5, 1.7, 9.0]), 10.0), np.array([[100.0], [99.0], [99.0], [99.0]])))
+    np.testing.assert_allclose(results[0].trace["mark"][:, 0], marks, rtol=1e-12)
+    assert (outcome(results, "liquidated_accounts") == 2).all()
+    assert (outcome(results, "status") == (ROUNDS_EXHAUSTED if max_rounds == 1 else 0)).all()
