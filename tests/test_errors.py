@@ -24,7 +24,7 @@ WORST = {
     "wrong grammar": (["run.paths==10"], ["run.paths==10", "not a valid override", "Write key=value"]),
     "horizon not whole ticks": (["run.step_seconds=7"],
                                 ["run.horizon_hours", "whole number of ticks", "The nearest is"]),
-    "market without a value": (["price.markets=[BTC,PEPE]", "price.initial_prices={BTC:1}"],
+    "market without a value": (["price=gbm", "price.volatility=1", "price.correlation=0.5", "price.markets=[BTC,PEPE]"],
                                ["price.initial_prices", "no value for PEPE", "'default'"]),
     "book file missing": (["book=file"], ["book.positions", "Give book.positions=FILE"]),
     "path without replay": (["price=gbm", "price.path=x.csv"], ["price.path", "Add price=replay."]),

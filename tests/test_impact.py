@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ def test_mean_displacement_is_the_quadrature(gamma: float, start: float, end: fl
         return
     knee = (CAP / 0.01) ** (1 / gamma)
     kinks = sorted({start, end, *(x for x in (-knee, 0.0, knee) if min(start, end) < x < max(start, end))}, reverse=end < start)
-    area = sum(quad(law, a, b, args=(gamma,), epsabs=1e-14, epsrel=1e-13)[0] for a, b in zip(kinks, kinks[1:], strict=False))
+    area = sum(quad(law, a, b, args=(gamma,), epsabs=1e-14, epsrel=1e-13)[0] for a, b in itertools.pairwise(kinks))
     tiny = abs(end - start) <= SMALL_FLOW * (1 + abs(start))  # taken at its middle: off by a hundred-millionth of the price
     assert ours == pytest.approx(area / (end - start), rel=1e-9, abs=2e-8 if tiny else 1e-11)
 

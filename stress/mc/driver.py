@@ -7,10 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from stress.mc.block import BlockResult
@@ -54,22 +52,20 @@ def stream(
 
 
 def _simulate(plan: Plan, program: Program, blocks: list[int]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Blocks in order with their columns, the last dispatch filled up with repeats that are dropped."""
-    width, queue = len(program.devices), deque[tuple[list[int], Any]]()
+    """Blocks in order with their columns."""
+    width, queue = len(program.devices), deque[tuple[list[int], list[BlockResult]]]()
     for start in range(0, len(blocks), width):
         group = blocks[start : start + width]
-        numbers = np.array((group + [group[-1]] * width)[:width], np.uint32)
-        queue.append((group, program.run(plan.job, jnp.asarray(numbers), jnp.zeros(width, jnp.int32))))
+        queue.append((group, program.run(plan.job, group)))
         if len(queue) >= IN_FLIGHT:
             yield from _collect(plan, *queue.popleft())
     while queue:
         yield from _collect(plan, *queue.popleft())
 
 
-def _collect(plan: Plan, group: list[int], results: BlockResult) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    host = jax.device_get(results)
-    for lane, block in enumerate(group):
-        yield block, _part(plan, block, jax.tree.map(lambda leaf, lane=lane: leaf[lane], host))
+def _collect(plan: Plan, group: list[int], results: list[BlockResult]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    for block, result in zip(group, results, strict=True):
+        yield block, _part(plan, block, jax.device_get(result))
 
 
 def _part(plan: Plan, block: int, result: BlockResult) -> dict[str, np.ndarray]:

@@ -1,23 +1,25 @@
 """The compiled block and the devices it runs on.
 
-One program simulates one block on every device at once (``shard_map``); the host feeds it block numbers. Its shape
-depends on the configuration only, so neither the number of devices nor how blocks are grouped changes a bit of a
-result.
+The same single-device program is compiled for every device; the host hands each its blocks. A program over all devices
+at once (``shard_map``) is optimised differently for one device and for several, which changes the last bits of
+sums; results must not depend on the number of devices.
 """
 
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.sharding import Mesh, PartitionSpec
 
 from stress.errors import bad_value
 from stress.mc.block import BlockResult, Job, simulate_block
+
+COMPILER: dict[str, bool | str] = {"xla_cpu_multi_thread_eigen": False}
+"""One thread a device: how an operation is split over threads would change the order of its sums with their number."""
 
 _compiled: dict[Any, Any] = {}
 """Programs by the structure and shapes of the job and its devices: a sweep over numbers compiles once."""
@@ -27,9 +29,17 @@ _compiled: dict[Any, Any] = {}
 class Program:
     """A compiled block program."""
 
-    run: Any  # (job, blocks [D], traced [D]) -> BlockResult with leading axis [D]
+    runs: tuple[Any, ...]  # one a device: (job, block [], traced []) -> BlockResult
     devices: tuple[Any, ...]
     compile_seconds: float
+
+    def run(self, job: Job, blocks: list[int], traced: int = 0) -> list[BlockResult]:
+        """Start one block a device (at most as many blocks as devices); the results arrive when they are read."""
+        started = []
+        for block, run, device in zip(blocks, self.runs, self.devices, strict=False):
+            arguments = jax.device_put((job, jnp.uint32(block), jnp.int32(traced)), device)
+            started.append(run(*arguments))
+        return started
 
 
 def pick_devices(wanted: int | str) -> tuple[Any, ...]:
@@ -50,28 +60,17 @@ def compile_program(job: Job, devices: tuple[Any, ...]) -> Program:
     if key in _compiled:
         return replace(_compiled[key], compile_seconds=0.0)
     start = time.perf_counter()
-    mesh = Mesh(np.array(devices), ("block",))
-    sharded = jax.jit(
-        jax.shard_map(
-            _one_block,
-            mesh=mesh,
-            in_specs=(PartitionSpec(), PartitionSpec("block"), PartitionSpec("block")),
-            out_specs=PartitionSpec("block"),
-            check_vma=False,
-        )
-    )
-    numbers = jax.ShapeDtypeStruct((len(devices),), jnp.uint32)
-    run = sharded.lower(job, numbers, jax.ShapeDtypeStruct((len(devices),), jnp.int32)).compile()
-    _compiled[key] = Program(run, devices, time.perf_counter() - start)
+    with ThreadPoolExecutor(len(devices)) as pool:
+        runs = tuple(pool.map(lambda device: _compile(job, device), devices))
+    _compiled[key] = Program(runs, devices, time.perf_counter() - start)
     return _compiled[key]
+
+
+def _compile(job: Job, device: Any) -> Any:
+    arguments = jax.device_put((job, jnp.uint32(0), jnp.int32(0)), device)
+    return jax.jit(simulate_block).lower(*arguments).compile(compiler_options=COMPILER)
 
 
 def compiled_programs() -> int:
     """How many programs this process has compiled."""
     return len(_compiled)
-
-
-def _one_block(job: Job, blocks: jax.Array, traced: jax.Array) -> BlockResult:
-    """The block of one device; blocks [1], traced [1]."""
-    result = simulate_block(job, blocks[0], traced[0])
-    return jax.tree.map(lambda leaf: leaf[None], result)

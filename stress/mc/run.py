@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from pyarrow import parquet
 
@@ -155,9 +154,8 @@ def tell_story(plan: Plan, program: Program, folder: Path) -> int:
     """
     path = _story_path(folder)
     block, lane = divmod(path, plan.job.block_paths)
-    width = len(program.devices)
-    result = program.run(plan.job, jnp.full(width, block, jnp.uint32), jnp.full(width, lane, jnp.int32))
-    trace = {name: np.asarray(value)[0] for name, value in jax.device_get(result.trace).items()}
+    result = program.run(plan.job, [block], lane)[0]
+    trace = {name: np.asarray(value) for name, value in jax.device_get(result.trace).items()}
     sold = np.diff(trace["liquidated"], axis=0, prepend=0.0)
     np.savez_compressed(
         folder / "data" / "story.npz",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.stats import kurtosis, norm
 
@@ -18,12 +20,18 @@ OFF_VOLATILITY = 0.05
 """Relative difference of the fit's volatility from the data's that is worth a warning."""
 
 BAND = (0.05, 0.5, 0.95)
+BY_MARKET = ("location", "volatility", "intensity", "mean", "std", "common_mean", "common_std")
+"""Fields of a law that have a column a market."""
+
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""Function of returns [T, n] that gives [n]."""
+
 LONGEST = 60_000
 """Most bars simulated a path; a longer sample is compared with its share."""
 
 
 def tails(law: BarLaw, returns: np.ndarray, markets: list[str]) -> dict[str, np.ndarray]:
-    """Exceedance of |return| on a grid, data and fit: arrays ``emp_down_M``, ``emp_up_M``, ``fit_down_M``, ``fit_up_M``."""
+    """Share of returns beyond a ``grid``, by market M: ``emp_down_M``, ``emp_up_M``, ``fit_down_M``, ``fit_up_M``."""
     typical, top = np.nanmedian(np.abs(returns)), np.nanmax(np.abs(returns))
     grid = np.geomspace(max(0.5 * typical, 1e-6 * top), 1.5 * top, GRID)
     result = {"grid": grid}
@@ -39,9 +47,8 @@ def tails(law: BarLaw, returns: np.ndarray, markets: list[str]) -> dict[str, np.
 def _exceedance(law: BarLaw, market: int, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """P(return <= -x) and P(return >= x) of one market for the x of ``grid`` [G]: a sum over numbers of jumps."""
     down, up = np.zeros_like(grid), np.zeros_like(grid)
-    alone = BarLaw(*(value[:, [market]] for value in law[:2]), np.ones((len(law.rates), 1, 1)),  # type: ignore[arg-type]
-                   *(value[:, [market]] for value in law[3:6]), law.common_intensity,
-                   law.common_mean[:, [market]], law.common_std[:, [market]], law.common_correlation, law.rates)
+    own = {name: getattr(law, name)[:, [market]] for name in BY_MARKET}
+    alone = law._replace(correlation=np.ones((len(law.rates), 1, 1)), **own)
     for r, share in enumerate(stationary_law(law)):
         counts = jump_counts(np.array([law.intensity[r, market], law.common_intensity[r]]), 1e-12)
         weight, mean, variance = (np.asarray(x) for x in components(alone, r, counts))
@@ -64,8 +71,9 @@ def worst_moves(law: BarLaw, returns: np.ndarray, markets: list[str], bar_second
         rows = {name: _row(value(returns[:, [a]])[0], value(paths[:, :, a]))
                 for name, value in _statistics(bar_seconds).items()}
         table[market] = rows
-        notes += [f"{market}: the worst {name.removeprefix('worst_')} of the data ({row['data']:.1%}) is worse than in all "
-                  f"{PATHS} simulated samples as long (5 % of them reach {row['simulated_5']:.1%}): the fit understates it."
+        notes += [f"{market}: the worst {name.removeprefix('worst_')} of the data ({row['data']:.1%}) is worse than in "
+                  f"all {PATHS} simulated samples as long (5 % of them reach {row['simulated_5']:.1%}): the fit "
+                  "understates it."
                   for name, row in rows.items() if name.startswith("worst") and row["share_below"] == 0]
         ratio = rows["annual_volatility"]["simulated_50"] / rows["annual_volatility"]["data"]
         if abs(ratio - 1) > OFF_VOLATILITY:
@@ -73,20 +81,24 @@ def worst_moves(law: BarLaw, returns: np.ndarray, markets: list[str], bar_second
     return table, notes
 
 
-def _statistics(bar_seconds: float) -> dict:
+def _statistics(bar_seconds: float) -> dict[str, Statistic]:
     """Name -> function of returns [T, n] giving [n]."""
     def volatility(x: np.ndarray) -> np.ndarray:
         return np.nanstd(x, axis=0) * np.sqrt(365 * 24 * SECONDS_PER_HOUR / bar_seconds)
 
-    def worst(bars: int):  # noqa: ANN202 - a statistic
+    def worst(bars: int) -> Statistic:
         return lambda x: np.expm1(np.nanmin(_windows(x, bars), axis=0))
 
-    def rare(bars: int):  # noqa: ANN202 - a statistic
+    def rare(bars: int) -> Statistic:
         return lambda x: np.expm1(np.nanquantile(_windows(x, bars), 1e-3, axis=0))
 
+    def excess_kurtosis(x: np.ndarray) -> np.ndarray:
+        return kurtosis(x, axis=0, nan_policy="omit")
+
     spans = {h: round(h * SECONDS_PER_HOUR / bar_seconds) for h in HOURS if h * SECONDS_PER_HOUR >= 0.99 * bar_seconds}
-    moves = {f"worst_{h}h": worst(k) for h, k in spans.items()} | {f"one_in_1000_{h}h": rare(k) for h, k in spans.items()}
-    return {"annual_volatility": volatility, "excess_kurtosis": lambda x: kurtosis(x, axis=0, nan_policy="omit"), **moves}
+    moves = {f"worst_{h}h": worst(k) for h, k in spans.items()}
+    rares = {f"one_in_1000_{h}h": rare(k) for h, k in spans.items()}
+    return {"annual_volatility": volatility, "excess_kurtosis": excess_kurtosis, **moves, **rares}
 
 
 def _windows(returns: np.ndarray, bars: int) -> np.ndarray:

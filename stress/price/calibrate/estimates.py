@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.price.calibrate.law import BarLaw
+from stress.price.calibrate.law import BarLaw, Values
 from stress.price.calibrate.maximise import Maximum
 from stress.price.calibrate.moments import Gaussian
 from stress.types import Array
@@ -33,7 +33,7 @@ def regime_names(size: int) -> list[str]:
     return ["calm", *between, "stressed"] if size > 1 else [""]
 
 
-def annual(law: BarLaw, bar_years: float) -> dict[str, tuple[Array, str]]:
+def annual(law: BarLaw, bar_years: float) -> dict[str, tuple[Values, str]]:
     """Parameters per year with their units; axes as in BarLaw, correlations and rates as their free entries."""
     root = jnp.sqrt(bar_years)
     size, markets = law.volatility.shape
@@ -56,7 +56,7 @@ def annual(law: BarLaw, bar_years: float) -> dict[str, tuple[Array, str]]:
 
 def estimates(top: Maximum, markets: list[str], bar_years: float) -> tuple[list[Estimate], list[str]]:
     """The parameters of a fit, and warnings about what the data do not identify."""
-    def numbers(vector: Array) -> dict[str, Array]:
+    def numbers(vector: Array) -> dict[str, Values]:
         return {name: value for name, (value, _) in annual(top.layout.law(vector), bar_years).items()}
 
     vector = jnp.asarray(top.vector)
@@ -73,8 +73,9 @@ def estimates(top: Maximum, markets: list[str], bar_years: float) -> tuple[list[
         loose = np.einsum("...i,ij,...j", slope, flat, slope) > FLAT * np.sum(slope**2, axis=-1)
         known = (np.abs(slope).sum(-1) > 0) & ~loose
         for index, label in _labels(name, np.shape(value), markets):
-            found.append(Estimate(label, float(value[index]), float(error[index]) if known[index] else None, units[name]))
-    return found, _weak(found, top, flat.any())
+            own = float(error[index]) if known[index] else None
+            found.append(Estimate(label, float(value[index]), own, units[name]))
+    return found, _weak(found, top, bool(flat.any()))
 
 
 def gaussian_estimates(fit: Gaussian, markets: list[str], bar_years: float) -> list[Estimate]:
@@ -82,8 +83,8 @@ def gaussian_estimates(fit: Gaussian, markets: list[str], bar_years: float) -> l
     root, unit = np.sqrt(bar_years), "per sqrt(year)"
     found = [Estimate(f"volatility.{m}", float(fit.volatility[a] / root), float(fit.volatility_error[a] / root), unit)
              for a, m in enumerate(markets)]
-    found += [Estimate(f"correlation.{markets[j]}.{m}", float(fit.correlation[i, j]), float(fit.correlation_error[i, j]), "")
-              for i, m in enumerate(markets) for j in range(i)]
+    found += [Estimate(f"correlation.{other}.{m}", float(fit.correlation[i, j]), float(fit.correlation_error[i, j]), "")
+              for i, m in enumerate(markets) for j, other in enumerate(markets[:i])]
     drift = (fit.mean + 0.5 * fit.volatility**2) / bar_years
     return found + [Estimate(f"drift.{m}", float(drift[a]), float(fit.mean_error[a] / bar_years), "per year")
                     for a, m in enumerate(markets)]
@@ -120,14 +121,14 @@ def _labels(name: str, shape: tuple[int, ...], markets: list[str]) -> list[tuple
 def _weak(found: list[Estimate], top: Maximum, flat: bool) -> list[str]:
     """What a reader should not take at face value."""
     notes = []
-    loose = [e.name for e in found if e.standard_error is not None and not e.name.endswith("mean") and "drift" not in e.name
-             and ".mean." not in e.name and "common_mean" not in e.name and e.standard_error > 0.5 * abs(e.estimate)]
+    loose = [e.name for e in found if e.standard_error is not None and e.standard_error > 0.5 * abs(e.estimate)
+             and "mean" not in e.name and "drift" not in e.name]  # those may well be zero
     if loose:
         notes.append(f"Weakly identified (standard error above half the estimate): {', '.join(loose)}.")
     held = [name for name, at in zip(top.layout.names(), top.at_bound, strict=True) if at]
     if held:
-        notes.append(f"{len(held)} of {len(top.vector)} parameters of the fit lie on a bound that keeps jumps and regimes "
-                     "apart; they carry no standard error of their own.")
+        notes.append(f"{len(held)} of {len(top.vector)} parameters of the fit lie on a bound that keeps jumps and "
+                     "regimes apart; they carry no standard error of their own.")
     if flat:
         notes.append("The likelihood is flat in some direction: parameters along it have no standard error.")
     if top.slope > 0.5:

@@ -22,6 +22,9 @@ GRID_TOLERANCE = 1e-3
 MOST_OFF_GRID = 0.1
 """Largest share of rows off the grid: beyond, the file has no one bar length."""
 
+OUTSIDE = "outside data.start, data.end"
+"""Reason for leaving out what the user did not ask for."""
+
 LONGEST_GRID = 20_000_000
 """Most bars between the first and the last time; a wrong date must not fill the memory."""
 
@@ -34,6 +37,7 @@ class Rows:
     prices: np.ndarray  # [n]
     read: int
     refused: dict[str, int]
+    reordered: int  # rows that came too late in the file and were put in place
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,10 @@ class History:
         inside = int(at[-1] - at[0]) - int(seen.sum())
         return {
             "file": self.sources[market].file.name, "column": self.sources[market].column,
-            "start": moment(self.start + at[0] * self.bar_seconds), "end": moment(self.start + at[-1] * self.bar_seconds),
+            "start": moment(self.start + at[0] * self.bar_seconds),
+            "end": moment(self.start + at[-1] * self.bar_seconds),
             "rows_read": rows.read, "rows_used": len(rows.prices), "rows_refused": rows.refused,
+            "rows_reordered": rows.reordered,
             "returns_used": int(seen.sum()), "returns_lost_in_gaps": inside,
         }
 
@@ -100,8 +106,8 @@ def load_history(data: DataConfig, markets: list[str]) -> History:
         rows[market] = _on_grid(rows[market], start, bar, sources[market].file)
         prices[np.round((rows[market].seconds - start) / bar).astype(int), index] = rows[market].prices
         _check_gaps(rows[market], prices[:, index], data.gaps, sources[market].file, start, bar)
-    files = {source.file for source in sources.values()}
-    return History(list(markets), float(start), float(bar), prices, sources, {f.name: sha256(f) for f in sorted(files)}, rows)
+    hashes = {file.name: sha256(file) for file in sorted({source.file for source in sources.values()})}
+    return History(list(markets), float(start), float(bar), prices, sources, hashes, rows)
 
 
 def _rows(source: Source, data: DataConfig, market: str) -> Rows:
@@ -116,7 +122,8 @@ def _rows(source: Source, data: DataConfig, market: str) -> Rows:
             refused[reason] = int((~good).sum())
         seconds, prices = seconds[good], prices[good]
 
-    keep((seconds >= _bound(data.start, -np.inf)) & (seconds < _bound(data.end, np.inf)), "outside data.start, data.end")
+    inside = (seconds >= _bound(data.start, -np.inf)) & (seconds < _bound(data.end, np.inf))
+    keep(inside, OUTSIDE)
     late = int((np.diff(seconds) < 0).sum())
     order = np.argsort(seconds, kind="stable")
     seconds, prices = seconds[order], prices[order]
@@ -126,7 +133,7 @@ def _rows(source: Source, data: DataConfig, market: str) -> Rows:
     keep(np.isfinite(prices) & (prices > 0), "price not positive")
     keep(_single(seconds, prices), "time given twice with different prices")
     keep(np.diff(seconds, prepend=-np.inf) > 0, "row given twice")
-    serious = {reason: n for reason, n in refused.items() if reason not in ("no price", "outside data.start, data.end")}
+    serious = {reason: n for reason, n in refused.items() if reason not in ("no price", OUTSIDE)}
     if serious and data.gaps == "refuse":
         listed = ", ".join(f"{reason}: {n}" for reason, n in serious.items())
         raise UserError(f"{source.file}, column {source.column}: rows that cannot be used ({listed}). "
@@ -135,9 +142,7 @@ def _rows(source: Source, data: DataConfig, market: str) -> Rows:
         counted = ", ".join(f"{reason}: {n}" for reason, n in refused.items()) or "nothing refused"
         raise UserError(f"{source.file}, column {source.column}: {len(seconds)} usable rows for {market} of {read} "
                         f"({counted}), allowed is at least 3.")
-    if late:
-        refused["out of order, put in place"] = late
-    return Rows(seconds, prices, read, refused)
+    return Rows(seconds, prices, read, refused, late)
 
 
 def _single(seconds: np.ndarray, prices: np.ndarray) -> np.ndarray:
@@ -173,7 +178,7 @@ def _on_grid(rows: Rows, start: float, bar: float, file: Path) -> Rows:
         raise UserError(f"{file}: {int((~good).sum())} of {len(good)} times are not a whole number of bars ({bar:g} s) "
                         f"from {moment(start)}. Use evenly spaced bars that begin at the same times in every file.")
     refused = dict(rows.refused) if good.all() else {**rows.refused, "off the grid of bars": int((~good).sum())}
-    return Rows(rows.seconds[good], rows.prices[good], rows.read, refused)
+    return Rows(rows.seconds[good], rows.prices[good], rows.read, refused, rows.reordered)
 
 
 def _check_gaps(rows: Rows, prices: np.ndarray, gaps: str, file: Path, start: float, bar: float) -> None:
@@ -182,5 +187,5 @@ def _check_gaps(rows: Rows, prices: np.ndarray, gaps: str, file: Path, start: fl
     missing = at[-1] - at[0] + 1 - len(at)
     if gaps == "refuse" and (missing or "off the grid of bars" in rows.refused):
         first = at[np.flatnonzero(np.diff(at) > 1)[0]] + 1 if missing else at[0]
-        raise UserError(f"{file}: {missing} bars are missing, the first at {moment(start + first * bar)}. "
+        raise UserError(f"{file}: {missing} bars are missing, the first at {moment(start + float(first) * bar)}. "
                         "Fill them, or use data.gaps=drop to leave the returns out.")

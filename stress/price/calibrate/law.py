@@ -18,6 +18,8 @@ from scipy.stats import poisson
 
 from stress.types import Array
 
+Values = Array | np.ndarray
+
 CHUNK = 4096
 """Rows whose mixture is formed together: small enough to stay in the processor's cache."""
 
@@ -25,17 +27,17 @@ CHUNK = 4096
 class BarLaw(NamedTuple):
     """Parameters per bar. Axes: ``R`` regimes, ``A`` markets."""
 
-    location: Array  # [R, A] mean of the log-return without jumps
-    volatility: Array  # [R, A] standard deviation of the log-return without jumps
-    correlation: Array  # [R, A, A] of the diffusion
-    intensity: Array  # [R, A] own jumps a bar
-    mean: Array  # [R, A] of the own log-jump
-    std: Array  # [R, A] of the own log-jump
-    common_intensity: Array  # [R] common jumps a bar
-    common_mean: Array  # [R, A]
-    common_std: Array  # [R, A]
-    common_correlation: Array  # [R]
-    rates: Array  # [R, R] generator of the regimes, per bar; rows sum to zero
+    location: Values  # [R, A] mean of the log-return without jumps
+    volatility: Values  # [R, A] standard deviation of the log-return without jumps
+    correlation: Values  # [R, A, A] of the diffusion
+    intensity: Values  # [R, A] own jumps a bar
+    mean: Values  # [R, A] of the own log-jump
+    std: Values  # [R, A] of the own log-jump
+    common_intensity: Values  # [R] common jumps a bar
+    common_mean: Values  # [R, A]
+    common_std: Values  # [R, A]
+    common_correlation: Values  # [R]
+    rates: Values  # [R, R] generator of the regimes, per bar; rows sum to zero
 
 
 class Block(NamedTuple):
@@ -127,15 +129,15 @@ def _mixture(coefficients: Array, features: Array) -> Array:
     return jax.lax.map(chunk, features).reshape(-1)
 
 
-def stationary(rates: Array) -> Array:
+def stationary(rates: Values) -> Array:
     """Stationary law [R] of a generator [R, R]."""
     size = rates.shape[0]
     system = jnp.concatenate([rates.T[:-1], jnp.ones((1, size))])
     return jnp.linalg.solve(system, jnp.zeros(size).at[-1].set(1.0))
 
 
-def filtered_log_likelihood(law: BarLaw, log_densities: Array) -> Array:
-    """Hamilton (1989): log-likelihood of bars with log-densities [T, R] under the regimes' chain, started stationary."""
+def filtered_log_likelihood(law: BarLaw, log_densities: Values) -> Array:
+    """Hamilton (1989): log-likelihood of bars with log-densities [T, R] under the regimes' chain, begun stationary."""
     if log_densities.shape[1] == 1:
         return log_densities.sum()
     transition = jax.scipy.linalg.expm(law.rates)

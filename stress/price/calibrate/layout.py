@@ -18,7 +18,7 @@ LARGEST_JUMP = 50.0
 """And at most this many: beyond, the size is not estimated but escapes."""
 
 LARGEST_SKEW = 1.0
-"""The mean of a log-jump is at most this many of its standard deviations, which keeps a jump from being a fixed step."""
+"""The mean of a log-jump is at most this many of its standard deviations: a jump is no fixed step."""
 
 LOCATION = 0.01
 """Unit of the location, in standard deviations of a bar: about what a long sample resolves, which helps the climb."""
@@ -53,7 +53,8 @@ class Layout:
     def blocks(self) -> dict[str, tuple[tuple[int, ...], float, float]]:
         """Name -> shape, lowest and highest value, in the order of the vector."""
         r, a, free = self.regimes, self.markets, np.inf
-        size, rarest = (0.0, float(np.log(LARGEST_JUMP / SMALLEST_JUMP))), float(np.log(RAREST_PER_YEAR * self.bar_years))
+        rarest = float(np.log(RAREST_PER_YEAR * self.bar_years))
+        size = (0.0, float(np.log(LARGEST_JUMP / SMALLEST_JUMP)))
         rate, jumps = (rarest, float(np.log(MOST_A_BAR))), (rarest, float(np.log(self.most_jumps)))
         own = {
             "location": ((r, a), -free, free), "volatility": ((r, a), -free, free),
@@ -68,7 +69,8 @@ class Layout:
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest values of the vector."""
-        parts = {name: (np.full(shape, low), np.full(shape, high)) for name, (shape, low, high) in self.blocks().items()}
+        blocks = self.blocks().items()
+        parts = {name: (np.full(shape, low), np.full(shape, high)) for name, (shape, low, high) in blocks}
         if self.regimes > 1:  # volatilities after the first are ratios to the regime before
             parts["volatility"][0][1:] = 0.0
             parts["volatility"][0][-1] = np.log(self.separation)

@@ -41,8 +41,6 @@ class Maximum:
     log_likelihood: float
     information: np.ndarray  # minus the Hessian of the log-likelihood at the top
     at_bound: np.ndarray  # bool: entries of the vector held by their bound
-    bars: int
-    seen: int  # bars with at least one market
     slope: float  # largest slope left, in log-likelihood per standard error
     start_values: list[float]  # log-likelihood of the starts on the part of the sample they saw
 
@@ -62,10 +60,10 @@ def maximise(layout: Layout, returns: np.ndarray, starts: int, seed: int) -> Max
         if all(_left_out(layout, vector, r, counts[r]) < 5 * LEFT_OUT for r in range(layout.regimes)):
             break
     vector, value, slope, information = _newton(climb, vector, low, high)
+    law = BarLaw(*map(np.asarray, layout.law(jnp.asarray(vector))))
     return Maximum(
-        layout=layout, vector=vector, law=BarLaw(*map(np.asarray, layout.law(jnp.asarray(vector)))), log_likelihood=-value,
-        information=information, at_bound=(vector <= low) | (vector >= high), bars=len(returns),
-        seen=int(np.isfinite(returns).any(1).sum()), slope=slope, start_values=[-value for _, value in tried])
+        layout=layout, vector=vector, law=law, log_likelihood=-value, information=information,
+        at_bound=(vector <= low) | (vector >= high), slope=slope, start_values=[-value for _, value in tried])
 
 
 def objective(layout: Layout, returns: np.ndarray, counts: list[np.ndarray]) -> Objective:
@@ -86,7 +84,8 @@ def objective(layout: Layout, returns: np.ndarray, counts: list[np.ndarray]) -> 
     return evaluate
 
 
-def _climb(climb: Objective, vector: np.ndarray, low: np.ndarray, high: np.ndarray, steps: int) -> tuple[np.ndarray, float]:
+def _climb(climb: Objective, vector: np.ndarray, low: np.ndarray, high: np.ndarray, steps: int
+           ) -> tuple[np.ndarray, float]:
     """L-BFGS-B from ``vector``; the best point and its value."""
     scale = max(abs(climb(vector)[0]), 1.0)
 
@@ -95,7 +94,8 @@ def _climb(climb: Objective, vector: np.ndarray, low: np.ndarray, high: np.ndarr
         return value / scale, gradient / scale
 
     options = {"maxiter": steps, "maxcor": 30, "ftol": 1e-11, "gtol": 1e-9}
-    result = minimize(scaled, vector, jac=True, method="L-BFGS-B", bounds=np.stack([low, high], axis=1), options=options)
+    bounds = np.stack([low, high], axis=1)
+    result = minimize(scaled, vector, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return np.clip(result.x, low, high), float(result.fun) * scale
 
 
@@ -151,7 +151,10 @@ def _generic(layout: Layout) -> np.ndarray:
 
 
 def _counts(layout: Layout, vector: np.ndarray) -> list[np.ndarray]:
-    return [jump_counts(np.clip(ROOM * means, 0.5 * layout.most_jumps, layout.most_jumps), LEFT_OUT) for means in _means(layout, vector)]
+    ample = [np.clip(ROOM * means, 0.5 * layout.most_jumps, layout.most_jumps) for means in _means(layout, vector)]
+    if layout.markets == 1:  # no common jumps
+        ample = [np.array([means[0], 0.0]) for means in ample]
+    return [jump_counts(means, LEFT_OUT) for means in ample]
 
 
 def _left_out(layout: Layout, vector: np.ndarray, regime: int, counts: np.ndarray) -> float:

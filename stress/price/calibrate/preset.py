@@ -193,7 +193,8 @@ def _plain(value: float) -> float | int:
 
 def _entry(key: str, value: object) -> str:
     """One ``key: value`` in flow style."""
-    text = yaml.safe_dump({key: value}, default_flow_style=True, width=float("inf"), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump({key: value}, default_flow_style=True, width=float("inf"), sort_keys=False,
+                          allow_unicode=True)
     return text.strip()[1:-1]
 
 

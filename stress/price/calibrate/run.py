@@ -30,13 +30,13 @@ FEWEST = {"gbm": 30, "merton": 500, "regime": 1000}
 """Fewest returns of a market, and of all markets together."""
 
 METHOD = {
-    "gbm": "closed-form maximum likelihood; a market's volatility from all its own bars, correlations from bars that all "
-           "markets have; standard errors allow for heavy tails",
-    "merton": "maximum likelihood of the joint law of a bar: a Poisson mixture of normals over own and common jumps; bars "
-              "that some markets lack count for the others; standard errors from the observed information",
-    "regime": "maximum likelihood of a hidden continuous-time Markov chain (Hamilton filter, generator fitted directly) "
-              "over joint laws with own and common jumps; one regime a bar, switching inside a bar ignored; bars that "
-              "some markets lack count for the others; standard errors from the observed information",
+    "gbm": "closed-form maximum likelihood; a market's volatility from all its own bars, correlations from bars that "
+           "all markets have; standard errors allow for heavy tails",
+    "merton": "maximum likelihood of the joint law of a bar: a Poisson mixture of normals over own and common jumps; "
+              "bars that some markets lack count for the others; standard errors from the observed information",
+    "regime": "maximum likelihood of a hidden continuous-time Markov chain (Hamilton filter, generator fitted "
+              "directly) over joint laws with own and common jumps; one regime a bar, switching inside a bar ignored; "
+              "bars that some markets lack count for the others; standard errors from the observed information",
 }
 
 FEW_JUMPS = 30
@@ -86,7 +86,8 @@ def calibrate(cfg: Config, folder: Path) -> Path:
         "provenance": provenance, "warnings": warnings, "preset": file.name})
     law = None if model == "gbm" else fit.law
     last = np.array([column[np.isfinite(column)][-1] for column in history.prices.T])
-    return write_preset(Fitted(model, markets, years(history.bar_seconds), overall, law, last, cfg.price, provenance), file)
+    bar = years(history.bar_seconds)
+    return write_preset(Fitted(model, markets, bar, overall, law, last, cfg.price, provenance), file)
 
 
 def asked_model(price: PriceConfig) -> str:
@@ -108,18 +109,21 @@ def _check_enough(history: History, returns: np.ndarray, fewest: int) -> None:
         if np.nanstd(returns[:, history.markets.index(market)]) == 0:
             raise UserError(f"{history.sources[market].file.name}: the price of {market} never moves.")
     if seen.all(1).sum() < fewest:
-        spans = ", ".join(f"{m} {d['start'][:10]} to {d['end'][:10]}" for m, d in history.describe()["markets"].items())
-        raise UserError(f"data.path: {int(seen.all(1).sum())} bars have a return of every market ({spans}), allowed is at "
-                        f"least {fewest}: correlations need common times. Take other data.markets or files that overlap.")
+        described = history.describe()["markets"].items()
+        spans = ", ".join(f"{m} {d['start'][:10]} to {d['end'][:10]}" for m, d in described)
+        raise UserError(f"data.path: {int(seen.all(1).sum())} bars have a return of every market ({spans}), allowed is "
+                        f"at least {fewest}: correlations need common times. Take other data.markets or files that "
+                        "overlap.")
 
 
 def _fit(cfg: Config, model: str, history: History, returns: np.ndarray, overall: Gaussian) -> Fit:
     bar, markets = years(history.bar_seconds), history.markets
     if model == "gbm":
         law = _gaussian_law(overall)
-        log_likelihood = float(log_density(law, 0, np.zeros((1, len(markets) + 1)), blocks(returns), len(returns)).sum())
+        none = np.zeros((1, len(markets) + 1))
+        log_likelihood = log_density(law, 0, none, blocks(returns), len(returns)).sum()
         free = 2 * len(markets) + len(markets) * (len(markets) - 1) // 2
-        return Fit(law, log_likelihood, free, gaussian_estimates(overall, markets, bar), [])
+        return Fit(law, float(log_likelihood), free, gaussian_estimates(overall, markets, bar), [])
     size = cfg.calibrate.regimes if model == "regime" else 1
     layout = Layout(size, np.nanstd(returns, axis=0), cfg.calibrate.separation, cfg.calibrate.max_jumps_per_year, bar)
     top = maximise(layout, returns, cfg.calibrate.starts, cfg.run.seed)
@@ -140,8 +144,8 @@ def _data_notes(history: History, returns: np.ndarray) -> list[str]:
     starts = {m: d["start"] for m, d in described["markets"].items()}
     late = [f"{m} from {s[:10]}" for m, s in starts.items() if s > min(starts.values())]
     if late:
-        notes.append(f"Markets begin at different times ({', '.join(late)}; the first {min(starts.values())[:10]}): earlier "
-                     "bars inform the other markets and the regimes only, and correlations come from common bars.")
+        notes.append(f"Markets begin at different times ({', '.join(late)}; the first {min(starts.values())[:10]}): "
+                     "earlier bars inform the other markets and the regimes only; correlations come from common bars.")
     still = np.nanmean(np.where(np.isnan(returns), np.nan, returns == 0), axis=0)
     notes += [f"{m}: {share:.0%} of returns are exactly zero. Is the price stale?"
               for m, share in zip(history.markets, still, strict=True) if share > 0.2]
@@ -161,7 +165,8 @@ def _model_notes(law: BarLaw, returns: np.ndarray, bar: float, markets: list[str
             notes.append(f"{name or 'model'}: about {number:.0f} common jumps in the sample identify their sizes.")
         stay = -1 / float(law.rates[r, r]) if len(shares) > 1 else np.inf
         if stay < LONG_STAY:
-            notes.append(f"{name}: lasts {stay:.1f} bars on average; switching inside a bar, which the fit ignores, matters.")
+            notes.append(f"{name}: lasts {stay:.1f} bars on average; switching inside a bar, which the fit ignores, "
+                         "matters.")
     if len(shares) > 1:
         notes.append("depth_multiplier is assumed: prices do not say how deep the book is.")
     return notes
@@ -171,8 +176,9 @@ def _provenance(cfg: Config, model: str, history: History, fit: Fit) -> dict[str
     assumed = ["drift", "jump_duration_seconds"] if model != "gbm" else ["drift"]
     limits = {"max_jumps_per_year": cfg.calibrate.max_jumps_per_year, "starts": cfg.calibrate.starts,
               "seed": cfg.run.seed} if model != "gbm" else {}
-    result: dict[str, Any] = {"made_by": MADE_BY, "version": __version__, "date": moment(datetime.now(UTC).timestamp())[:10],
-                              "model": model, "source": cfg.data.source or "not stated", "method": METHOD[model]}
+    result: dict[str, Any] = {
+        "made_by": MADE_BY, "version": __version__, "date": moment(datetime.now(UTC).timestamp())[:10], "model": model,
+        "source": cfg.data.source or "not stated", "method": METHOD[model]}
     if model == "regime":
         shares = stationary_law(fit.law)
         names = regime_names(len(shares))

@@ -32,7 +32,7 @@ def _bars(law: BarLaw, r: int, number: int, random: Numbers) -> np.ndarray:
     markets = law.volatility.shape[1]
     values, vectors = np.linalg.eigh(law.correlation[r])
     factor = vectors * np.sqrt(np.clip(values, 0, None))
-    result = law.location[r] + law.volatility[r] * (random.normal(size=(number, markets)) @ factor.T)
+    result = np.asarray(law.location[r] + law.volatility[r] * (random.normal(size=(number, markets)) @ factor.T))
     own = random.poisson(law.intensity[r], size=(number, markets))
     result += own * law.mean[r] + np.sqrt(own) * law.std[r] * random.normal(size=(number, markets))
     hit = np.flatnonzero(common := random.poisson(law.common_intensity[r], size=number))

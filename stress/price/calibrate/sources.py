@@ -10,7 +10,7 @@ from stress.errors import UserError, bad_value
 from stress.price.calibrate.table import SUFFIXES, columns_of
 
 PREFERRED = ("mark_close", "spot_close", "close")
-"""Columns for data.column=auto, best first: liquidation follows the mark; last trades carry wicks that no mark showed."""
+"""Columns for data.column=auto, best first: liquidation follows the mark; last trades carry wicks no mark showed."""
 
 
 @dataclass(frozen=True)

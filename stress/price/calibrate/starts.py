@@ -39,14 +39,16 @@ def _labels(relative: np.ndarray, shares: np.ndarray, half_life: float) -> np.nd
         warnings.simplefilter("ignore", RuntimeWarning)  # bars in which nothing was seen
         size = np.nan_to_num(np.nanmean(np.abs(relative), axis=1))
     keep = 0.5 ** (1 / half_life)
-    smooth = sum(lfilter([1 - keep], [1, -keep], way)[::step] for way, step in ((size, 1), (size[::-1], -1)))
+    past, future = (lfilter([1 - keep], [1, -keep], way) for way in (size, size[::-1]))
+    smooth = np.asarray(past) + np.asarray(future)[::-1]
     return np.searchsorted(np.quantile(smooth, 1 - shares), smooth)
 
 
 def _diffusion(returns: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Robust standard deviation [A] of a regime's bars; a part of the overall one where too few were seen."""
     enough = np.isfinite(returns).sum(0) >= 10
-    median = np.array([np.nanmedian(np.abs(column)) if ok else np.nan for column, ok in zip(returns.T, enough, strict=True)])
+    columns = zip(returns.T, enough, strict=True)
+    median = np.array([np.nanmedian(np.abs(column)) if ok else np.nan for column, ok in columns])
     return np.where(np.nan_to_num(median) > 0, np.nan_to_num(median) / ROBUST, 0.5 * scale)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,8 @@ from stress.errors import UserError
 
 TIME = "timestamp"
 SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz")
+Read = TypeVar("Read")
+
 EPOCH_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (np.inf, 1e9))
 """Whole numbers as times: below the first number of a pair they count that many units a second."""
 
@@ -52,7 +56,7 @@ def _csv(file: Path) -> pa.Table:
     return csv.read_csv(file)
 
 
-def _guarded(file: Path, read):  # noqa: ANN001, ANN202 - whatever the reader returns
+def _guarded(file: Path, read: Callable[[], Read]) -> Read:
     try:
         return read()
     except (pa.ArrowInvalid, OSError) as error:
@@ -84,7 +88,8 @@ def _from_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
         return column.cast(pa.timestamp("us", tz="UTC"))  # with an offset
     except pa.ArrowInvalid:
-        return pc.assume_timezone(column.cast(pa.timestamp("us")), "UTC")
+        return pc.call_function("assume_timezone", [column.cast(pa.timestamp("us"))],
+                                options=pc.AssumeTimezoneOptions("UTC"))
 
 
 def _numbers(column: pa.ChunkedArray, name: str, file: Path) -> np.ndarray:
