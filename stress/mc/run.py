@@ -167,7 +167,9 @@ def tell_story(plan: Plan, program: Program, folder: Path) -> int:
         fund=plan.fund + trace["fund_flow"],
         liquidated_long=sold[:, :, 0],
         liquidated_short=sold[:, :, 1],
-        **{name: np.diff(trace[name], prepend=0.0) for name in ("adl", "bad_debt", "socialised")},
+        adl=np.diff(trace["adl"], prepend=0.0),
+        bad_debt=np.diff(trace["bad_debt"], prepend=0.0),
+        socialised=np.diff(trace["socialised"], prepend=0.0),
     )
     return path
 
