@@ -43,6 +43,7 @@ class Oracle:
     side: float = 1.0  # 1 a long position, -1 a short one
 
 
+# fmt: off
 GBM_MOMENTS = Law(start=100.0, drift=0.05, volatility=0.8, years=0.0821917808219178)
 GBM_A = Law(start=100.0, drift=0.05, volatility=0.3, years=0.08333333333333333)
 GBM_B = Law(start=100.0, drift=0.0, volatility=0.8, years=0.0027397260273972603)
@@ -212,6 +213,7 @@ ORACLES = (
     Oracle("RS-FPT-B-stress-n16", REGIMES_B_STRESS, "liquidated", 0.38667955263697074, 1e-08, steps=16, level=50.0),
 )
 
+# fmt: on
 CONTINUOUS = "continuous monitoring: the venue looks at ticks"
 SHIFT = "an approximation (shifted barrier), not a fact"
 NOT_EXPRESSIBLE = {

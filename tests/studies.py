@@ -1,4 +1,4 @@
-"""Studies built from Python: market laws, a bare venue, books of a few accounts. Only what a test names is switched on."""
+"""Studies built from Python: market laws, a bare venue, books of a few accounts. Only what a test names is on."""
 
 from __future__ import annotations
 
@@ -30,39 +30,79 @@ block = jax.jit(simulate_block)
 
 @cache
 def _base() -> Config:
-    return load(["price=gbm", "price.markets=[X]", "price.initial_prices=100", "price.volatility=1", "price.correlation=0"])[0]
+    return load(
+        ["price=gbm", "price.markets=[X]", "price.initial_prices=100", "price.volatility=1", "price.correlation=0"]
+    )[0]
 
 
-def config(*, markets: Sequence[str] = ("X",), price: dict[str, Any] | None = None, protocol: dict[str, Any] | None = None,
-           liquidity: dict[str, Any] | None = None, run: dict[str, Any] | None = None) -> Config:
+def config(
+    *,
+    markets: Sequence[str] = ("X",),
+    price: dict[str, Any] | None = None,
+    protocol: dict[str, Any] | None = None,
+    liquidity: dict[str, Any] | None = None,
+    run: dict[str, Any] | None = None,
+) -> Config:
     """A bare venue: flat margin, full liquidation, no fee, fund, ADL, funding, impact or spread, one variant.
 
     Sections are changed by dictionaries; a nested one changes fields of a nested section.
     """
     base = _base()
-    bare = {"maintenance_margin": 0.01, "initial_margin": 0.5, "insurance_fund": 0.0, "waterfall": ["insurance_fund"],
-            "liquidation": {"fee": 0.0, "close_whole_below_usd": 0.0, "keeper_share": 0.0, "max_rounds": 10_000},
-            "adl": {"policy": "none"}, "funding": {"interval_hours": None}}
-    none = {"law": "none", "depth_usd": 1e6, "half_spread_bps": 0.0, "recovery_half_life_minutes": None, "withdrawal": 0.0,
-            "max_displacement": 0.99}
-    quiet = {"twin": False, "fund_curve": False, "paths": 4096, "block_paths": 4096, "step_seconds": 60.0,
-             "horizon_hours": 1.0, "chunk_seconds": 0.0, "progress": False}
+    bare = {
+        "maintenance_margin": 0.01,
+        "initial_margin": 0.5,
+        "insurance_fund": 0.0,
+        "waterfall": ["insurance_fund"],
+        "liquidation": {"fee": 0.0, "close_whole_below_usd": 0.0, "keeper_share": 0.0, "max_rounds": 10_000},
+        "adl": {"policy": "none"},
+        "funding": {"interval_hours": None},
+    }
+    none = {
+        "law": "none",
+        "depth_usd": 1e6,
+        "half_spread_bps": 0.0,
+        "recovery_half_life_minutes": None,
+        "withdrawal": 0.0,
+        "max_displacement": 0.99,
+    }
+    quiet = {
+        "twin": False,
+        "fund_curve": False,
+        "paths": 4096,
+        "block_paths": 4096,
+        "step_seconds": 60.0,
+        "horizon_hours": 1.0,
+        "chunk_seconds": 0.0,
+        "progress": False,
+    }
     return dataclasses.replace(
-        base, price=_changed(base.price, {"markets": list(markets), **(price or {})}),
+        base,
+        price=_changed(base.price, {"markets": list(markets), **(price or {})}),
         protocol=_changed(_changed(base.protocol, bare), protocol or {}),
-        liquidity=_changed(_changed(base.liquidity, none), liquidity or {}), run=_changed(base.run, quiet | (run or {})))
+        liquidity=_changed(_changed(base.liquidity, none), liquidity or {}),
+        run=_changed(base.run, quiet | (run or {})),
+    )
 
 
 def _changed(section: Any, changes: dict[str, Any]) -> Any:
     """A copy of a section; a dictionary for a nested section changes that."""
-    nested = {name: _changed(getattr(section, name), value) if isinstance(value, dict)
-              and dataclasses.is_dataclass(getattr(section, name)) else value for name, value in changes.items()}
+    nested = {
+        name: _changed(getattr(section, name), value)
+        if isinstance(value, dict) and dataclasses.is_dataclass(getattr(section, name))
+        else value
+        for name, value in changes.items()
+    }
     return dataclasses.replace(section, **nested)
 
 
 def law_price(law: Law) -> dict[str, Any]:
     """The price section of a law."""
-    jump = {"kind": "merton" if law.intensity else "none", "intensity": law.intensity, "mean": law.jump_mean, "std": law.jump_std}
+    jump = {
+        "kind": "merton" if law.intensity else "none",
+        "intensity": law.intensity,
+        "mean": law.jump_mean,
+        "std": law.jump_std,
+    }
     price: dict[str, Any] = {"initial_prices": law.start, "jump": jump, "jump_duration_seconds": 0.0}
     if not law.rates:
         return price | {"drift": law.drift, "volatility": law.volatility}
@@ -70,9 +110,13 @@ def law_price(law: Law) -> dict[str, Any]:
     assert isinstance(law.volatility, tuple)
     names = [f"regime{r}" for r in range(len(law.rates))]
     return price | {
-        "regimes": {name: regime(drift=d, volatility=v) for name, d, v in zip(names, drift, law.volatility, strict=True)},
-        "transition_rates": {name: {to: rate for to, rate in zip(names, row, strict=True) if to != name}
-                             for name, row in zip(names, law.rates, strict=True)},
+        "regimes": {
+            name: regime(drift=d, volatility=v) for name, d, v in zip(names, drift, law.volatility, strict=True)
+        },
+        "transition_rates": {
+            name: {to: rate for to, rate in zip(names, row, strict=True) if to != name}
+            for name, row in zip(names, law.rates, strict=True)
+        },
         "initial_regime": "stationary" if law.initial is None else names[law.initial],
     }
 
@@ -85,8 +129,14 @@ def regime(**changes: Any) -> Any:
     return RegimeConfig(**(empty | changes))
 
 
-def law_study(law: Law, steps: int, book: Book | None = None, *, run: dict[str, Any] | None = None,
-              protocol: dict[str, Any] | None = None) -> Study:
+def law_study(
+    law: Law,
+    steps: int,
+    book: Book | None = None,
+    *,
+    run: dict[str, Any] | None = None,
+    protocol: dict[str, Any] | None = None,
+) -> Study:
     """A study of one market under ``law`` in ``steps`` ticks; without a book nobody holds anything."""
     clock = {"horizon_hours": law.years * HOURS, "step_seconds": law.years * HOURS * 3600.0 / steps}
     return study(config(price=law_price(law), protocol=protocol, run=clock | (run or {})), book or nobody())
@@ -99,31 +149,48 @@ def study(cfg: Config, book: Book) -> Study:
 
 def path_study(cfg: Config, book: Book, path: np.ndarray) -> Study:
     """The study of a book on a given path [T + 1, A] in USD."""
-    market = Market(GivenPath(jnp.asarray(path, float)), np.asarray(path[0], float), len(path) - 1, cfg.run.step_seconds or 60.0, ())
+    market = Market(
+        GivenPath(jnp.asarray(path, float)), np.asarray(path[0], float), len(path) - 1, cfg.run.step_seconds or 60.0, ()
+    )
     return assemble(cfg, market, book, *margins(cfg))
 
 
 def margins(cfg: Config) -> tuple[Any, Any]:
     """Maintenance and initial margin tables."""
-    maintenance, initial = (build_margin(cfg.protocol, cfg.price.markets, f"{name}_margin") for name in ("maintenance", "initial"))
+    maintenance, initial = (
+        build_margin(cfg.protocol, cfg.price.markets, f"{name}_margin") for name in ("maintenance", "initial")
+    )
     return maintenance, initial
 
 
 def nobody(markets: tuple[str, ...] = ("X",)) -> Book:
     """A book of one account that holds nothing."""
     none = np.zeros((1, len(markets)))
-    return Book(markets=markets, owners=("nobody",), owner=np.zeros(1, int), isolated=np.zeros(1, bool),
-                residual=np.zeros(1, bool), size=none, entry=none, cash=np.zeros(1))
+    return Book(
+        markets=markets,
+        owners=("nobody",),
+        owner=np.zeros(1, int),
+        isolated=np.zeros(1, bool),
+        residual=np.zeros(1, bool),
+        size=none,
+        entry=none,
+        cash=np.zeros(1),
+    )
 
 
 def padded(book: Book, accounts: int) -> Book:
     """The book with flat accounts of one more owner up to ``accounts``: books of one size share a program."""
     extra, none = accounts - book.accounts, np.zeros((accounts - book.accounts, len(book.markets)))
     return dataclasses.replace(
-        book, owners=(*book.owners, "flat"), owner=np.append(book.owner, np.full(extra, len(book.owners))),
-        isolated=np.append(book.isolated, np.zeros(extra, bool)), residual=np.append(book.residual, np.zeros(extra, bool)),
-        size=np.concatenate([book.size, none]), entry=np.concatenate([book.entry, none]),
-        cash=np.append(book.cash, np.zeros(extra)))
+        book,
+        owners=(*book.owners, "flat"),
+        owner=np.append(book.owner, np.full(extra, len(book.owners))),
+        isolated=np.append(book.isolated, np.zeros(extra, bool)),
+        residual=np.append(book.residual, np.zeros(extra, bool)),
+        size=np.concatenate([book.size, none]),
+        entry=np.concatenate([book.entry, none]),
+        cash=np.append(book.cash, np.zeros(extra)),
+    )
 
 
 def simulated(study: Study, blocks: int | None = None) -> list[BlockResult]:

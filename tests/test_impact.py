@@ -1,4 +1,4 @@
-"""Price impact: the mean over a walk against quadrature, exactness under slicing, and what depth may and may not move."""
+"""Price impact: the mean over a walk against quadrature, exactness under slicing, what depth may and may not move."""
 
 from __future__ import annotations
 
@@ -24,8 +24,19 @@ from tests.studies import config, margins, padded, simulated
 
 CAP = 0.04
 EXPONENTS = [0.5, 0.875, 1.0, 1.5]
-WALKS = [(0.0, 4.0), (-3.0, 5.0), (8.0, 2.0), (-9.0, -0.5), (-30.0, 25.0), (3.0, 3.0), (2.0, 2.0 + 1e-9), (0.0, 1e-12), (-1e-4, 1e-4),
-         (1e6, 1e6 + 1.0), (-500.0, 0.0)]
+WALKS = [
+    (0.0, 4.0),
+    (-3.0, 5.0),
+    (8.0, 2.0),
+    (-9.0, -0.5),
+    (-30.0, 25.0),
+    (3.0, 3.0),
+    (2.0, 2.0 + 1e-9),
+    (0.0, 1e-12),
+    (-1e-4, 1e-4),
+    (1e6, 1e6 + 1.0),
+    (-500.0, 0.0),
+]
 
 
 def impact(gamma: float, cap: float = CAP) -> Impact:
@@ -46,16 +57,22 @@ def test_mean_displacement_is_the_quadrature(gamma: float, start: float, end: fl
         assert ours == float(impact(gamma).displacement(jnp.asarray(start)))
         return
     knee = (CAP / 0.01) ** (1 / gamma)
-    kinks = sorted({start, end, *(x for x in (-knee, 0.0, knee) if min(start, end) < x < max(start, end))}, reverse=end < start)
+    kinks = sorted(
+        {start, end, *(x for x in (-knee, 0.0, knee) if min(start, end) < x < max(start, end))}, reverse=end < start
+    )
     area = sum(quad(law, a, b, args=(gamma,), epsabs=1e-14, epsrel=1e-13)[0] for a, b in itertools.pairwise(kinks))
-    tiny = abs(end - start) <= SMALL_FLOW * (1 + abs(start))  # taken at its middle: off by a hundred-millionth of the price
+    tiny = abs(end - start) <= SMALL_FLOW * (
+        1 + abs(start)
+    )  # taken at its middle: off by a hundred-millionth of the price
     assert ours == pytest.approx(area / (end - start), rel=1e-9, abs=2e-8 if tiny else 1e-11)
 
 
 @pytest.mark.parametrize("gamma", EXPONENTS)
 def test_displacement(gamma: float) -> None:
     z = np.array([-1e3, -7.0, -1.0, 0.0, 0.3, 1.0, 2.5, 1e5])
-    np.testing.assert_allclose(impact(gamma).displacement(jnp.asarray(z)), [law(x, gamma) for x in z], rtol=1e-14, atol=0)
+    np.testing.assert_allclose(
+        impact(gamma).displacement(jnp.asarray(z)), [law(x, gamma) for x in z], rtol=1e-14, atol=0
+    )
     capped = np.asarray(impact(gamma).capped(jnp.asarray(z)))
     np.testing.assert_array_equal(capped, 0.01 * np.abs(z) ** gamma > CAP)
     off = Impact(active=jnp.asarray(0.0), exponent=jnp.asarray(gamma), cap=jnp.asarray(CAP))
@@ -123,11 +140,15 @@ TICKS, ACCOUNTS = 8, 5
 
 def simulate(rows: list[Row], path: list[float], depth: list[float] | None = None, **liquidity: Any) -> BlockResult:
     """The venue at a maintenance rate of 2 % on a scripted path [T + 1] with depth multipliers [T]."""
-    cfg = config(protocol={"maintenance_margin": 0.02, "insurance_fund": 1e6}, run={"paths": 128, "block_paths": 128}, liquidity=liquidity)
+    cfg = config(
+        protocol={"maintenance_margin": 0.02, "insurance_fund": 1e6},
+        run={"paths": 128, "block_paths": 128},
+        liquidity=liquidity,
+    )
     prices = np.array(path + path[-1:] * (TICKS + 1 - len(path)))[:, None]
     multiplier = np.array((depth or []) + [1.0] * (TICKS - len(depth or [])))
     market = Market(Scripted(jnp.asarray(prices), jnp.asarray(multiplier)), prices[0], TICKS, 60.0, ())
-    result, = simulated(assemble(cfg, market, padded(make_book(rows), ACCOUNTS), *margins(cfg)))
+    (result,) = simulated(assemble(cfg, market, padded(make_book(rows), ACCOUNTS), *margins(cfg)))
     assert (result.outcome.liquidated_accounts > 0).all()
     return result
 
@@ -161,7 +182,9 @@ def test_cash_does_not_depend_on_how_many_rounds_a_flow_takes(exponent: float) -
     """Two longs that fall in one tick: the second because of the first, or with it. Same mark, same total cash."""
     found = []
     for cash in (100.0, 80.0):
-        out = simulate([A, ("B", cash, {"X": (10.0, 100.0)}), S], [100.0, 92.5], law="power", exponent=exponent, depth_usd=1e3)
+        out = simulate(
+            [A, ("B", cash, {"X": (10.0, 100.0)}), S], [100.0, 92.5], law="power", exponent=exponent, depth_usd=1e3
+        )
         found.append((int(out.outcome.rounds[0, 0]), out.trace["mark"][0, 0], out.outcome.liquidated[0, 0, 0, 0]))
     (first, mark, sold), (second, same_mark, same_sold) = found
     assert (first, second) == (2, 1)
@@ -169,7 +192,12 @@ def test_cash_does_not_depend_on_how_many_rounds_a_flow_takes(exponent: float) -
 
 
 def test_longs_and_shorts_net_before_they_move_the_price() -> None:
-    rows: list[Row] = [A, ("B", 100.0, {"X": (-20.0, 86.0)}), ("S", 5000.0, {"X": (0.5, 100.0)}), ("T", 5000.0, {"X": (-0.5, 100.0)})]
+    rows: list[Row] = [
+        A,
+        ("B", 100.0, {"X": (-20.0, 86.0)}),
+        ("S", 5000.0, {"X": (0.5, 100.0)}),
+        ("T", 5000.0, {"X": (-0.5, 100.0)}),
+    ]
     out = simulate(rows, [100.0, 93.0], law="linear", depth_usd=1e4).outcome
     assert out.liquidated_accounts[0, 0] == 2 and out.max_displacement[0, 0] == 0
     np.testing.assert_array_equal(out.liquidated[0, 0, 0], [20 * 93.0, 20 * 93.0])

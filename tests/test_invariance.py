@@ -31,11 +31,26 @@ from stress.mc.store import finished_chunks
 CHECKOUT = Path(__file__).resolve().parent.parent
 PATHS, BLOCK = 700, 128
 OVERRIDES = [
-    "price=merton", "price.markets=[BTC,ETH]", "price.initial_prices=[100000,4000]", "price.volatility=[3,4]", "price.correlation=0.7",
+    "price=merton",
+    "price.markets=[BTC,ETH]",
+    "price.initial_prices=[100000,4000]",
+    "price.volatility=[3,4]",
+    "price.correlation=0.7",
     "price.jump={intensity:2000,mean:-0.02,std:0.03,common_intensity:4000,common_mean:-0.04,common_std:0.03}",
-    "price.jump_duration_seconds=180", "book.accounts=80", "protocol.insurance_fund=3e6", "protocol.funding.interval_hours=0.5",
-    "liquidity.depth_usd=2e7", f"run.paths={PATHS}", f"run.block_paths={BLOCK}", "run.horizon_hours=2", "run.step_seconds=60",
-    "run.seed=24", "run.devices=1", "run.chunk_seconds=1e9", "run.progress=false", "report.enabled=false",
+    "price.jump_duration_seconds=180",
+    "book.accounts=80",
+    "protocol.insurance_fund=3e6",
+    "protocol.funding.interval_hours=0.5",
+    "liquidity.depth_usd=2e7",
+    f"run.paths={PATHS}",
+    f"run.block_paths={BLOCK}",
+    "run.horizon_hours=2",
+    "run.step_seconds=60",
+    "run.seed=24",
+    "run.devices=1",
+    "run.chunk_seconds=1e9",
+    "run.progress=false",
+    "report.enabled=false",
 ]
 TIMED = ("timings",)
 """What of a summary is a clock."""
@@ -50,7 +65,9 @@ def made(**run: Any) -> Study:
 def execute(folder: Path, **run: Any) -> dict[str, Any]:
     """Run into a folder; asserts conservation."""
     summary = session.execute(made(**run), folder, progress=False)
-    assert 0 < summary["conservation"]["cash_residual"] < 1e-12 and summary["conservation"]["contracts_residual"] < 1e-12
+    assert (
+        0 < summary["conservation"]["cash_residual"] < 1e-12 and summary["conservation"]["contracts_residual"] < 1e-12
+    )
     return summary
 
 
@@ -154,12 +171,17 @@ def test_a_folder_of_other_work_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_killed_and_resumed(expected: Path, tmp_path: Path) -> None:
-    """SIGKILL of the real command between two chunks; another process finishes it. Its first paths are those of all runs here."""
+    """SIGKILL of the real command between two chunks; another process finishes it. All runs here share first paths."""
     folder, paths = tmp_path / "run", 4000
     changed = [f"run.paths={paths}", "run.chunk_seconds=0", f"hydra.run.dir={folder}"]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    process = subprocess.Popen([sys.executable, "-m", "stress", *OVERRIDES, *changed], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stress", *OVERRIDES, *changed],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     try:
         limit = time.monotonic() + 300
         while len(finished_chunks(folder)) < 2 and process.poll() is None and time.monotonic() < limit:
@@ -210,18 +232,32 @@ def test_seeds_differ_and_repeat(expected: Path, tmp_path: Path) -> None:
 
 
 def test_settings_share_their_noise() -> None:
-    """Common random numbers: the fundamental price does not know the venue, its book, its companions or the paths asked for."""
+    """Common random numbers: the fundamental price does not know the venue, its book or its companions."""
     cfg = load(OVERRIDES)[0]
     prices = session.simulate_prices(build_study(cfg))
-    venue = load([*OVERRIDES, "protocol.insurance_fund=1", "protocol.liquidation.rule=close_factor", "protocol.adl.policy=profit_leverage",
-                  "liquidity=none", "book.accounts=20", "run.twin=false", "run.fund_curve=false", "protocol.maintenance_margin=0.02"])[0]
+    venue = load(
+        [
+            *OVERRIDES,
+            "protocol.insurance_fund=1",
+            "protocol.liquidation.rule=close_factor",
+            "protocol.adl.policy=profit_leverage",
+            "liquidity=none",
+            "book.accounts=20",
+            "run.twin=false",
+            "run.fund_curve=false",
+            "protocol.maintenance_margin=0.02",
+        ]
+    )[0]
     np.testing.assert_array_equal(session.simulate_prices(build_study(venue)), prices)
     assert prices.shape == (PATHS, 121, 2) and len(np.unique(prices[:, -1, 0])) == PATHS
 
 
 def test_the_engine_sees_the_prices_of_simulate_prices() -> None:
     """And two settings in one program see the same fundamentals, bit by bit, while their marks part."""
-    plans = [build_study(load([*OVERRIDES, *more])[0]).plan for more in ([], ["protocol.liquidation.fee=0.02", "liquidity.depth_usd=1e7"])]
+    plans = [
+        build_study(load([*OVERRIDES, *more])[0]).plan
+        for more in ([], ["protocol.liquidation.fee=0.02", "liquidity.depth_usd=1e7"])
+    ]
     device = pick_devices(1)
     traces = [compile_program(plan.job, device).run(plan.job, [1], 5)[0].trace for plan in plans]
     np.testing.assert_array_equal(traces[0]["fundamental"], traces[1]["fundamental"])

@@ -1,4 +1,4 @@
-"""Monotone risk on the same noise: more fund, a deeper book and more margin never raise depletion; the fund curve is exact.
+"""Monotone risk on the same noise: more fund, deeper book, more margin never raise depletion; the fund curve is exact.
 
 Common random numbers pair the runs path by path. Where a rule makes the order hold on every path it is asserted on
 every path; where it does not, the test says why and asserts it of the mean, by a paired interval.
@@ -22,8 +22,16 @@ from tests.z_tests import mean
 
 SEED, PATHS, ACCOUNTS = 23, 1024, 40
 ROUNDING = 1e-9
-JUMP = JumpConfig(kind="merton", intensity=2e4, mean=-0.01, std=0.04, common_intensity=0.0, common_mean=0.0, common_std=0.0,
-                  common_correlation=0.0)
+JUMP = JumpConfig(
+    kind="merton",
+    intensity=2e4,
+    mean=-0.01,
+    std=0.04,
+    common_intensity=0.0,
+    common_mean=0.0,
+    common_std=0.0,
+    common_correlation=0.0,
+)
 WATERFALLS: dict[str, dict[str, Any]] = {
     "fund only": {"waterfall": ["insurance_fund"], "adl": {"policy": "none"}},
     "pro rata": {"waterfall": ["insurance_fund", "adl", "socialised_loss"], "adl": {"policy": "pro_rata"}},
@@ -40,16 +48,29 @@ def rows(seed: int = 1) -> list[Row]:
     return [*accounts, ("rich", 1e6, {"X": (-float(size.sum()), 100.0)})]
 
 
-def simulate(waterfall: str = "fund only", *, fund: float = 0.0, margin: float = 0.01, fee: float = 0.0,
-             **liquidity: Any) -> list[BlockResult]:
+def simulate(
+    waterfall: str = "fund only", *, fund: float = 0.0, margin: float = 0.01, fee: float = 0.0, **liquidity: Any
+) -> list[BlockResult]:
     """One hour in minutes with steps of 0.7 % and gaps; main variant and its companion with an unlimited fund."""
-    protocol = {"insurance_fund": fund, "maintenance_margin": margin, "liquidation": {"fee": fee}, **WATERFALLS[waterfall]}
+    protocol = {
+        "insurance_fund": fund,
+        "maintenance_margin": margin,
+        "liquidation": {"fee": fee},
+        **WATERFALLS[waterfall],
+    }
     run = {"paths": PATHS, "block_paths": 512, "seed": SEED, "fund_curve": True, "horizon_hours": 1.0}
     cfg = config(price={"volatility": 5.0, "jump": JUMP}, protocol=protocol, liquidity=liquidity, run=run)
     return simulated(study(cfg, make_book(rows())))
 
 
-IMPACT = {"law": "power", "exponent": 0.875, "depth_usd": 2e4, "withdrawal": 20.0, "recovery_half_life_minutes": 4.0, "half_spread_bps": 2.0}
+IMPACT = {
+    "law": "power",
+    "exponent": 0.875,
+    "depth_usd": 2e4,
+    "withdrawal": 20.0,
+    "recovery_half_life_minutes": 4.0,
+    "half_spread_bps": 2.0,
+}
 
 
 @lru_cache(maxsize=4)
@@ -70,7 +91,9 @@ def test_depleted_is_drawdown_above_the_fund_for_every_fund(waterfall: str) -> N
         results = simulate(waterfall, fund=fund, fee=0.004, **IMPACT)
         tick = outcome(results, "depletion_tick")
         np.testing.assert_array_equal(tick != NEVER, drawdown > fund, err_msg=f"fund {fund}")
-        np.testing.assert_array_equal(outcome(results, "drawdown", 1), drawdown, err_msg="the companion does not know the fund")
+        np.testing.assert_array_equal(
+            outcome(results, "drawdown", 1), drawdown, err_msg="the companion does not know the fund"
+        )
         if fund >= edge:
             assert not (tick[drawdown == edge] != NEVER).any()
         if fund == 0.0:
@@ -91,7 +114,9 @@ def test_more_margin_never_raises_bad_debt() -> None:
 def test_more_margin_lowers_bad_debt_on_average_with_impact() -> None:
     """Not on every path: earlier closing pushes others over, who might have come through. In a book a fifth as deep,
     where closing everybody moves the price by more than any margin, not even the mean falls."""
-    losses = [outcome(simulate(margin=margin, **IMPACT | {"depth_usd": 1e5}), "drawdown", 1) for margin in (0.002, 0.01, 0.03)]
+    losses = [
+        outcome(simulate(margin=margin, **IMPACT | {"depth_usd": 1e5}), "drawdown", 1) for margin in (0.002, 0.01, 0.03)
+    ]
     for less, more in itertools.pairwise(losses):
         paired_decrease(less, more)
         for fund in np.quantile(losses[0], [0.5, 0.9, 0.99]):
@@ -114,10 +139,14 @@ def test_a_deeper_book_lowers_depletion_on_average() -> None:
 def paired_decrease(before: np.ndarray, after: np.ndarray) -> None:
     """The mean falls, by more than four standard errors of the paired difference."""
     difference = mean(after - before)
-    assert difference.value < -4 * difference.error, f"{difference.value} +- {difference.error}, n {difference.n}, seed {SEED}"
+    assert difference.value < -4 * difference.error, (
+        f"{difference.value} +- {difference.error}, n {difference.n}, seed {SEED}"
+    )
 
 
 def never_increases(before: np.ndarray, after: np.ndarray) -> None:
     """The mean does not rise by more than four standard errors of the paired difference."""
     difference = mean(after - before)
-    assert difference.value <= 4 * difference.error, f"{difference.value} +- {difference.error}, n {difference.n}, seed {SEED}"
+    assert difference.value <= 4 * difference.error, (
+        f"{difference.value} +- {difference.error}, n {difference.n}, seed {SEED}"
+    )

@@ -29,15 +29,25 @@ MOMENTS = {
 PRECISIONS = ["float32", "float64"]
 
 
-def noise(seed: int = 5, first: int = 0, tiles: int = TILES, step: int = 3, draws: Mapping[str, Draw] = DRAWS,
-          dtype: str = "float32") -> dict[str, np.ndarray]:
+def noise(
+    seed: int = 5,
+    first: int = 0,
+    tiles: int = TILES,
+    step: int = 3,
+    draws: Mapping[str, Draw] = DRAWS,
+    dtype: str = "float32",
+) -> dict[str, np.ndarray]:
     """Noise [tiles * 128, ...] by stream."""
-    made = drawn(jnp.uint32(seed), first + jnp.arange(tiles, dtype=jnp.uint32), jnp.uint32(step), tuple(draws.items()), dtype)
+    made = drawn(
+        jnp.uint32(seed), first + jnp.arange(tiles, dtype=jnp.uint32), jnp.uint32(step), tuple(draws.items()), dtype
+    )
     return {name: np.asarray(values, np.float64) for name, values in made.items()}
 
 
 @partial(jax.jit, static_argnums=(3, 4))
-def drawn(seed: jax.Array, tiles: jax.Array, step: jax.Array, draws: tuple[tuple[str, Draw], ...], dtype: str) -> dict[str, jax.Array]:
+def drawn(
+    seed: jax.Array, tiles: jax.Array, step: jax.Array, draws: tuple[tuple[str, Draw], ...], dtype: str
+) -> dict[str, jax.Array]:
     return draw_noise(tile_keys(seed, tiles, step), dict(draws), jnp.dtype(dtype))
 
 
@@ -82,7 +92,9 @@ def test_tails_of_normals(dtype: str) -> None:
         p = scipy.stats.norm.sf(level)
         for side in (1, -1):
             count = int((side * values > level).sum())
-            assert scipy.stats.binomtest(count, len(values), p).pvalue > NOISE_ALARM / 6, f"{count} beyond {side * level}"
+            assert scipy.stats.binomtest(count, len(values), p).pvalue > NOISE_ALARM / 6, (
+                f"{count} beyond {side * level}"
+            )
             assert scipy.stats.binomtest(count, len(values), 2 * p).pvalue < NOISE_ALARM / 6
     assert np.isfinite(values).all()
 
@@ -139,7 +151,9 @@ def test_independence(pair: str) -> None:
 def test_independence_has_power() -> None:
     x, y = noise()["one"].ravel(), noise()["two"].ravel()
     ZTest(correlation(x, y + 0.02 * x), 0.0, "correlation", "2 % correlated", 5, limit=limit(3)).rejects()
-    ZTest(correlation(x**2, (y * (1 + 0.02 * x**2)) ** 2), 0.0, "squares", "dependent variances", 5, limit=limit(3)).rejects()
+    ZTest(
+        correlation(x**2, (y * (1 + 0.02 * x**2)) ** 2), 0.0, "squares", "dependent variances", 5, limit=limit(3)
+    ).rejects()
 
 
 def test_mean_of_many_steps_diffuses() -> None:
@@ -149,7 +163,9 @@ def test_mean_of_many_steps_diffuses() -> None:
     for name, expected in (("mean", 0.0), ("variance", 200.0)):
         test = ZTest(STATISTICS[name](np.asarray(total)), expected, name, "sum of 200 steps", 5, limit=NOISE_LIMIT)
         test.agrees()
-    ZTest(STATISTICS["variance"](np.asarray(total) * 1.02), 200.0, "variance", "2 % too wide", 5, limit=NOISE_LIMIT).rejects()
+    ZTest(
+        STATISTICS["variance"](np.asarray(total) * 1.02), 200.0, "variance", "2 % too wide", 5, limit=NOISE_LIMIT
+    ).rejects()
 
 
 # --- addresses -------------------------------------------------------------------------------------------------------
@@ -171,8 +187,18 @@ def test_a_tile_does_not_know_the_others(dtype: str) -> None:
 
 
 def test_streams_of_the_models_have_numbers_of_their_own() -> None:
-    names = ("diffusion", "initial_regime", "switch_time", "switch_to", "jump_count", "jump_size", "common_jump_count",
-             "common_jump_size", "common_jump_factor", "variance")
+    names = (
+        "diffusion",
+        "initial_regime",
+        "switch_time",
+        "switch_to",
+        "jump_count",
+        "jump_size",
+        "common_jump_count",
+        "common_jump_size",
+        "common_jump_factor",
+        "variance",
+    )
     assert len({stream_id(name) for name in names}) == len(names)
     words = noise(tiles=2, draws={name: Draw("uniform", ()) for name in names})
     assert len(np.unique(np.concatenate(list(words.values())))) == 2 * TILE * len(names)

@@ -74,21 +74,30 @@ def case(oracle: Oracle, law: Law | None = None) -> Case:
 
 
 def longest_chain(study: Study) -> Study:
-    """Slots for switches as in the longest step of the table: more than needed changes no law, and one program serves all."""
+    """Slots for switches as in the longest step of the table: more change no law, and one program serves all."""
     model: Any = study.plan.job.model
     if len(model.chain.exit_rate) == 1:
         return study
     assert model.chain.slots <= SLOTS
-    job = dataclasses.replace(study.plan.job, model=dataclasses.replace(model, chain=dataclasses.replace(model.chain, slots=SLOTS)))
+    job = dataclasses.replace(
+        study.plan.job, model=dataclasses.replace(model, chain=dataclasses.replace(model.chain, slots=SLOTS))
+    )
     return dataclasses.replace(study, plan=dataclasses.replace(study.plan, job=job))
 
 
 def one_account(side: float, entry: float, bankruptcy: float) -> Book:
     """One unit long or short, and the residual account opposite."""
     size = np.array([[side], [-side]])
-    return Book(markets=("X",), owners=("trader", "residual"), owner=np.arange(2), isolated=np.array([True, False]),
-                residual=np.array([False, True]), size=size, entry=np.full((2, 1), entry),
-                cash=np.array([side * (entry - bankruptcy), 1e4]))
+    return Book(
+        markets=("X",),
+        owners=("trader", "residual"),
+        owner=np.arange(2),
+        isolated=np.array([True, False]),
+        residual=np.array([False, True]),
+        size=size,
+        entry=np.full((2, 1), entry),
+        cash=np.array([side * (entry - bankruptcy), 1e4]),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -123,7 +132,9 @@ def crossings(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """Closing price [P] and bad debt [P] read off the price path."""
     run = {"paths": PATHS // 2 if case.steps < LONG else PATHS // 4, "block_paths": BLOCK, "seed": SEED}
     plan = law_study(case.law, case.steps, run=run).plan
-    closed = np.concatenate([np.asarray(passages(plan.job, np.uint32(b), case.level, case.side)) for b in range(plan.blocks)])
+    closed = np.concatenate(
+        [np.asarray(passages(plan.job, np.uint32(b), case.level, case.side)) for b in range(plan.blocks)]
+    )
     return closed, np.where(closed > 0, np.maximum(case.side * (case.broke - closed), 0.0), 0.0)
 
 
@@ -138,8 +149,15 @@ def estimate(oracle: Oracle, law: Law | None = None) -> Estimate:
 
 
 def z_test(oracle: Oracle, law: Law | None = None) -> ZTest:
-    return ZTest(estimate(oracle, law), oracle.value, f"{oracle.id}, {oracle.quantity}", "composition and engine", SEED,
-                 dataclasses.asdict(oracle) | {"law": law or oracle.law}, oracle.tolerance)
+    return ZTest(
+        estimate(oracle, law),
+        oracle.value,
+        f"{oracle.id}, {oracle.quantity}",
+        "composition and engine",
+        SEED,
+        dataclasses.asdict(oracle) | {"law": law or oracle.law},
+        oracle.tolerance,
+    )
 
 
 @pytest.mark.parametrize("oracle", PASSAGES, ids=lambda oracle: oracle.id)
@@ -147,10 +165,15 @@ def test_reference_value(oracle: Oracle) -> None:
     z_test(oracle).agrees()
 
 
-@pytest.mark.parametrize(("name", "wrong"), [
-    ("GBM-FPT-B-n24", {"volatility": 0.8 * 1.02}), ("GBM-BAD-A-n30-B0", {"volatility": 0.3 * 1.02}),
-    ("MER-FPT-B-n28", {"intensity": 22.0}), ("RS-FPT-A-calm-n16", {"volatility": (0.5 * 1.02, 1.2 * 1.02)}),
-])
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("GBM-FPT-B-n24", {"volatility": 0.8 * 1.02}),
+        ("GBM-BAD-A-n30-B0", {"volatility": 0.3 * 1.02}),
+        ("MER-FPT-B-n28", {"intensity": 22.0}),
+        ("RS-FPT-A-calm-n16", {"volatility": (0.5 * 1.02, 1.2 * 1.02)}),
+    ],
+)
 def test_reference_value_rejects_a_wrong_parameter(name: str, wrong: dict[str, Any]) -> None:
     oracle = next(oracle for oracle in PASSAGES if oracle.id == name)
     z_test(oracle, dataclasses.replace(oracle.law, **wrong)).rejects()
@@ -170,12 +193,22 @@ REQUIRED_FUND = {
 def gap_losses(volatility: float) -> np.ndarray:
     """Drawdown of the fund [P] after one tick."""
     size = np.append(UNITS, -UNITS.sum())[:, None]
-    book = Book(markets=("X",), owners=("a", "b", "c", "d", "residual"), owner=np.arange(5), isolated=np.arange(5) < 4,
-                residual=np.arange(5) == 4, size=size, entry=np.full((5, 1), LADDER.start),
-                cash=np.append(UNITS * (LADDER.start - BANKRUPTCY), 1e6))
+    book = Book(
+        markets=("X",),
+        owners=("a", "b", "c", "d", "residual"),
+        owner=np.arange(5),
+        isolated=np.arange(5) < 4,
+        residual=np.arange(5) == 4,
+        size=size,
+        entry=np.full((5, 1), LADDER.start),
+        cash=np.append(UNITS * (LADDER.start - BANKRUPTCY), 1e6),
+    )
     run = {"paths": 2**18, "block_paths": 8192, "seed": SEED}
     protocol = {"maintenance_margin": TINY_MARGIN, "insurance_fund": 1e9}
-    return outcome(simulated(law_study(dataclasses.replace(LADDER, volatility=volatility), 1, book, run=run, protocol=protocol)), "drawdown")
+    return outcome(
+        simulated(law_study(dataclasses.replace(LADDER, volatility=volatility), 1, book, run=run, protocol=protocol)),
+        "drawdown",
+    )
 
 
 def shortfall_tests(name: str, volatility: float) -> list[ZTest]:
@@ -184,8 +217,10 @@ def shortfall_tests(name: str, volatility: float) -> list[ZTest]:
     losses = gap_losses(volatility)
     tail = fund + np.maximum(losses - fund, 0.0) / (1.0 - level)
     about = ("one gap, four longs", SEED, {"volatility": volatility})
-    return [ZTest(mean((losses > fund).astype(float)), 1.0 - level, f"{name}: P(loss > fund)", *about),
-            ZTest(mean(tail), shortfall, f"{name}: expected shortfall", *about)]
+    return [
+        ZTest(mean((losses > fund).astype(float)), 1.0 - level, f"{name}: P(loss > fund)", *about),
+        ZTest(mean(tail), shortfall, f"{name}: expected shortfall", *about),
+    ]
 
 
 @pytest.mark.parametrize("name", REQUIRED_FUND)

@@ -69,7 +69,7 @@ def _occupation(job: Job, block: Any) -> Any:
 occupied_block = jax.jit(_occupation)
 
 
-def estimate(oracle: Oracle, law: Law | None = None) -> Estimate:  # noqa: C901  one branch a quantity
+def estimate(oracle: Oracle, law: Law | None = None) -> Estimate:
     """The quantity of an oracle, under its own law or another one."""
     law = law or oracle.law
     path = prices(law, oracle.steps or STEPS)
@@ -106,8 +106,15 @@ def estimate(oracle: Oracle, law: Law | None = None) -> Estimate:  # noqa: C901 
 
 
 def z_test(oracle: Oracle, law: Law | None = None) -> ZTest:
-    return ZTest(estimate(oracle, law), oracle.value, f"{oracle.id}, {oracle.quantity}", "composition", SEED,
-                 dataclasses.asdict(law or oracle.law), oracle.tolerance)
+    return ZTest(
+        estimate(oracle, law),
+        oracle.value,
+        f"{oracle.id}, {oracle.quantity}",
+        "composition",
+        SEED,
+        dataclasses.asdict(law or oracle.law),
+        oracle.tolerance,
+    )
 
 
 @pytest.mark.parametrize("oracle", PRICED, ids=lambda oracle: oracle.id)
@@ -116,13 +123,16 @@ def test_reference_value(oracle: Oracle) -> None:
 
 
 WRONG = {
-    "GBM-MOM-6": {"volatility": 0.8 * 1.02}, "GBM-ES-PRICE-1": {"volatility": 0.8 * 1.02},
-    "MER-CUM-C-variance": {"intensity": 1.1}, "MER-PX-SURKOV-C1": {"intensity": 0.11},
-    "RS-MOM-B-stress-variance": {"volatility": (0.4, 1.02)}, "BGK-DOC-H99": {"volatility": 0.3 * 1.05},
+    "GBM-MOM-6": {"volatility": 0.8 * 1.02},
+    "GBM-ES-PRICE-1": {"volatility": 0.8 * 1.02},
+    "MER-CUM-C-variance": {"intensity": 1.1},
+    "MER-PX-SURKOV-C1": {"intensity": 0.11},
+    "RS-MOM-B-stress-variance": {"volatility": (0.4, 1.02)},
+    "BGK-DOC-H99": {"volatility": 0.3 * 1.05},
     "RS-MOM-A-calm-E_time_in_state_1": {"rates": ((-12.6, 12.6), (52.0, -52.0))},
     "RS-MOM-B-stress-mean": {"drift": (0.3, -0.85)},
 }
-"""Parameters that are wrong by little: 2 % of a volatility (5 % for the option), 5 % of a rate, 10 % of an intensity."""
+"""Parameters wrong by little: 2 % of a volatility (5 % for the option), 5 % of a rate, 10 % of an intensity."""
 
 
 @pytest.mark.parametrize("name", WRONG)

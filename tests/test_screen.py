@@ -32,6 +32,7 @@ CHOSEN = ["full, fund, pro rata, socialised", "close factor, ranked, delayed, la
 
 def looked_at(job: Job, force: Any, margin: Any) -> BlockResult:
     """Block 0 of a job; ``force`` [] looks at every row in every tick, ``margin`` [] is that of the screen."""
+
     def outside(*row: Any) -> Any:
         return screen.outside(*row) | force
 
@@ -45,17 +46,31 @@ run = jax.jit(looked_at)
 
 
 def noisy(design: dict[str, Any], rng: np.random.Generator) -> Study:
-    """A random book and venue on 128 random paths: steps of 1 %, a gap of 5 % in one step of thirty, and a thin order book."""
+    """A random book and venue on 128 paths: steps of 1 %, a gap of 5 % in one step of thirty, a thin order book."""
     study, _ = random_study(design, rng)
-    jumps = JumpConfig(kind="merton", intensity=5e3, mean=-0.02, std=0.05, common_intensity=1.2e4, common_mean=-0.02, common_std=0.05,
-                       common_correlation=0.8)
+    jumps = JumpConfig(
+        kind="merton",
+        intensity=5e3,
+        mean=-0.02,
+        std=0.05,
+        common_intensity=1.2e4,
+        common_mean=-0.02,
+        common_std=0.05,
+        common_correlation=0.8,
+    )
     cfg = study.config
-    price = dataclasses.replace(cfg.price, volatility=[8.0, 6.0], correlation=0.5, jump=jumps, initial_prices=study.prices0.tolist())
+    price = dataclasses.replace(
+        cfg.price, volatility=[8.0, 6.0], correlation=0.5, jump=jumps, initial_prices=study.prices0.tolist()
+    )
     rounds = dataclasses.replace(cfg.protocol.liquidation, max_rounds=int(rng.choice([1, 2, 50])))
     if rounds.max_rounds == 1:  # so that it is the rounds that run out
         rounds = dataclasses.replace(rounds, keeper_capacity_usd_per_minute=None)
-    liquidity = dataclasses.replace(cfg.liquidity, law="linear", depth_usd=rng.uniform(1e4, 5e4), recovery_half_life_minutes=None)
-    cfg = dataclasses.replace(cfg, price=price, protocol=dataclasses.replace(cfg.protocol, liquidation=rounds), liquidity=liquidity)
+    liquidity = dataclasses.replace(
+        cfg.liquidity, law="linear", depth_usd=rng.uniform(1e4, 5e4), recovery_half_life_minutes=None
+    )
+    cfg = dataclasses.replace(
+        cfg, price=price, protocol=dataclasses.replace(cfg.protocol, liquidation=rounds), liquidity=liquidity
+    )
     return assemble(cfg, build_market(cfg.price, cfg.run), study.book, *margins(cfg))
 
 
@@ -65,12 +80,19 @@ def test_results_are_the_same_without_the_screen(design: str) -> None:
     liquidated = exhausted = caught = 0
     for case in range(BOOKS):
         study = noisy(DESIGNS[design], np.random.default_rng([case, *design.encode()]))
-        screened, all_looks, wrong = (jax.device_get(run(study.plan.job, force, margin)) for force, margin in (
-            (False, screen.MARGIN), (True, screen.MARGIN), (False, WIDE)))
-        assert max(screened.outcome.cash_residual.max(), screened.outcome.contracts_residual.max()) < 1e-9 * study.plan.gross_notional
+        screened, all_looks, wrong = (
+            jax.device_get(run(study.plan.job, force, margin))
+            for force, margin in ((False, screen.MARGIN), (True, screen.MARGIN), (False, WIDE))
+        )
+        assert (
+            max(screened.outcome.cash_residual.max(), screened.outcome.contracts_residual.max())
+            < 1e-9 * study.plan.gross_notional
+        )
         for name, ours in vars(screened.outcome).items():
             if not name.endswith("residual"):  # the last look measures rounding
-                np.testing.assert_array_equal(ours, getattr(all_looks.outcome, name), err_msg=f"{design}, book {case}: {name}")
+                np.testing.assert_array_equal(
+                    ours, getattr(all_looks.outcome, name), err_msg=f"{design}, book {case}: {name}"
+                )
         np.testing.assert_array_equal(screened.fund_flow, all_looks.fund_flow)
         np.testing.assert_array_equal(screened.fan, all_looks.fan)
         liquidated += int(screened.outcome.liquidated_accounts[0].sum())
@@ -84,9 +106,14 @@ def test_results_are_the_same_without_the_screen(design: str) -> None:
 @pytest.mark.parametrize(("max_rounds", "marks"), [(1, [98.0, 97.0, 97.0]), (2, [97.0, 97.0, 97.0])])
 def test_who_is_left_when_rounds_run_out_is_seen_in_the_next_tick(max_rounds: int, marks: list[float]) -> None:
     """The first rung falls at 99 and pushes the mark below the second, whose turn comes one round or one tick later."""
-    cfg = config(protocol={"maintenance_margin": 0.1, "insurance_fund": 1e6, "liquidation": {"max_rounds": max_rounds}},
-                 liquidity={"law": "linear", "depth_usd": 0.01 * 99.0**2 / 0.1}, run={"paths": 128, "block_paths": 128})
-    results = simulated(path_study(cfg, ladder(np.array([0.5, 1.7, 9.0]), 10.0), np.array([[100.0], [99.0], [99.0], [99.0]])))
+    cfg = config(
+        protocol={"maintenance_margin": 0.1, "insurance_fund": 1e6, "liquidation": {"max_rounds": max_rounds}},
+        liquidity={"law": "linear", "depth_usd": 0.01 * 99.0**2 / 0.1},
+        run={"paths": 128, "block_paths": 128},
+    )
+    results = simulated(
+        path_study(cfg, ladder(np.array([0.5, 1.7, 9.0]), 10.0), np.array([[100.0], [99.0], [99.0], [99.0]]))
+    )
     np.testing.assert_allclose(results[0].trace["mark"][:, 0], marks, rtol=1e-12)
     assert (outcome(results, "liquidated_accounts") == 2).all()
     assert (outcome(results, "status") == (ROUNDS_EXHAUSTED if max_rounds == 1 else 0)).all()

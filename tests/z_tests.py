@@ -1,7 +1,7 @@
-"""z-tests with one failure message: model, parameters, statistic, calculated, expected, standard error, z, limit, n, seed.
+"""z-tests with one failure message: model, parameters, statistic, calculated, expected, error, z, limit, n, seed.
 
 A test has to agree with the truth and, in its power check, to reject a stated wrong parameter. Reference values are
-met within ``LIMIT`` standard errors plus their own tolerance (false alarm rate 6.3e-5 each, at a fixed seed: all of them
+met within ``LIMIT`` standard errors plus their own tolerance (false alarm rate 6.3e-5 each, at a fixed seed: all
 together raise one alarm in 150 reseedings). Noise is tested at ``NOISE_ALARM`` each.
 """
 
@@ -52,9 +52,11 @@ class ZTest:
         return gap / self.estimate.error if self.estimate.error > 0 else (0.0 if gap == 0 else math.inf)
 
     def __str__(self) -> str:
-        return (f"model {self.model}, parameters {self.parameters}, statistic {self.statistic}: calculated "
-                f"{self.estimate.value:.9g}, expected {self.expected:.9g} (tolerance {self.tolerance:.1g}), standard error "
-                f"{self.estimate.error:.3g}, z {self.z:.2f}, limit {self.limit:.2f}, n {self.estimate.n}, seed {self.seed}")
+        return (
+            f"model {self.model}, parameters {self.parameters}, statistic {self.statistic}: calculated "
+            f"{self.estimate.value:.9g}, expected {self.expected:.9g} (tolerance {self.tolerance:.1g}), standard error "
+            f"{self.estimate.error:.3g}, z {self.z:.2f}, limit {self.limit:.2f}, n {self.estimate.n}, seed {self.seed}"
+        )
 
     def agrees(self) -> None:
         """Fail unless the estimate is what is expected; a standard error of zero is no evidence."""
@@ -115,5 +117,8 @@ def _of(value: float, influence: np.ndarray) -> Estimate:
 
 
 STATISTICS: dict[str, Callable[[np.ndarray], Estimate]] = {
-    "mean": mean, "variance": variance, "skewness": skewness, "kurtosis": excess_kurtosis,
+    "mean": mean,
+    "variance": variance,
+    "skewness": skewness,
+    "kurtosis": excess_kurtosis,
 }
