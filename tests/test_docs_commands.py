@@ -87,7 +87,7 @@ def scaled(words: list[str]) -> list[str]:
     if "replay" in words:
         return QUICK
     if "calibrate" in words:
-        return ["calibrate.starts=1", "calibrate.regimes=2"]
+        return ["calibrate.starts=1", "calibrate.regimes=2", "data.markets=[BTC]"]
     jobs = ["report.enabled=false"] if "-m" in words or "experiment" in " ".join(words) else []
     fewer = ["price.jump_duration_seconds=0,300", "run.step_seconds=60"] if "experiment=gap_duration" in words else []
     return [*SMALL, *QUICK, *jobs, *fewer]
