@@ -1,6 +1,6 @@
 """What the commands do, without the command line: execute a study into a run folder, replay a path, give prices.
 
-Expects JAX to be set up (``stress.cli.runtime.configure_jax``): float64 on, devices chosen.
+Expects JAX to be set up (``stress.cli.runtime.configure_jax``): float64 on.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from pyarrow import parquet
 from stress import __version__
 from stress.book.exposure import book_table, liquidation_heatmap
 from stress.build.study import Study
+from stress.config.check_price import flat_values
 from stress.errors import UserError
 from stress.files import read_json, write_json
 from stress.mc.limits import judge
-from stress.mc.program import compile_program, pick_devices
+from stress.mc.program import compile_program, pick_workers
 from stress.mc.run import drop_chunks, estimate, join, simulate, tell_story
 from stress.mc.store import finished_chunks
 
@@ -43,10 +44,11 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     another configuration's work.
     """
     started = time.perf_counter()
-    plan, devices = study.plan, pick_devices(study.config.run.devices)
-    manifest = _open_manifest(study, folder, devices)
+    plan = study.plan
+    workers = pick_workers(study.config.run.devices, plan.blocks)
+    manifest = _open_manifest(study, folder, workers)
     _write_book(study, folder)
-    program = compile_program(plan.job, devices)
+    program = compile_program(plan.job, workers)
     simulate_seconds = simulate(plan, program, folder, progress=progress)
     chunks = join(plan, folder)
     summary = _summary(study, estimate(plan, folder))
@@ -103,7 +105,7 @@ def data_hashes(study: Study) -> dict[str, str]:
     return {file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}
 
 
-def _open_manifest(study: Study, folder: Path, devices: tuple[Any, ...]) -> dict[str, Any]:
+def _open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict[str, Any]:
     """Write the manifest of an unfinished run; refuse a folder that holds other work."""
     file, chunks = folder / "manifest.json", finished_chunks(folder)
     if chunks and (not file.is_file() or read_json(file)["config_hash"] != config_hash(study)):
@@ -117,7 +119,7 @@ def _open_manifest(study: Study, folder: Path, devices: tuple[Any, ...]) -> dict
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")},
         "platform": platform.platform(),
-        "devices": [str(device) for device in devices],
+        "devices": [str(device) for device in workers],
         "config_hash": config_hash(study),
         "data_hashes": data_hashes(study),
         "seed": study.config.run.seed,
@@ -126,7 +128,7 @@ def _open_manifest(study: Study, folder: Path, devices: tuple[Any, ...]) -> dict
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "book_notes": list(study.book.notes),
         "price_provenance": study.config.price.provenance,
-        "messages": [],
+        "messages": flat_values(study.config.price),
         "chunks": [],
         "complete": False,
     }

@@ -1,4 +1,4 @@
-"""JAX for all tests: doubles, two CPU devices, and a compilation cache of their own."""
+"""JAX for all tests: doubles, and a compilation cache of their own."""
 
 from __future__ import annotations
 
@@ -11,4 +11,3 @@ os.environ["XDG_CACHE_HOME"] = str(Path(tempfile.gettempdir()) / "perpstress-tes
 import jax  # the cache folder must be known first
 
 jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_num_cpu_devices", 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax.numpy as jnp
@@ -38,7 +39,19 @@ DESIGNS: dict[str, dict[str, Any]] = {
 
 def random_study(design: dict[str, Any], rng: np.random.Generator) -> tuple[Study, np.ndarray]:
     """A study on one given path, and the path [T + 1, A]."""
-    cfg, _ = load(
+    cfg = _base()
+    cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, rng))
+    path = _path(rng)
+    book = _book(rng, path[0])
+    market = Market(GivenPath(jnp.asarray(path)), path[0], TICKS, STEP, ())
+    margins = [build_margin(cfg.protocol, list(MARKETS), rate) for rate in ("maintenance_margin", "initial_margin")]
+    return assemble(cfg, market, book, *margins), path
+
+
+@functools.cache
+def _base() -> Config:
+    """What all cases share; composing it takes longer than simulating a case."""
+    return load(
         [
             "price=gbm",
             "price.markets=[X,Y]",
@@ -49,13 +62,7 @@ def random_study(design: dict[str, Any], rng: np.random.Generator) -> tuple[Stud
             f"run.step_seconds={STEP}",
             f"run.horizon_hours={TICKS * STEP / 3600}",
         ]
-    )
-    cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, rng))
-    path = _path(rng)
-    book = _book(rng, path[0])
-    market = Market(GivenPath(jnp.asarray(path)), path[0], TICKS, STEP, ())
-    margins = [build_margin(cfg.protocol, list(MARKETS), rate) for rate in ("maintenance_margin", "initial_margin")]
-    return assemble(cfg, market, book, *margins), path
+    )[0]
 
 
 def _path(rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 
 from stress.build.study import Study
 from stress.config.schema import JumpConfig
-from stress.mc.program import compile_program, compiled_programs, pick_devices
+from stress.mc.program import compile_program, compiled_programs, pick_workers
 from tests.reference.building import Row, make_book
 from tests.studies import config, study
 
@@ -130,8 +130,8 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def run(changes: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
     """Outcomes of the main variant [128, ...] under the compiled program; asserts conservation."""
     plan = made(changes).plan
-    program = compile_program(plan.job, pick_devices(1))
-    result = jax.device_get(program.run(plan.job, [0])[0])
+    program = compile_program(plan.job, pick_workers(1, 1))
+    result = program.run(plan.job, 0)
     out = {name: np.asarray(value)[0] for name, value in vars(result.outcome).items()}
     assert max(out["cash_residual"].max(), out["contracts_residual"].max()) < 1e-9 * plan.gross_notional
     return out | {"fund_flow": np.asarray(result.fund_flow)[0]}

@@ -25,7 +25,7 @@ from stress.cli.compose import load
 from stress.errors import UserError
 from stress.files import read_json
 from stress.mc import driver
-from stress.mc.program import compile_program, pick_devices
+from stress.mc.program import compile_program, pick_workers
 from stress.mc.store import finished_chunks
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -258,8 +258,8 @@ def test_the_engine_sees_the_prices_of_simulate_prices() -> None:
         build_study(load([*OVERRIDES, *more])[0]).plan
         for more in ([], ["protocol.liquidation.fee=0.02", "liquidity.depth_usd=1e7"])
     ]
-    device = pick_devices(1)
-    traces = [compile_program(plan.job, device).run(plan.job, [1], 5)[0].trace for plan in plans]
+    workers = pick_workers(1, 1)
+    traces = [compile_program(plan.job, workers).run(plan.job, 1, 5).trace for plan in plans]
     np.testing.assert_array_equal(traces[0]["fundamental"], traces[1]["fundamental"])
     assert (np.asarray(traces[0]["mark"]) != np.asarray(traces[1]["mark"])).any()
     path = session.simulate_prices(made())[BLOCK + 5, 1:]

@@ -82,7 +82,7 @@ def _unknown(dotted: str) -> UserError:
                          f"+{dotted}=VALUE.")
     if key in allowed:
         return UserError(f"{dotted}: the chosen preset of {dotted.partition('.')[0]} lacks this key. "
-                         f"Add it with a plus: +{dotted}=VALUE.")
+                         f"Add it with a plus: +{dotted}=VALUE, and so with every key of {where} that it lacks.")
     return unknown_key(where, key, [*allowed, *([] if where else ["experiment"])])
 
 

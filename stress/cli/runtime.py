@@ -1,4 +1,4 @@
-"""Setting JAX up before it starts: doubles, CPU devices, the compilation cache. No other module touches these."""
+"""Setting JAX up before it starts: doubles, the compilation cache. No other module touches these."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from stress.config.schema import RunConfig
 def configure_jax(run: RunConfig, *, debug: bool = False) -> None:
     """Set JAX up for ``run``; call it before anything is computed.
 
-    Safe to call again (sweeps do, for every job): what only the start of the backend can take, the number of CPU
-    devices, is left as it is once the backend is up. Parameters:
-        run: ``devices`` and ``compile_cache`` are read.
+    Safe to call again (sweeps do, for every job). Parameters:
+        run: ``compile_cache`` is read.
         debug: stop at the first NaN.
     """
     logging.getLogger("jax").setLevel(logging.WARNING)  # else its chatter ends in the console
@@ -26,15 +25,7 @@ def configure_jax(run: RunConfig, *, debug: bool = False) -> None:
 
     jax.config.update("jax_enable_x64", True)  # the money ledger
     jax.config.update("jax_debug_nans", debug)
-    _cpu_devices(core_count() if isinstance(run.devices, str) else run.devices)
     _compilation_cache(run.compile_cache)
-
-
-def core_count() -> int:
-    """CPU cores that this process may use (a container's or a job scheduler's share, not the machine's)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def cache_folder() -> Path:
@@ -53,15 +44,6 @@ def user_cache() -> Path:
     else:
         base = Path.home() / ".cache"
     return base / "perpstress"
-
-
-def _cpu_devices(count: int) -> None:
-    import jax
-
-    try:
-        jax.config.update("jax_num_cpu_devices", count)
-    except RuntimeError:
-        logging.getLogger(__name__).debug("the backend is up: the number of CPU devices stays")
 
 
 def _compilation_cache(wanted: bool) -> None:

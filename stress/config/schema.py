@@ -29,7 +29,7 @@ class JumpConfig:
 
 @dataclass(kw_only=True)
 class RegimeConfig:
-    """One market regime; a null field is inherited from the price section."""
+    """One market regime. What the price section itself gives holds in every regime, before a regime's own value."""
 
     volatility: PerMarket | None = field("volatility in the regime", unit="per sqrt(year)", low=0)
     drift: PerMarket | None = field("drift of the price in the regime", unit="per year")
@@ -45,10 +45,13 @@ class PriceConfig:
     model: str = field("kind of model: a composition, or a given path", choices=("composition", "replay"))
     markets: list[str] = field("names of the markets, in order")
     initial_prices: PerMarket = field("price at time zero", unit="USD per unit", above=0)
-    drift: PerMarket = field("expected growth of the price: E[S_T] = S_0 exp(drift T)", unit="per year")
-    volatility: PerMarket = field("volatility of the diffusion", unit="per sqrt(year)", low=0)
-    correlation: Matrix = field("correlation of the diffusions", low=-1, high=1)
-    jump: JumpConfig = field("the jump part")
+    drift: PerMarket | None = field(
+        "expected growth of the price: E[S_T] = S_0 exp(drift T); null: every regime has its own", unit="per year")
+    volatility: PerMarket | None = field(
+        "volatility of the diffusion; null: every regime has its own", unit="per sqrt(year)", low=0)
+    correlation: Matrix | None = field(
+        "correlation of the diffusions; null: every regime has its own", low=-1, high=1)
+    jump: JumpConfig | None = field("the jump part; null: every regime has its own")
     regimes: dict[str, RegimeConfig] | None = field("market regimes by name; null for none")
     transition_rates: dict[str, dict[str, float]] | None = field(
         "switching rates from a regime (outer key) to another (inner key)", unit="per year", low=0)
@@ -207,7 +210,7 @@ class RunConfig:
     confidence: float = field("confidence of every interval", above=0, below=1)
     precision: str = field("precision of prices and noise; money is always float64", choices=("float32", "float64"))
     engine: str = field("engine", choices=("auto", "dense"))
-    devices: int | str = field("devices to use, or 'auto' for all", low=1)
+    devices: int | str = field("devices to use, on a CPU cores; or 'auto' for all", low=1)
     twin: bool = field("run the companion without impact, for cascades and amplification")
     fund_curve: bool = field("run the companion with an unlimited fund, for the fund curve")
     chunk_seconds: float = field("about how much work one stored chunk holds", unit="s", low=0)

@@ -1,14 +1,12 @@
-"""The stream: feed blocks to the devices, store chunks, keep the tally, show progress."""
+"""The stream: feed blocks to the workers, store chunks, keep the tally, show progress."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from stress.mc.block import BlockResult
@@ -16,9 +14,6 @@ from stress.mc.columns import path_columns
 from stress.mc.plan import Plan
 from stress.mc.program import Program
 from stress.mc.store import Chunk, write_chunk
-
-IN_FLIGHT = 2
-"""Dispatches under way, so that devices work while the host stores."""
 
 
 @dataclass
@@ -36,36 +31,19 @@ def stream(
 ) -> Iterator[Chunk]:
     """Simulate ``blocks`` and store them; yields every stored chunk. Chunks hold consecutive blocks."""
     buffer = Buffer()
-    for block, part in _simulate(plan, program, blocks):
+    for block, result in program.stream(plan.job, blocks):
         if buffer.parts and block != buffer.last + 1:
             yield _flush(plan, buffer, folder, on_chunk)
             buffer = Buffer()
         if not buffer.parts:
             buffer.first = block
-        buffer.parts.append(part)
+        buffer.parts.append(_part(plan, block, result))
         buffer.last = block
         if time.perf_counter() - buffer.since >= plan.chunk_seconds:
             yield _flush(plan, buffer, folder, on_chunk)
             buffer = Buffer()
     if buffer.parts:
         yield _flush(plan, buffer, folder, on_chunk)
-
-
-def _simulate(plan: Plan, program: Program, blocks: list[int]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Blocks in order with their columns."""
-    width, queue = len(program.devices), deque[tuple[list[int], list[BlockResult]]]()
-    for start in range(0, len(blocks), width):
-        group = blocks[start : start + width]
-        queue.append((group, program.run(plan.job, group)))
-        if len(queue) >= IN_FLIGHT:
-            yield from _collect(plan, *queue.popleft())
-    while queue:
-        yield from _collect(plan, *queue.popleft())
-
-
-def _collect(plan: Plan, group: list[int], results: list[BlockResult]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    for block, result in zip(group, results, strict=True):
-        yield block, _part(plan, block, jax.device_get(result))
 
 
 def _part(plan: Plan, block: int, result: BlockResult) -> dict[str, np.ndarray]:

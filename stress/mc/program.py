@@ -1,14 +1,18 @@
-"""The compiled block and the devices it runs on.
+"""The compiled block and the workers that run it.
 
-The same single-device program is compiled for every device; the host hands each its blocks. A program over all devices
-at once (``shard_map``) is optimised differently for one device and for several, which changes the last bits of
-sums; results must not depend on the number of devices.
+A worker is a device, or on a CPU a thread of the host: XLA runs what several threads give to one CPU device side by
+side. So a CPU needs one program however many cores it has, and no result can depend on how many of them work. A program
+over several devices (``shard_map``) is optimised differently for one device and for several, which changes the last
+bits of sums.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,50 +23,76 @@ from stress.errors import bad_value
 from stress.mc.block import BlockResult, Job, simulate_block
 
 COMPILER: dict[str, bool | str] = {"xla_cpu_multi_thread_eigen": False}
-"""One thread a device: how an operation is split over threads would change the order of its sums with their number."""
+"""One thread a block: how an operation is split over threads would change the order of its sums with their number."""
+
+IN_FLIGHT = 2
+"""Blocks given to each worker, so that it works while the host stores."""
 
 _compiled: dict[Any, Any] = {}
-"""Programs by the structure and shapes of the job and its devices: a sweep over numbers compiles once."""
+"""Programs by the structure and shapes of the job and its workers: a sweep over numbers compiles once."""
 
 
 @dataclass(frozen=True)
 class Program:
     """A compiled block program."""
 
-    runs: tuple[Any, ...]  # one a device: (job, block [], traced []) -> BlockResult
-    devices: tuple[Any, ...]
+    runs: dict[Any, Any]  # by device: (job, block [], traced []) -> BlockResult
+    workers: tuple[Any, ...]  # the device of each worker
     compile_seconds: float
 
-    def run(self, job: Job, blocks: list[int], traced: int = 0) -> list[BlockResult]:
-        """Start one block a device (at most as many blocks as devices); the results arrive when they are read."""
-        started = []
-        for block, run, device in zip(blocks, self.runs, self.devices, strict=False):
-            arguments = jax.device_put((job, jnp.uint32(block), jnp.int32(traced)), device)
-            started.append(run(*arguments))
-        return started
+    def run(self, job: Job, block: int, traced: int = 0, worker: int = 0) -> BlockResult:
+        """One block, on the host; of its path ``traced`` the trace."""
+        device = self.workers[worker % len(self.workers)]
+        arguments = jax.device_put((job, jnp.uint32(block), jnp.int32(traced)), device)
+        return jax.device_get(self.runs[device](*arguments))
+
+    def stream(self, job: Job, blocks: list[int]) -> Iterator[tuple[int, BlockResult]]:
+        """``blocks`` with their results, in order, on all workers."""
+        waiting = deque[tuple[int, Future[BlockResult]]]()
+        pool = ThreadPoolExecutor(len(self.workers))
+        try:
+            for number, block in enumerate(blocks):
+                waiting.append((block, pool.submit(self.run, job, block, worker=number)))
+                if len(waiting) >= IN_FLIGHT * len(self.workers):
+                    first, result = waiting.popleft()
+                    yield first, result.result()
+            while waiting:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def pick_devices(wanted: int | str) -> tuple[Any, ...]:
-    """The local devices to use; raises UserError when there are not that many."""
+def core_count() -> int:
+    """CPU cores that this process may use (a container's or a job scheduler's share, not the machine's)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pick_workers(wanted: int | str, blocks: int) -> tuple[Any, ...]:
+    """The device of each worker, at most ``blocks``; raises UserError when there are fewer accelerators than wanted."""
     devices = jax.local_devices()
-    if isinstance(wanted, str):
-        return tuple(devices)
-    if wanted > len(devices):
+    if devices[0].platform == "cpu":
+        devices = devices[:1] * (core_count() if isinstance(wanted, str) else wanted)
+    elif not isinstance(wanted, str) and wanted > len(devices):
         raise bad_value("run.devices", wanted, f"at most the {len(devices)} devices present ({devices[0].platform})")
-    return tuple(devices[:wanted])
+    count = len(devices) if isinstance(wanted, str) else wanted
+    return tuple(devices[: min(count, blocks)])
 
 
-def compile_program(job: Job, devices: tuple[Any, ...]) -> Program:
+def compile_program(job: Job, workers: tuple[Any, ...]) -> Program:
     """The program for ``job``, from the cache of this process where a job of the same shape has run."""
     leaves, tree = jax.tree.flatten(job)
     shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
+    devices = tuple(dict.fromkeys(workers))
     key = (tree, shapes, devices)
     if key in _compiled:
-        return replace(_compiled[key], compile_seconds=0.0)
+        return replace(_compiled[key], workers=workers, compile_seconds=0.0)
     start = time.perf_counter()
     with ThreadPoolExecutor(len(devices)) as pool:
-        runs = tuple(pool.map(lambda device: _compile(job, device), devices))
-    _compiled[key] = Program(runs, devices, time.perf_counter() - start)
+        runs = dict(zip(devices, pool.map(lambda device: _compile(job, device), devices), strict=True))
+    _compiled[key] = Program(runs, workers, time.perf_counter() - start)
     return _compiled[key]
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from pyarrow import parquet
 
@@ -150,12 +149,12 @@ def assert_one_depletion(columns: Mapping[str, np.ndarray], fund: float) -> None
 def tell_story(plan: Plan, program: Program, folder: Path) -> int:
     """Simulate one path again, recorded tick by tick, into ``data/story.npz``; returns its number.
 
-    It is the depleted path with the median drawdown, or the worst path where none was depleted.
+    It is the depleted path with the median bad debt, or the worst path where none was depleted.
     """
     path = _story_path(folder)
     block, lane = divmod(path, plan.job.block_paths)
-    result = program.run(plan.job, [block], lane)[0]
-    trace = {name: np.asarray(value) for name, value in jax.device_get(result.trace).items()}
+    result = program.run(plan.job, block, lane)
+    trace = {name: np.asarray(value) for name, value in result.trace.items()}
     sold = np.diff(trace["liquidated"], axis=0, prepend=0.0)
     np.savez_compressed(
         folder / "data" / "story.npz",

@@ -36,22 +36,26 @@ def _each(run: Run, value: Any, formatter: Callable[[Any], str]) -> str:
 def _market(run: Run) -> str:
     if run.setting("price.model") == "replay":
         return f"a given price path ({run.setting('price.path')}): no randomness in prices"
-    return (f"{', '.join(run.markets)}; volatility a year {_each(run, run.setting('price.volatility'), percent_tick)}; "
-            f"drift a year {_each(run, run.setting('price.drift'), percent_tick)}")
+    return "; ".join([", ".join(run.markets), *(
+        f"{name} a year {_each(run, value, percent_tick)}" for name in ("volatility", "drift")
+        if (value := run.setting(f"price.{name}")) is not None)])
 
 
 def _jumps(run: Run) -> str:
     kind = run.setting("price.jump.kind")
-    if run.setting("price.model") == "replay" or kind is None:
+    if run.setting("price.model") == "replay":
         return ""
     if kind == "none":
-        return "none outside regimes that bring their own" if run.setting("price.regimes") else "none"
-    jump = run.setting("price.jump")
+        return "none"
     duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
+    spread = f"each spread over {seconds(duration)} (assumed) with ticks of {seconds(step)}"
+    jump = run.setting("price.jump")
+    if jump is None:
+        return f"every regime's own; {spread}"
     return (f"{kind}: own {_each(run, jump.get('intensity'), plain_tick)} a year with mean "
             f"{_each(run, jump.get('mean'), percent_tick)} and standard deviation "
-            f"{_each(run, jump.get('std'), percent_tick)}; common {plain_tick(jump.get('common_intensity'))} a year; "
-            f"each spread over {seconds(duration)} (assumed) with ticks of {seconds(step)}")
+            f"{_each(run, jump.get('std'), percent_tick)}; "
+            f"common {plain_tick(jump.get('common_intensity'))} a year; {spread}")
 
 
 def _regimes(run: Run) -> str:

@@ -26,6 +26,8 @@ DIGITS, CORRELATION_DIGITS = 5, 4
 NO_JUMP = {"kind": "none", "intensity": 0, "mean": 0, "std": 0, "common_intensity": 0, "common_mean": 0,
            "common_std": 0, "common_correlation": 0}
 
+DRIFT = "not identified by a sample of years (estimates: calibration.json)"
+
 ABOUT = {
     "gbm": "Geometric Brownian motion: no jumps, no regimes. The baseline that every closed form knows; it understates "
            "tails.",
@@ -76,20 +78,12 @@ def write_preset(fit: Fitted, file: Path) -> Path:
 
 def preset_text(fit: Fitted) -> str:
     """The preset as text."""
-    own = fit.model == "merton"
-    jump = _jump(fit, 0) if own else NO_JUMP
-    inherited = " (a regime's own value goes before it)" if fit.model == "regime" else ""
-    parts = _annual(fit)
-    volatility = parts["volatility"][0] if own else fit.overall.volatility / np.sqrt(fit.bar_years)
-    correlation = np.asarray(fit.law.correlation[0]) if own and fit.law else fit.overall.correlation
     lines = [
         f"# {ABOUT[fit.model]}", f"# {_span(fit)}",
         "# Written by calibrate; provenance below. Maps by market: price.markets=[BTC] takes a part of them.",
         _entry("model", "composition"), _entry("markets", fit.markets),
         _entry("initial_prices", _by_market(fit, fit.last_prices, 8)) + " # USD; last in the sample",
-        _entry("drift", 0) + " # per year; not identified by a sample of years (estimates: calibration.json)",
-        _entry("volatility", _by_market(fit, volatility)) + f" # per sqrt(year){inherited}",
-        *_pairs(fit, correlation, ""), *_section("jump", jump, ""), *_regimes(fit),
+        *(_regimes(fit, fit.law) if fit.model == "regime" and fit.law else _one_regime(fit)),
         _entry("initial_regime", fit.assumed.initial_regime if _kept(fit) else "stationary"),
         _entry("jump_duration_seconds", _plain(fit.assumed.jump_duration_seconds)) + " # s; " + (
             "nothing jumps" if fit.law is None else
@@ -104,17 +98,28 @@ def _span(fit: Fitted) -> str:
     return f"Fitted to {', '.join(fit.markets)}, {data['start'][:10]} to {data['end'][:10]}."
 
 
-def _regimes(fit: Fitted) -> list[str]:
-    if fit.model != "regime" or fit.law is None:
-        return [_entry("regimes", None), _entry("transition_rates", None)]
-    names, parts = regime_names(len(fit.law.rates)), _annual(fit)
-    shares, rates = fit.provenance["stationary"], np.asarray(fit.law.rates) / fit.bar_years
-    lines = ["regimes:"]
+def _one_regime(fit: Fitted) -> list[str]:
+    own = fit.model == "merton"
+    volatility = _annual(fit)["volatility"][0] if own else fit.overall.volatility / np.sqrt(fit.bar_years)
+    correlation = np.asarray(fit.law.correlation[0]) if own and fit.law else fit.overall.correlation
+    return [f"{_entry('drift', 0)} # per year; {DRIFT}",
+            _entry("volatility", _by_market(fit, volatility)) + " # per sqrt(year)", *_pairs(fit, correlation, ""),
+            *_section("jump", _jump(fit, 0) if own else NO_JUMP, ""),
+            _entry("regimes", None), _entry("transition_rates", None)]
+
+
+def _regimes(fit: Fitted, law: BarLaw) -> list[str]:
+    names, parts = regime_names(len(law.rates)), _annual(fit)
+    shares, rates = fit.provenance["stationary"], np.asarray(law.rates) / fit.bar_years
+    lines = ["# Every regime has its own of these four; a value given here holds in all of them instead.",
+             "drift: null # per year", "volatility: null # per sqrt(year), of the diffusion",
+             "correlation: null # of the diffusions", "jump: null", "regimes:"]
     for r, name in enumerate(names):
         stay = -1 / rates[r, r] * 365 * 24
         lines += [f"  {name}: # {100 * shares[name]:.3g} % of the time, {stay:.3g} h at a time",
-                  "    " + _entry("volatility", _by_market(fit, parts["volatility"][r])), "    " + _entry("drift", 0),
-                  *_pairs(fit, np.asarray(fit.law.correlation[r]), "    "), *_section("jump", _jump(fit, r), "    "),
+                  "    " + _entry("volatility", _by_market(fit, parts["volatility"][r])),
+                  f"    {_entry('drift', 0)} # {DRIFT}",
+                  *_pairs(fit, np.asarray(law.correlation[r]), "    "), *_section("jump", _jump(fit, r), "    "),
                   "    " + _entry("depth_multiplier", depth(fit.assumed, len(names))[r])
                   + " # assumed: prices do not say how deep the book is"]
     lines.append("transition_rates: # per year")

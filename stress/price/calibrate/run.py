@@ -97,7 +97,7 @@ def asked_model(price: PriceConfig) -> str:
                         "price=gbm.")
     if price.regimes:
         return "regime"
-    return "merton" if price.jump.kind == "merton" else "gbm"
+    return "merton" if price.jump is not None and price.jump.kind == "merton" else "gbm"
 
 
 def _check_enough(history: History, returns: np.ndarray, fewest: int) -> None:
