@@ -23,7 +23,6 @@ from pyarrow import parquet
 from stress import __version__
 from stress.book.exposure import book_table, liquidation_heatmap
 from stress.build.study import Study
-from stress.config.check_price import flat_values
 from stress.errors import UserError
 from stress.files import read_json, write_json
 from stress.mc.limits import judge
@@ -128,7 +127,7 @@ def _open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "book_notes": list(study.book.notes),
         "price_provenance": study.config.price.provenance,
-        "messages": flat_values(study.config.price),
+        "messages": [],
         "chunks": [],
         "complete": False,
     }

@@ -6,8 +6,14 @@ import os
 import tempfile
 from pathlib import Path
 
-os.environ["XDG_CACHE_HOME"] = str(Path(tempfile.gettempdir()) / "perpstress-tests")
+import jax
 
-import jax  # the cache folder must be known first
+CACHE = Path(tempfile.gettempdir()) / "perpstress-tests"
+
+os.environ["XDG_CACHE_HOME"] = str(CACHE)
+if jax.__version_info__ < (0, 11):  # as blocks are compiled (stress.mc.program.COMPILER)
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
 
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_compilation_cache_dir", str(CACHE / f"jaxlib-{jax.lib.__version__}"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

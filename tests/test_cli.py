@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 import stress
+from stress.build.price import build_composition
 from stress.cli.arguments import COMMANDS, read_arguments
 from stress.cli.completion import completion_line
 from stress.cli.compose import as_typed, config_folder, load, prepared
@@ -124,6 +125,25 @@ def test_lists_replace_maps_and_maps_merge(tmp_path: Path, monkeypatch: pytest.M
     assert load(["price=gbm", "price.volatility=0.5"])[0].price.volatility == 0.5
     typed = ["price.volatility=[1,2]", "+price.drift=[0,0]", "run.paths=1", "++run.resume=null"]
     assert as_typed(prepared(typed)) == typed
+
+
+@pytest.mark.parametrize(("overrides", "calm", "stressed"), [
+    (["price.volatility=0.8"], 0.8, 0.8), (["experiment=thin_book", "price.volatility=0.8"], 0.8, 0.8),
+    (["price.volatility=0.8", "price.regimes.calm.volatility=0.1"], 0.1, 0.8),
+    (["price.volatility=0.8", "price.regimes.stressed.volatility={BTC:2,ETH:2,SOL:2}"], 0.8, 2.0),
+    (["price.regimes.calm.volatility=0.1", "price.regimes.stressed.volatility=2"], 0.1, 2.0),
+])
+def test_a_flat_value_replaces_that_of_every_regime_but_those_given_too(overrides: list[str], calm: float,
+                                                                         stressed: float) -> None:
+    built = build_composition(load(overrides)[0].price, 60.0)
+    np.testing.assert_allclose(np.asarray(built.volatility)[[0, 2]], [[calm] * 3, [stressed] * 3])
+
+
+def test_regimes_given_on_top_of_a_model_without_keep_their_own() -> None:
+    regime = "{volatility:0.3,drift:null,correlation:null,jump:null,depth_multiplier:1}"
+    built = build_composition(load(["price=gbm", f"price.regimes={{a:{regime}}}", "price.drift=0.5"])[0].price, 60.0)
+    np.testing.assert_allclose(built.volatility, [[0.3] * 3])
+    np.testing.assert_allclose(built.drift, [[0.5] * 3])
 
 
 def test_own_presets_are_found_beside_the_shipped_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,11 +62,11 @@ def build_composition(price: PriceConfig, step_seconds: float) -> Composition:
 
 
 def _effective(price: PriceConfig, regime: RegimeConfig | None, key: str) -> dict:
-    """The numbers of one regime: the price section's where it gives them, else the regime's own."""
+    """The numbers of one regime; what it leaves null comes from the price section."""
 
     def value(name: str) -> object:
-        everywhere = getattr(price, name)
-        return getattr(regime, name) if everywhere is None else everywhere
+        own = getattr(regime, name, None) if regime else None
+        return getattr(price, name) if own is None else own
 
     correlation = correlation_matrix(value("correlation"), price.markets, f"{key}.correlation")  # type: ignore[arg-type]
     return {

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stress.cli.flat import hold_in_every_regime
 from stress.config.parse import declared_keys, parse, parse_fields, takes_list_or_map
 from stress.config.schema import Config
 from stress.errors import UserError
@@ -76,12 +77,13 @@ def load(overrides: list[str]) -> tuple[Config, dict[str, Any]]:
         composed, sweep = _composed(ROOT, prepared(overrides))
     if sweep:
         raise _needs_multirun(sweep[0])
-    return settle(composed)
+    return settle(composed, overrides)
 
 
-def settle(composed: Any) -> tuple[Config, dict[str, Any]]:
-    """Parse a composed DictConfig and apply what ``debug`` implies, in the container too."""
+def settle(composed: Any, overrides: list[str]) -> tuple[Config, dict[str, Any]]:
+    """Parse a composed DictConfig; what ``overrides`` and ``debug`` imply is applied, in the container too."""
     container = to_container(composed)
+    hold_in_every_regime(container, overrides)
     config = parse(container)
     if config.debug:
         config.run.paths = container["run"]["paths"] = min(config.run.paths, DEBUG_PATHS)

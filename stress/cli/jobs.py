@@ -45,8 +45,9 @@ def perform(command: str, composed: Any) -> Finished:
     """The job of ``command`` in the folder that Hydra made for it."""
     from hydra.core.hydra_config import HydraConfig
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    config, container = settle(composed)
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    config, container = settle(composed, list(hydra.overrides.task))
     write_config(container, folder)
     job = {"run": run_job, "calibrate": calibrate_job, "replay": replay_job}[command]
     return job(config, folder)

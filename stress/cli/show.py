@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from stress.cli.jobs import Finished
-from stress.config.check_price import flat_values
 
 HEADLINES = (
     "depletion_probability", "cascade_probability", "adl_probability", "socialised_loss_probability",
@@ -38,9 +37,7 @@ def complain(message: str) -> None:
 
 
 def announce(study: Any) -> None:
-    """Notes on the configuration, and on a terminal what is about to be simulated."""
-    for note in flat_values(study.config.price):
-        complain(f"Note: {note}")
+    """What is about to be simulated; on a terminal only."""
     screen = console()
     if not screen.is_terminal:
         return

@@ -8,7 +8,7 @@ from stress.config.schema import PriceConfig
 from stress.errors import UserError, bad_value, unknown_key
 
 BY_REGIME = ("drift", "volatility", "correlation", "jump")
-"""What the price section gives for all regimes, or every regime for itself."""
+"""What a regime has of its own or takes from the price section."""
 
 
 def check_price(price: PriceConfig) -> Iterator[str]:
@@ -19,20 +19,9 @@ def check_price(price: PriceConfig) -> Iterator[str]:
     yield from _given_somewhere(price)
 
 
-def flat_values(price: PriceConfig) -> list[str]:
-    """Notes on regimes' own values that are not used, because the price section gives one for all regimes."""
-    return [f"price.{name} is given, so it holds in every regime: price.regimes.{own[0]}.{name} and the like are not "
-            f"used. price.{name}=null brings them back."
-            for name in BY_REGIME if (own := _with_own(price, name)) and getattr(price, name) is not None]
-
-
-def _with_own(price: PriceConfig, name: str) -> list[str]:
-    return [key for key, regime in (price.regimes or {}).items() if getattr(regime, name) is not None]
-
-
 def _given_somewhere(price: PriceConfig) -> Iterator[str]:
     for name in BY_REGIME:
-        without = [key for key in price.regimes or {} if key not in _with_own(price, name)]
+        without = [key for key, regime in (price.regimes or {}).items() if getattr(regime, name) is None]
         if getattr(price, name) is None and (without or not price.regimes):
             where = f", and regime {without[0]} has none of its own" if without else ""
             yield str(bad_value(f"price.{name}", None, f"a value for all regimes or one in every regime{where}"))

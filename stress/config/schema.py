@@ -29,7 +29,7 @@ class JumpConfig:
 
 @dataclass(kw_only=True)
 class RegimeConfig:
-    """One market regime. What the price section itself gives holds in every regime, before a regime's own value."""
+    """One market regime; a null field is inherited from the price section."""
 
     volatility: PerMarket | None = field("volatility in the regime", unit="per sqrt(year)", low=0)
     drift: PerMarket | None = field("drift of the price in the regime", unit="per year")
@@ -46,12 +46,12 @@ class PriceConfig:
     markets: list[str] = field("names of the markets, in order")
     initial_prices: PerMarket = field("price at time zero", unit="USD per unit", above=0)
     drift: PerMarket | None = field(
-        "expected growth of the price: E[S_T] = S_0 exp(drift T); null: every regime has its own", unit="per year")
+        "expected growth of the price: E[S_T] = S_0 exp(drift T); null if every regime has its own", unit="per year")
     volatility: PerMarket | None = field(
-        "volatility of the diffusion; null: every regime has its own", unit="per sqrt(year)", low=0)
+        "volatility of the diffusion; null if every regime has its own", unit="per sqrt(year)", low=0)
     correlation: Matrix | None = field(
-        "correlation of the diffusions; null: every regime has its own", low=-1, high=1)
-    jump: JumpConfig | None = field("the jump part; null: every regime has its own")
+        "correlation of the diffusions; null if every regime has its own", low=-1, high=1)
+    jump: JumpConfig | None = field("the jump part; null if every regime has its own")
     regimes: dict[str, RegimeConfig] | None = field("market regimes by name; null for none")
     transition_rates: dict[str, dict[str, float]] | None = field(
         "switching rates from a regime (outer key) to another (inner key)", unit="per year", low=0)

@@ -24,6 +24,8 @@ from stress.mc.block import BlockResult, Job, simulate_block
 
 COMPILER: dict[str, bool | str] = {"xla_cpu_multi_thread_eigen": False}
 """One thread a block: how an operation is split over threads would change the order of its sums with their number."""
+if jax.__version_info__ < (0, 11):  # halves the time to compile at the same speed; later versions have no such switch
+    COMPILER["xla_cpu_use_fusion_emitters"] = False
 
 IN_FLIGHT = 2
 """Blocks given to each worker, so that it works while the host stores."""

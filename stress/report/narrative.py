@@ -117,8 +117,7 @@ def _gap(run: Run) -> str:
 
 
 def _has_jumps(run: Run) -> bool:
-    everywhere, regimes = run.setting("price.jump"), run.setting("price.regimes") or {}
-    parts = [everywhere] if everywhere else [(regime or {}).get("jump") for regime in regimes.values()]
+    parts = [run.setting("price.jump"), *((r or {}).get("jump") for r in (run.setting("price.regimes") or {}).values())]
     kinds = [part.get("kind") for part in parts if part]
     return run.setting("price.model") != "replay" and any(k not in (None, "none") for k in kinds)
 

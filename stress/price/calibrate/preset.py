@@ -111,7 +111,7 @@ def _one_regime(fit: Fitted) -> list[str]:
 def _regimes(fit: Fitted, law: BarLaw) -> list[str]:
     names, parts = regime_names(len(law.rates)), _annual(fit)
     shares, rates = fit.provenance["stationary"], np.asarray(law.rates) / fit.bar_years
-    lines = ["# Every regime has its own of these four; a value given here holds in all of them instead.",
+    lines = ["# Every regime has its own of these four. On the command line price.volatility=0.8 replaces them all.",
              "drift: null # per year", "volatility: null # per sqrt(year), of the diffusion",
              "correlation: null # of the diffusions", "jump: null", "regimes:"]
     for r, name in enumerate(names):
