@@ -328,8 +328,12 @@ def test_calibrate_hands_over_and_says_how_to_use_it(stand: Stand, monkeypatch: 
                                                      capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "stress.price.calibrate", SimpleNamespace(
         calibrate=lambda config, folder: Path("configs/price") / f"{config.calibrate.name}.yaml"))
+    monkeypatch.setattr("stress.report.write_calibration_report", lambda folder: folder / "calibration.html")
     assert main(["calibrate", "data.path=x.csv", "calibrate.name=mine"]) == OK
-    assert "price=mine" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "price=mine" in out and "calibration.html" in out
+    assert main(["calibrate", "data.path=x.csv", "report.enabled=false"]) == OK
+    assert "calibration.html" not in capsys.readouterr().out
 
 
 def test_replay_writes_the_ledger(stand: Stand, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -341,7 +345,15 @@ def test_replay_writes_the_ledger(stand: Stand, capsys: pytest.CaptureFixture[st
     assert "fund at the end 7.00 USD" in out
 
 
-def test_report_rebuilds_runs_and_sweeps(stand: Stand, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_rebuilds_runs_sweeps_and_calibrations(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                      capsys: pytest.CaptureFixture[str]) -> None:
+    fit = tmp_path / "fit"
+    fit.mkdir()
+    (fit / "calibration.json").write_text("{}")
+    seen: list[Path] = []
+    monkeypatch.setattr("stress.report.write_calibration_report", lambda folder: seen.append(folder) or folder / "c.html")
+    assert main(["report", str(fit)]) == OK
+    assert seen == [fit]
     main([])
     sweep = tmp_path / "sweep"
     sweep.mkdir()
@@ -350,7 +362,7 @@ def test_report_rebuilds_runs_and_sweeps(stand: Stand, tmp_path: Path, capsys: p
     assert stand.reports == [stand.folders[0]] * 2
     assert stand.sweeps == [sweep]
     assert main(["report", str(tmp_path)]) == BAD_INPUT
-    assert "neither a finished run" in capsys.readouterr().err
+    assert "no finished run" in capsys.readouterr().err
 
 
 # --- sweeps ---------------------------------------------------------------------------------------------------------

@@ -91,12 +91,14 @@ def resume_job(config: Config, folder: Path) -> Finished:
 
 
 def calibrate_job(config: Config, folder: Path) -> Finished:
-    """Fit a price model and write it as a preset."""
+    """Fit a price model and write it as a preset, with a page on the fit."""
     configure_jax(config.run, debug=config.debug)
     from stress.price.calibrate import calibrate
+    from stress.report import write_calibration_report
 
     preset = calibrate(config, folder)
-    return Finished(folder, lines=[f"Preset: {preset}", f"Use it with price={preset.stem}. Figures: {folder}"])
+    page = [f"Report: {write_calibration_report(folder)}"] if config.report.enabled else []
+    return Finished(folder, lines=[f"Preset: {preset}", f"Use it with price={preset.stem}.", *page])
 
 
 def replay_job(config: Config, folder: Path) -> Finished:
@@ -126,16 +128,19 @@ def with_replay_model(overrides: list[str]) -> list[str]:
 
 
 def report_folder(folder: Path) -> Path:
-    """Rebuild the report of a run folder or of a sweep folder; the path of the page."""
-    from stress.report import write_report, write_sweep_report
+    """Rebuild the report of the folder of a run, a sweep or a calibration; the path of the page."""
+    from stress.report import write_calibration_report, write_report, write_sweep_report
 
     if not folder.is_dir():
-        raise UserError(f"report: {folder} is not a folder. Give a run folder or a sweep folder under outputs/.")
+        raise UserError(f"report: {folder} is not a folder. Give a folder under outputs/.")
     if (folder / "summary.json").exists():
         return write_report(folder)
     if (folder / "multirun.yaml").exists() or any(folder.glob("*/job.json")):
         return write_sweep_report(folder)
-    raise UserError(f"report: {folder} holds neither a finished run (summary.json) nor a sweep (multirun.yaml). "
+    if (folder / "calibration.json").exists():
+        return write_calibration_report(folder)
+    raise UserError(f"report: {folder} holds no finished run (summary.json), sweep (multirun.yaml) or calibration "
+                    "(calibration.json). "
                     "A killed run is finished by run.resume=DIR.")
 
 

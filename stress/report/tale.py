@@ -64,13 +64,20 @@ def _run_up(run: Run, story: Story, tick: int) -> str:
             f"{hours(round(min(1.0, float(time[tick] - time[start])), 6))}")
 
 
+def _kept(story: Story, lowest: str) -> str:
+    """Why a depleted fund need not be empty."""
+    left = float(story["fund"].min()) > 0 and float(story["adl"].sum()) > 0
+    return f", though ADL closed the share it could not carry and left it {lowest}" if left else ""
+
+
 def _paying(run: Run, story: Story) -> str:
     debt, adl, social = (float(story[k].sum()) for k in ("bad_debt", "adl", "socialised"))
     if debt <= 0:
         return f"No closed account ended below zero; the fund ended at {usd(float(story['fund'][-1]))}."
     when = depletion_time(run, story)
-    fund = (f"The fund of {usd(run.fund)} ran out at {clock(when)}" if when is not None
-            else f"The fund went from {usd(run.fund)} to a low of {usd(float(story['fund'].min()))}")
+    lowest = usd(float(story["fund"].min()))
+    fund = (f"At {clock(when)} they were more than the fund held: depleted{_kept(story, lowest)}. The fund began at "
+            f"{usd(run.fund)}" if when is not None else f"The fund went from {usd(run.fund)} to a low of {lowest}")
     texts = (f"Closed accounts ended {usd(debt)} below zero in sum. {fund} and stood at "
              f"{usd(float(story['fund'][-1]))} at the end.")
     rest = [f"auto-deleveraging closed {usd(adl)} of winners' positions"] if adl > 0 else []
