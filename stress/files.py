@@ -5,24 +5,33 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
-def write_bytes(path: Path | str, data: bytes) -> Path:
-    """Write ``data`` to ``path`` by a temporary file beside it, fsync and rename; folders are made as needed."""
-    path = Path(path)
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A stream into a temporary file beside ``path``, which takes its place at the end; folders are made as needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         with temporary.open("xb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path | str, data: bytes) -> Path:
+    """Write ``data`` to ``path`` by a temporary file beside it, fsync and rename; folders are made as needed."""
+    path = Path(path)
+    with replacing(path) as stream:
+        stream.write(data)
     return path
 
 

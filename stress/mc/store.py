@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from stress.files import write_bytes
+from stress.files import replacing, write_bytes
 
 NAME = re.compile(r"^(\d+)-(\d+)\.npz$")
 
@@ -53,18 +54,17 @@ def missing_blocks(chunks: list[Chunk], blocks: int) -> list[int]:
 
 def write_paths(folder: Path, chunks: list[Chunk], columns: list[str]) -> Path:
     """Join the chunks into ``paths.parquet``, a row group a chunk, one chunk in memory at a time."""
-    target, temporary = folder / "paths.parquet", folder / ".paths.parquet.tmp"
-    writer = None
-    try:
-        for chunk in chunks:
-            table = pa.table({name: _column(values) for name, values in read_chunk(chunk).items() if name in columns})
-            writer = writer or parquet.ParquetWriter(temporary, table.schema)
-            writer.write_table(table.select(columns))
-    finally:
-        if writer:
-            writer.close()
-    temporary.replace(target)
+    target, tables = folder / "paths.parquet", (_table(chunk, columns) for chunk in chunks)
+    first = next(tables)
+    with replacing(target) as stream, parquet.ParquetWriter(stream, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
     return target
+
+
+def _table(chunk: Chunk, columns: list[str]) -> pa.Table:
+    arrays = read_chunk(chunk)
+    return pa.table({name: _column(arrays[name]) for name in columns})
 
 
 def _column(values: np.ndarray) -> pa.Array:
