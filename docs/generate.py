@@ -6,6 +6,7 @@ Run ``python docs/generate.py`` after a change of either; a test compares the pa
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,10 +145,22 @@ def _chosen() -> dict[str, str]:
     return {group: preset for group, preset in pairs if preset and " " not in group}
 
 
+def shipped() -> list[Path]:
+    """The presets that come along: in a checkout not those that git does not know, which a user made there."""
+    folder = config_folder()
+    asked = ["git", "-C", str(folder), "ls-files", "--others", "--full-name", "-z", "."]
+    try:
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    except OSError:  # no git
+        answer = ""
+    own = {folder.parent / name for name in answer.split("\0") if name}
+    return [file for file in sorted(folder.glob("*/*.yaml")) if file not in own]
+
+
 def _presets() -> str:
     """Every preset with the comment at its top."""
     lines, chosen = ["## Presets\n", "| write | what it is |", "|---|---|"], _chosen()
-    for file in sorted(config_folder().glob("*/*.yaml")):
+    for file in shipped():
         group = file.parent.name
         mark = " (default)" if chosen.get(group) == file.stem else ""
         lines.append(f"| `{group}={file.stem}`{mark} | {_cell(_comment(file))} |")
