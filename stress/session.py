@@ -155,7 +155,7 @@ def simulate_prices(study: Study) -> np.ndarray:
 
 
 def replay(study: Study) -> dict[str, Any]:
-    """The ledger of one path, tick by tick (DESIGN 3)."""
+    """The ledger of one path, tick by tick (docs/reference/outputs.md)."""
     from stress.mc import replay as ledger
 
     plan = study.plan

@@ -264,7 +264,7 @@ def test_apportion_is_exact():
 
 # --- exposure --------------------------------------------------------------------------------------------------------
 def is_liquidatable(book: Book, prices: np.ndarray, n: int) -> bool:
-    """DESIGN's rule, account by account and slab by slab."""
+    """The rule, account by account and slab by slab."""
     _, maintenance = tables()
     bounds = [(2e6, 20e6, np.inf), (1e6, 10e6, np.inf), (0.5e6, 5e6, np.inf)]
     need, equity = 0.0, book.cash[n]

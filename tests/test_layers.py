@@ -1,4 +1,4 @@
-"""The order of layers (DESIGN: data flows one way), read off the import statements."""
+"""The order of layers (data flows one way), read off the import statements."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from stress.types import NEVER, Array
 
 OK, ROUNDS_EXHAUSTED, NOT_FINITE = 0, 1, 2
 STATUS_NAMES = {OK: "ok", ROUNDS_EXHAUSTED: "rounds_exhausted", NOT_FINITE: "not_finite"}
-"""Status of a path, the highest code wins. Paths that are not ok stay in every n (DESIGN 8)."""
+"""Status of a path, the highest code wins. Paths that are not ok stay in every n (docs/concepts/statistics.md)."""
 
 
 @jax.tree_util.register_dataclass

@@ -28,7 +28,7 @@ _finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
 
 
 def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, Any]:
-    """Push the first path of the model through the venue; the ledger of DESIGN 3 as plain Python values."""
+    """Push the first path of the model through the venue; the ledger (docs/reference/outputs.md) as plain values."""
     venue = jax.tree.map(lambda leaf: leaf[:1], job.venues)
     row = jax.vmap(lambda venue: first_row(venue, job))(venue)
     market, prices, ticks = _first(job), job.prices, []

@@ -1,4 +1,4 @@
-"""Estimators: every number with an interval, written for weighted and for failed paths (DESIGN section 8).
+"""Estimators: every number with an interval, written for weighted and for failed paths.
 
 Conventions that hold in the whole package:
 
