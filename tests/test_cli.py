@@ -350,3 +350,4 @@ def test_configure_jax_survives_a_home_that_cannot_be_written(monkeypatch: pytes
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     configure_jax(load([])[0].run)
+    assert not Path(str(jax.config.jax_compilation_cache_dir)).is_relative_to(tmp_path)

@@ -15,6 +15,7 @@ from stress.cli.arguments import COMMANDS, read_arguments
 from stress.cli.completion import completion_line
 from stress.cli.compose import as_typed, config_folder, load, prepared
 from stress.cli.main import OK, main
+from stress.errors import UserError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 NEEDED = {"price/replay": ["price.path=x.csv"], "book/file": ["book.positions=x.csv"]}
@@ -126,6 +127,11 @@ def test_a_flat_value_replaces_that_of_every_regime_but_those_given_too(override
                                                                          stressed: float) -> None:
     built = build_composition(load(overrides)[0].price, 60.0)
     np.testing.assert_allclose(np.asarray(built.volatility)[[0, 2]], [[calm] * 3, [stressed] * 3])
+
+
+def test_regimes_that_are_no_map_are_refused_beside_a_flat_value_too() -> None:
+    with pytest.raises(UserError, match=r"price\.regimes: got 3, allowed is a map or null"):
+        load(["price.volatility=0.8", "price.regimes=3"])
 
 
 def test_regimes_given_on_top_of_a_model_without_keep_their_own() -> None:

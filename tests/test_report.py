@@ -239,7 +239,7 @@ def test_story_tells_its_numbers(full: Path) -> None:
     for name in ("liquidated_long", "liquidated_short", "bad_debt", "adl"):
         assert fmt.usd(float(story[name].sum())) in told
     assert f"Path {int(story['path'])}, a typical path among those that deplete the fund" in told
-    assert "At 13 h 03 min they were more than the fund held: depleted" in told
+    assert "At 13 h 03 min a round's deficits were above what the fund held: depleted" in told
 
 
 def test_payers_in_short_are_the_columns(full: Path) -> None:

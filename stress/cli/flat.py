@@ -14,16 +14,17 @@ def hold_in_every_regime(container: dict[str, Any], overrides: list[str]) -> Non
     that are overridden themselves keep their own.
     """
     given = [override.lstrip("+").partition("=")[0] for override in overrides]
-    price = container.get("price") or {}
-    for name in BY_REGIME:
-        if price.get(name) is None or not _below(given, f"price.{name}"):
-            continue
-        for regime, values in (price.get("regimes") or {}).items():
-            own = {"price.regimes", f"price.regimes.{regime}"} & set(given)
-            if isinstance(values, dict) and name in values and not own and \
-                    not _below(given, f"price.regimes.{regime}.{name}"):
-                values[name] = None
+    price = container["price"]
+    regimes = price.get("regimes")
+    if not isinstance(regimes, dict) or "price.regimes" in given:  # none, all given anew, or for parse to refuse
+        return
+    flat = [name for name in BY_REGIME if price.get(name) is not None and _within(given, f"price.{name}")]
+    for regime, values in regimes.items():
+        key = f"price.regimes.{regime}"
+        if isinstance(values, dict) and key not in given:
+            values |= {name: None for name in flat if name in values and not _within(given, f"{key}.{name}")}
 
 
-def _below(given: list[str], key: str) -> bool:
+def _within(given: list[str], key: str) -> bool:
+    """Whether ``key`` or something below it is overridden."""
     return any(k == key or k.startswith(f"{key}.") for k in given)

@@ -140,8 +140,7 @@ def report_folder(folder: Path) -> Path:
     if (folder / "calibration.json").exists():
         return write_calibration_report(folder)
     raise UserError(f"report: {folder} holds no finished run (summary.json), sweep (multirun.yaml) or calibration "
-                    "(calibration.json). "
-                    "A killed run is finished by run.resume=DIR.")
+                    "(calibration.json). A killed run is finished by run.resume=DIR.")
 
 
 def _export(study: Any, target: Path, folder: Path) -> Finished:

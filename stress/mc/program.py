@@ -75,12 +75,11 @@ def core_count() -> int:
 def pick_workers(wanted: int | str, blocks: int) -> tuple[Any, ...]:
     """The device of each worker, at most ``blocks``; raises UserError when there are fewer accelerators than wanted."""
     devices = jax.local_devices()
-    if devices[0].platform == "cpu":
-        devices = devices[:1] * (core_count() if isinstance(wanted, str) else wanted)
-    elif not isinstance(wanted, str) and wanted > len(devices):
+    cpu = devices[0].platform == "cpu"
+    count = (core_count() if cpu else len(devices)) if isinstance(wanted, str) else wanted
+    if not cpu and count > len(devices):
         raise bad_value("run.devices", wanted, f"at most the {len(devices)} devices present ({devices[0].platform})")
-    count = len(devices) if isinstance(wanted, str) else wanted
-    return tuple(devices[: min(count, blocks)])
+    return tuple((devices[:1] * count if cpu else devices)[: min(count, blocks)])
 
 
 def compile_program(job: Job, workers: tuple[Any, ...]) -> Program:
