@@ -15,7 +15,7 @@ COMMANDS = {
     "run": "simulate one configuration; with -m one job for each combination of values",
     "calibrate": "fit a price model to a history file and write it as a price= preset",
     "replay": "push a given price path through the venue and write the full ledger",
-    "report": "rebuild the report of a run folder or a sweep folder: report DIR...",
+    "report": "rebuild the report of a run, a sweep or a calibration: report DIR...",
 }
 
 SWITCHES = {"--help": "-h", "--version": "", "--multirun": "-m", "--run": "-r", "--resolve": "", "--hydra-help": "",

@@ -74,10 +74,11 @@ def _paying(run: Run, story: Story) -> str:
     debt, adl, social = (float(story[k].sum()) for k in ("bad_debt", "adl", "socialised"))
     if debt <= 0:
         return f"No closed account ended below zero; the fund ended at {usd(float(story['fund'][-1]))}."
-    when = depletion_time(run, story)
-    lowest = usd(float(story["fund"].min()))
-    fund = (f"At {clock(when)} a round's deficits were above what the fund held: depleted{_kept(story, lowest)}. The "
-            f"fund began at {usd(run.fund)}" if when is not None else f"The fund went from {usd(run.fund)} to a low of {lowest}")
+    when, lowest = depletion_time(run, story), usd(float(story["fund"].min()))
+    fund = f"The fund went from {usd(run.fund)} to a low of {lowest}"
+    if when is not None:
+        fund = (f"At {clock(when)} a round's deficits were above what the fund held: depleted{_kept(story, lowest)}. "
+                f"The fund began at {usd(run.fund)}")
     texts = (f"Closed accounts ended {usd(debt)} below zero in sum. {fund} and stood at "
              f"{usd(float(story['fund'][-1]))} at the end.")
     rest = [f"auto-deleveraging closed {usd(adl)} of winners' positions"] if adl > 0 else []

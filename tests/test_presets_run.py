@@ -1,0 +1,37 @@
+"""Every YAML file runs, small: what it changes reaches the engine and comes back as a complete folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stress.cli.compose import config_folder
+from stress.cli.main import OK, main
+from stress.files import read_json
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ["run.paths=128", "run.horizon_hours=0.1"]
+QUIET = ["report.enabled=false", "run.progress=false"]
+BOOK, PATH = ROOT / "examples" / "book", ROOT / "docs" / "examples" / "replay" / "path.csv"
+OWN = {
+    "price/replay": ["price.markets=[BTC]", f"price.path={PATH}", "run.paths=128"],  # it brings its own clock
+    "book/file": [f"book.positions={BOOK / 'positions.csv'}", f"book.collateral={BOOK / 'collateral.csv'}",
+                  "price.initial_prices=[100000,4000,200]", *SMALL],
+    "experiment/gap_duration": ["price.jump_duration_seconds=0,300", "run.step_seconds=60", *SMALL],
+    "experiment/liquidation_rule": ["protocol.liquidation.rule=close_factor,restore_target",
+                                    "protocol.adl.policy=none,profit_leverage", *SMALL],
+}
+"""What a file needs, or fewer jobs where each compiles anew."""
+
+
+@pytest.mark.parametrize("preset", sorted(f"{file.parent.name}/{file.stem}" for file in config_folder().glob("*/*.yaml")))
+def test_every_preset_runs(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([preset.replace("/", "="), *OWN.get(preset, SMALL), *QUIET]) == OK
+    summaries = [read_json(file) for file in tmp_path.rglob("summary.json")]
+    assert summaries
+    for summary in summaries:
+        assert summary["paths"] == 128
+        assert summary["status"] == {"ok": 128}
+        assert max(summary["conservation"].values()) < 1e-12
