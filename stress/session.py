@@ -119,6 +119,7 @@ def _open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict
         **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")},
         "platform": platform.platform(),
         "devices": [str(device) for device in workers],
+        "engine": study.engine,
         "config_hash": config_hash(study),
         "data_hashes": data_hashes(study),
         "seed": study.config.run.seed,

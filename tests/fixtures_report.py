@@ -224,6 +224,7 @@ def _config(case: Case) -> dict[str, Any]:
 def _manifest(case: Case) -> dict[str, Any]:
     return {"schema": 1, "version": "0.1.0", "python": "3.11.9", "jax": "0.10.2", "jaxlib": "0.10.2", "numpy": "2.4.6",
             "platform": "Linux-6.1-x86_64", "devices": ["cpu:0", "cpu:1"], "config_hash": "3fa9c0de12ab",
+            "engine": {"name": "dense", "not_ladder": ["12 accounts hold positions in several markets"]},
             "data_hashes": {"positions.csv": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
             "seed": 1, "command": ["price=bates"], "created": "2026-11-21T09:30:00Z",
             "timings": {"compile_seconds": 4.21}, "chunks": [[0, 3], [4, 7]], "complete": True,

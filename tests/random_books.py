@@ -21,28 +21,49 @@ ACCOUNTS, TICKS, STEP = 14, 30, 60.0
 MARKETS = ("X", "Y")
 
 DESIGNS: dict[str, dict[str, Any]] = {
-    "full, fund, pro rata, socialised": {"rule": "full", "adl": "pro_rata"},
-    "full, ranked, delayed keepers": {"rule": "full", "adl": "profit_leverage", "delay": True},
-    "close factor, no ADL, lagging oracle": {"rule": "close_factor", "adl": "none", "lag": 2},
+    "full, fund, pro rata, socialised": {"law": "linear", "rule": "full", "adl": "pro_rata"},
+    "full, ranked, delayed keepers": {"law": "power", "rule": "full", "adl": "profit_leverage", "delay": True},
+    "close factor, no ADL, lagging oracle": {"law": "square_root", "rule": "close_factor", "adl": "none", "lag": 2},
     "close factor, ranked, delayed, lagging": {
+        "law": "power",
         "rule": "close_factor",
         "adl": "profit_leverage",
         "delay": True,
         "lag": 1,
     },
-    "restore target, pro rata": {"rule": "restore_target", "adl": "pro_rata"},
-    "restore target, fund only": {"rule": "restore_target", "adl": "none", "waterfall": ["insurance_fund"]},
-    "full, ADL without a fund": {"rule": "full", "adl": "pro_rata", "waterfall": ["adl", "socialised_loss"], "lag": 1},
+    "restore target, pro rata": {"law": "linear", "rule": "restore_target", "adl": "pro_rata"},
+    "restore target, fund only": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "adl": "none",
+        "waterfall": ["insurance_fund"],
+    },
+    "full, ADL without a fund": {
+        "law": "power",
+        "rule": "full",
+        "adl": "pro_rata",
+        "waterfall": ["adl", "socialised_loss"],
+        "lag": 1,
+    },
 }
 """Structures of the venue; each compiles once, its numbers are drawn anew for every book."""
 
+LADDER_DESIGNS: dict[str, dict[str, Any]] = {
+    "fund and pro rata": {"law": "linear", "rule": "full", "adl": "pro_rata", "waterfall": ["insurance_fund", "adl"]},
+    "fund only": {"law": "power", "rule": "full", "adl": "none", "waterfall": ["insurance_fund"]},
+    "pro rata without a fund": {"law": "square_root", "rule": "full", "adl": "pro_rata", "waterfall": ["adl"]},
+}
+"""Structures that a ladder can follow, for ``random_study(..., ladder=True)``."""
 
-def random_study(design: dict[str, Any], rng: np.random.Generator) -> tuple[Study, np.ndarray]:
-    """A study on one given path, and the path [T + 1, A]."""
+
+def random_study(design: dict[str, Any], rng: np.random.Generator, *, ladder: bool = False) -> tuple[Study, np.ndarray]:
+    """A study on one given path, and the path [T + 1, A]; with ``ladder`` one that a ladder can follow."""
     cfg = _base()
-    cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, rng))
+    cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, design, rng))
     path = _path(rng)
-    book = _book(rng, path[0])
+    book = _book(rng, path[0], ladder)
+    if ladder:
+        cfg = _without_waiting(cfg, rng)
     market = Market(GivenPath(jnp.asarray(path)), path[0], TICKS, STEP, ())
     margins = [build_margin(cfg.protocol, list(MARKETS), rate) for rate in ("maintenance_margin", "initial_margin")]
     return assemble(cfg, market, book, *margins), path
@@ -72,12 +93,29 @@ def _path(rng: np.random.Generator) -> np.ndarray:
     return np.array([100.0, 10.0]) * np.exp(np.concatenate([np.zeros((1, 2)), np.cumsum(moves, axis=0)]))
 
 
-def _book(rng: np.random.Generator, prices: np.ndarray) -> Book:
-    """Isolated and cross accounts of both signs; the last account balances the book, residual in half of the cases."""
+def _without_waiting(cfg: Config, rng: np.random.Generator) -> Config:
+    """The configuration with a flat margin rate and nothing that makes accounts wait."""
+    protocol = cfg.protocol
+    return dataclasses.replace(
+        cfg,
+        protocol=dataclasses.replace(
+            protocol,
+            maintenance_margin=rng.uniform(0.005, 0.03),
+            liquidation=dataclasses.replace(protocol.liquidation, keeper_capacity_usd_per_minute=None),
+            breaker=dataclasses.replace(protocol.breaker, move=None),
+        ),
+    )
+
+
+def _book(rng: np.random.Generator, prices: np.ndarray, single: bool) -> Book:
+    """Isolated and cross accounts of both signs; the last account balances the book, residual in half of the cases.
+
+    With ``single`` no other account holds two positions, and the last is residual.
+    """
     size = np.zeros((ACCOUNTS, 2))
     notional = rng.pareto(1.5, (ACCOUNTS, 2)) * 2e4 + 1e3
     sign = rng.choice([-1.0, 1.0], (ACCOUNTS, 2))
-    one = rng.random(ACCOUNTS) < 0.6
+    one = rng.random(ACCOUNTS) < (1.0 if single else 0.6)
     keep = rng.integers(2, size=ACCOUNTS)
     held = np.ones((ACCOUNTS, 2), bool)
     held[one, 1 - keep[one]] = False
@@ -88,7 +126,7 @@ def _book(rng: np.random.Generator, prices: np.ndarray) -> Book:
     leverage = np.exp(rng.uniform(np.log(2.0), np.log(25.0), ACCOUNTS))
     equity = (np.abs(size) * prices).sum(1) / leverage + 10.0
     residual = np.zeros(ACCOUNTS, bool)
-    residual[-1] = rng.random() < 0.5
+    residual[-1] = single or rng.random() < 0.5
     cash = equity - (size * (prices - entry)).sum(1)
     return Book(
         markets=MARKETS,
@@ -159,10 +197,10 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
     )
 
 
-def _liquidity(cfg: Config, rng: np.random.Generator) -> Any:
+def _liquidity(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> Any:
     return dataclasses.replace(
         cfg.liquidity,
-        law=rng.choice(["none", "linear", "square_root", "power"]),
+        law=rng.choice(["none", design["law"]]) if design["law"] == "linear" else design["law"],
         exponent=0.875,
         depth_usd=[rng.uniform(1e4, 1e6), rng.uniform(1e4, 1e6)],
         half_spread_bps=rng.choice([0.0, 10.0]),

@@ -82,8 +82,6 @@ CHANGES: dict[str, dict[str, dict[str, Any]]] = {
     "breaker": {"protocol": {"breaker": {"move": 0.02}}},
     "depth": {"liquidity": {"depth_usd": 1e5}},
     "spread": {"liquidity": {"half_spread_bps": 10.0}},
-    "square-root law": {"liquidity": {"law": "square_root"}},
-    "no impact": {"liquidity": {"law": "none"}},
     "permanent impact": {"liquidity": {"recovery_half_life_minutes": None}},
     "withdrawal": {"liquidity": {"withdrawal": 200.0}},
     "cap": {"liquidity": {"max_displacement": 2e-4}},
@@ -104,6 +102,7 @@ NEW_PROGRAM = {
     "ticks of a jump": {"price": {"jump_duration_seconds": 180.0}},
     "delay": {"protocol": {"liquidation": {"keeper_delay_seconds": 60.0}}},
     "precision": {"run": {"precision": "float64"}},
+    "square-root law": {"liquidity": {"law": "square_root"}},
     "layers": {"protocol": {"waterfall": ["insurance_fund"]}},
 }
 ROWS: list[Row] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from tests.studies import config, margins, padded, simulated
 
 CAP = 0.04
 EXPONENTS = [0.5, 0.875, 1.0, 1.5]
+LAWS = {0.5: "square_root", 1.0: "linear"}
 WALKS = [
     (0.0, 4.0),
     (-3.0, 5.0),
@@ -40,7 +42,9 @@ WALKS = [
 
 
 def impact(gamma: float, cap: float = CAP) -> Impact:
-    return Impact(active=jnp.asarray(1.0), exponent=jnp.asarray(gamma), cap=jnp.asarray(cap))
+    return Impact(
+        active=jnp.asarray(1.0), exponent=jnp.asarray(gamma), cap=jnp.asarray(cap), law=LAWS.get(gamma, "power")
+    )
 
 
 def law(z: float, gamma: float, cap: float = CAP) -> float:
@@ -75,7 +79,7 @@ def test_displacement(gamma: float) -> None:
     )
     capped = np.asarray(impact(gamma).capped(jnp.asarray(z)))
     np.testing.assert_array_equal(capped, 0.01 * np.abs(z) ** gamma > CAP)
-    off = Impact(active=jnp.asarray(0.0), exponent=jnp.asarray(gamma), cap=jnp.asarray(CAP))
+    off = dataclasses.replace(impact(gamma), active=jnp.asarray(0.0))
     assert not np.asarray(off.displacement(jnp.asarray(z))).any() and not np.asarray(off.capped(jnp.asarray(z))).any()
     assert not np.asarray(off.mean_displacement(jnp.asarray(z), jnp.asarray(z + 5.0))).any()
 
@@ -209,3 +213,15 @@ def test_hits_of_the_cap_are_counted(cap: float, hits: int) -> None:
     out = simulate(rows, [100.0, 93.0], law="linear", depth_usd=500.0, max_displacement=cap).outcome
     assert out.capped[0, 0] == hits
     assert out.max_displacement[0, 0] == near(min(cap, 0.01 * 20 * 93 / 500))
+
+
+@pytest.mark.parametrize("gamma", LAWS)
+def test_laws_without_powers_are_the_power_law(gamma: float) -> None:
+    z = jnp.asarray([-30.0, -4.0, -0.3, 0.0, 1e-7, 2.0, 16.0, 50.0])
+    general, special = dataclasses.replace(impact(gamma), law="power"), impact(gamma)
+    np.testing.assert_allclose(special.displacement(z), general.displacement(z), rtol=1e-14)
+    np.testing.assert_allclose(special.uncapped(z), general.uncapped(z), rtol=1e-14)
+    np.testing.assert_allclose(
+        special.mean_displacement(z[:-1], z[1:]), general.mean_displacement(z[:-1], z[1:]), rtol=1e-12
+    )
+    np.testing.assert_array_equal(special.capped(z), general.capped(z))

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from stress.mc.noise import TILE, draw_noise, stream_id, tile_keys
+from stress.mc.cipher import looped, threefry
+from stress.mc.noise import TILE, _values, draw_noise, stream_id, tile_keys
+from stress.mc.normals import normal_pairs
 from stress.price.base import Draw
 from tests.z_tests import NOISE_ALARM, NOISE_LIMIT, STATISTICS, ZTest, correlation, mean
 
@@ -112,16 +114,27 @@ def test_every_bit_of_a_uniform_is_fair() -> None:
         ZTest(share, 0.51, f"share of ones in bit {bit}", "wrong", 5, limit=limit(53)).rejects()
 
 
-def test_extremes_of_normals_are_finite_and_far() -> None:
-    """The words that give the largest and smallest numbers."""
-    from stress.mc.noise import _values
+@pytest.mark.parametrize(("dtype", "reach"), [("float32", 6.7), ("float64", 8.0)])
+def test_extremes_of_normals_are_finite_and_far(dtype: str, reach: float) -> None:
+    """All pairs of the words that give the largest and smallest numbers."""
+    ends = jnp.array([0, 1, 2**30, 2**31 - 1, 2**31, 2**32 - 1], jnp.uint32)
+    first, second = (jnp.tile(word.ravel(), 4)[None, :TILE] for word in jnp.meshgrid(ends, ends))
+    values = np.asarray(_values(Draw("normal", ()), first, second, jnp.dtype(dtype)))
+    assert np.isfinite(values).all() and values.max() > reach and values.min() < -reach
 
-    ends = jnp.array([[0, 2**31 - 1, 2**31, 2**32 - 1]], jnp.uint32)
-    for dtype, reach in (("float32", 5.0), ("float64", 8.0)):
-        draw = Draw("normal", ())
-        words = [jnp.tile(ends, (1, 32))[:, :TILE]] * 2
-        values = np.asarray(_values(draw, words[0], words[1], jnp.dtype(dtype)))
-        assert np.isfinite(values).all() and values.max() > reach and values.min() < -reach
+
+def test_normals_are_those_of_the_published_transform() -> None:
+    """Box and Muller in doubles, on random words and on those near zero, one and the quarter turns."""
+    rng = np.random.default_rng(3)
+    words = rng.integers(2**32, size=(2, 400_000), dtype=np.uint64)
+    edges = np.concatenate([k * 2**29 + np.arange(-40, 40) for k in range(9)]) % 2**32
+    grid = np.stack([axis.ravel() for axis in np.meshgrid(edges, edges)]).astype(np.uint64)
+    first, second = np.concatenate([words, grid], axis=1)
+    ours = normal_pairs(jnp.asarray(first, jnp.uint32), jnp.asarray(second, jnp.uint32))
+    uniform = (first.astype(np.float32) * np.float32(2.0**-32) + np.float32(2.0**-33)).astype(float)
+    radius, angle = np.sqrt(-2 * np.log(uniform)), second.astype(float) * (2 * np.pi / 2**32)
+    for found, expected in zip(ours, (radius * np.cos(angle), radius * np.sin(angle)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 # --- independence ----------------------------------------------------------------------------------------------------
@@ -166,6 +179,19 @@ def test_mean_of_many_steps_diffuses() -> None:
     ZTest(
         STATISTICS["variance"](np.asarray(total) * 1.02), 200.0, "variance", "2 % too wide", 5, limit=NOISE_LIMIT
     ).rejects()
+
+
+def test_ciphers_give_the_same_bits() -> None:
+    """Written out and the library's; the published answers of the reference implementation (Random123, threefry2x32)."""
+    key = (jnp.array([[0], [2**32 - 1], [0x13198A2E]], jnp.uint32), jnp.array([[0], [2**32 - 1], [0x03707344]], jnp.uint32))
+    counter = (
+        jnp.array([0, 2**32 - 1, 0x243F6A88], jnp.uint32),
+        jnp.array([0, 2**32 - 1, 0x85A308D3], jnp.uint32),
+    )
+    published = np.array([[0x6B200159, 0x99BA4EFE], [0x1CB996FC, 0xBB002BE7], [0xC4923A9C, 0x483DF7A0]])
+    for cipher in (looped, threefry):
+        words = np.stack([np.diagonal(word) for word in cipher(key, counter)], axis=1)
+        np.testing.assert_array_equal(words, published)
 
 
 # --- addresses -------------------------------------------------------------------------------------------------------

@@ -49,15 +49,16 @@ def build_composition(price: PriceConfig, step_seconds: float) -> Composition:
     stack = {
         key: jnp.asarray(np.stack([part[key] for part in parts])) for key in ("drift", "volatility", "factor", "depth")
     }
+    jumps = _jumps(price, [part["jump"] for part in parts])
     return Composition(
         drift=stack["drift"],
         volatility=stack["volatility"],
         factor=stack["factor"],
         depth_multiplier=stack["depth"],
         chain=_chain(price, list(regimes), years(step_seconds)),
-        jumps=_jumps(price, [part["jump"] for part in parts]),
+        jumps=jumps,
         step_years=jnp.asarray(years(step_seconds)),
-        jump_ticks=spread_ticks(price.jump_duration_seconds, step_seconds),
+        jump_ticks=0 if isinstance(jumps, NoJumps) else spread_ticks(price.jump_duration_seconds, step_seconds),
     )
 
 

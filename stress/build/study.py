@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from stress.book.load import load_book
 from stress.book.schema import Book
+from stress.build.engine import build_ladders, obstacles
 from stress.build.price import Market, build_market
 from stress.build.venue import build_margin, build_venue, stack, twin, unlimited
 from stress.config.schema import Config
@@ -43,6 +45,12 @@ class Study:
         return self.config.price.markets
 
     @property
+    def engine(self) -> dict[str, Any]:
+        """The engine that runs it, and why a ladder would not be exact, in words."""
+        name = "dense" if self.plan.job.ladders is None else "ladder"
+        return {"name": name, "not_ladder": obstacles(self.config.protocol, self.book, self.margin)}
+
+    @property
     def prices0(self) -> np.ndarray:
         """Prices [A] at time zero."""
         return self.market.prices
@@ -68,6 +76,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
     interest = float(book.open_interest(market.prices).sum())
     window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
     quote = book.cash - (book.size * book.entry).sum(1)
+    ladders = build_ladders(cfg, book, margin, quote)
     job = Job(
         model=market.model,
         venues=stack(list(variants.values())),
@@ -77,6 +86,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         size=jnp.asarray(book.size.T),
         quote=jnp.asarray(quote),
         prices=jnp.asarray(market.prices),
+        ladders=ladders,
         cascade=CascadeRule(
             threshold=jnp.asarray(cfg.cascade.open_interest_share * interest),
             ticks=min(window, market.steps),
@@ -86,7 +96,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         steps=market.steps,
         variants=len(variants),
         unlimited=cfg.run.fund_curve,
-        block_paths=block_paths(cfg, book, len(variants)),
+        block_paths=block_paths(cfg, book, len(variants), ladders is not None),
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )
@@ -107,11 +117,11 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
     return Study(cfg, market, book, margin, initial, plan)
 
 
-def block_paths(cfg: Config, book: Book, variants: int) -> int:
-    """Paths of a block: what was asked for, or as many tiles as the state budget holds."""
+def block_paths(cfg: Config, book: Book, variants: int, ladder: bool) -> int:
+    """Paths of a block: what was asked for, or as many tiles as the state budget holds (no limit for a ladder)."""
     if isinstance(cfg.run.block_paths, int):
         return cfg.run.block_paths
     one_path = variants * book.accounts * (len(book.markets) + 1) * 8
-    tiles = STATE_BUDGET // (TILE * one_path)
+    tiles = LARGEST_BLOCK if ladder else STATE_BUDGET // (TILE * one_path)
     wanted = math.ceil(cfg.run.paths / TILE)
     return TILE * max(1, min(tiles, LARGEST_BLOCK // TILE, wanted))

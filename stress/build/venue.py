@@ -31,6 +31,7 @@ from stress.protocol.oracle import Oracle
 from stress.protocol.venue import Fees, Venue
 from stress.types import NEVER
 
+EXPONENTS = {"none": 1.0, "linear": 1.0, "square_root": 0.5}
 ADL_POLICIES: dict[str, type] = {"pro_rata": ProRata, "profit_leverage": ProfitLeverage}
 
 
@@ -147,10 +148,15 @@ def _oracle(protocol: ProtocolConfig, step_seconds: float) -> Oracle:
 
 
 def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Liquidity:
-    exponent = {"linear": 1.0, "square_root": 0.5}.get(liquidity.law, liquidity.exponent)
+    exponent = EXPONENTS.get(liquidity.law, liquidity.exponent)
     half_life = liquidity.recovery_half_life_minutes
     decay = 1.0 if half_life is None else 2.0 ** (-step_seconds / (60.0 * half_life))
-    impact = Impact(active=_f(liquidity.law != "none"), exponent=_f(exponent), cap=_f(liquidity.max_displacement))
+    impact = Impact(
+        active=_f(liquidity.law != "none"),
+        exponent=_f(exponent),
+        cap=_f(liquidity.max_displacement),
+        law={"none": "linear"}.get(liquidity.law, liquidity.law),
+    )
     return Liquidity(
         impact=impact,
         depth=jnp.asarray(per_market(liquidity.depth_usd, markets, "liquidity.depth_usd")),

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from stress.config.schema import RunConfig
 
+WHOLE_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000000000"
+
 
 def configure_jax(run: RunConfig, *, debug: bool = False) -> None:
     """Set JAX up for ``run``; call it before anything is computed.
@@ -23,9 +25,21 @@ def configure_jax(run: RunConfig, *, debug: bool = False) -> None:
     logging.getLogger("jax").setLevel(logging.WARNING)  # else its chatter ends in the console
     import jax
 
+    _whole_loops()
     jax.config.update("jax_enable_x64", True)  # the money ledger
     jax.config.update("jax_debug_nans", debug)
     _compilation_cache(run.compile_cache)
+
+
+def _whole_loops() -> None:
+    """Ask XLA on CPUs to compile loops over small arrays as one function, however long their body is.
+
+    Else every operation of a long body is scheduled on its own, which takes longer than most of them do. XLA reads the
+    environment when it starts: in a process that has used JAX before, programs are slower and right all the same.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if WHOLE_LOOPS.split("=", maxsplit=1)[0] not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {WHOLE_LOOPS}".strip()
 
 
 def cache_folder() -> Path:

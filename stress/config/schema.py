@@ -209,7 +209,7 @@ class RunConfig:
     block_paths: int | str = field("paths simulated together, a multiple of 128, or 'auto'", low=128)
     confidence: float = field("confidence of every interval", above=0, below=1)
     precision: str = field("precision of prices and noise; money is always float64", choices=("float32", "float64"))
-    engine: str = field("engine", choices=("auto", "dense"))
+    engine: str = field("engine; auto: the ladder wherever it is exact", choices=("auto", "dense", "ladder"))
     devices: int | str = field("devices to use, on a CPU cores; or 'auto' for all", low=1)
     twin: bool = field("run the companion without impact, for cascades and amplification")
     fund_curve: bool = field("run the companion with an unlimited fund, for the fund curve")

@@ -15,8 +15,13 @@ from stress.protocol.breaker import BreakerState
 from stress.protocol.oracle import OracleState
 from stress.types import NEVER, Array
 
-OK, ROUNDS_EXHAUSTED, NOT_FINITE = 0, 1, 2
-STATUS_NAMES = {OK: "ok", ROUNDS_EXHAUSTED: "rounds_exhausted", NOT_FINITE: "not_finite"}
+OK, ROUNDS_EXHAUSTED, BEYOND_LADDER, NOT_FINITE = 0, 1, 2, 3
+STATUS_NAMES = {
+    OK: "ok",
+    ROUNDS_EXHAUSTED: "rounds_exhausted",
+    BEYOND_LADDER: "beyond_ladder",
+    NOT_FINITE: "not_finite",
+}
 """Status of a path, the highest code wins. Paths that are not ok stay in every n (docs/concepts/statistics.md)."""
 
 

@@ -8,7 +8,7 @@ executes at the exact mean of ``X`` between them, so neither mark nor cash depen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -27,11 +27,16 @@ class Impact:
     active: jax.Array  # [] 1 or 0; 0 in the twin and for law=none
     exponent: jax.Array  # [] gamma
     cap: jax.Array  # [] largest |displacement|, below 1
+    law: str = field(metadata={"static": True})  # linear, square_root (which need no powers), or power
 
     def displacement(self, z: jax.Array) -> jax.Array:
         """X(z), any shape: relative distance of the mark from the fundamental price."""
-        size = jnp.minimum(DEPTH_REFERENCE_MOVE * jnp.abs(z) ** self.exponent, self.cap)
+        size = jnp.minimum(self._free(jnp.abs(z)), self.cap)
         return -jnp.sign(z) * size * self.active
+
+    def uncapped(self, z: jax.Array) -> jax.Array:
+        """X(z) without the cap: it decays as ``share ** exponent`` when z decays to ``share``."""
+        return -jnp.sign(z) * self._free(jnp.abs(z)) * self.active
 
     def mean_displacement(self, start: jax.Array, end: jax.Array) -> jax.Array:
         """Mean of X over the walk from ``start`` to ``end`` (X itself when they coincide)."""
@@ -43,12 +48,33 @@ class Impact:
 
     def capped(self, z: jax.Array) -> jax.Array:
         """Whether the displacement at ``z`` is held by the cap."""
-        return (DEPTH_REFERENCE_MOVE * jnp.abs(z) ** self.exponent > self.cap) & (self.active > 0)
+        return (self._free(jnp.abs(z)) > self.cap) & (self.active > 0)
+
+    def _free(self, size: jax.Array) -> jax.Array:
+        """0.01 size^gamma: the displacement's size before the cap."""
+        match self.law:
+            case "linear":
+                return DEPTH_REFERENCE_MOVE * size
+            case "square_root":
+                return DEPTH_REFERENCE_MOVE * jnp.sqrt(size)
+            case _:
+                return DEPTH_REFERENCE_MOVE * size**self.exponent
+
+    def _flow(self, displacement: jax.Array) -> jax.Array:
+        """The inverse of ``_free``."""
+        size = displacement / DEPTH_REFERENCE_MOVE
+        match self.law:
+            case "linear":
+                return size
+            case "square_root":
+                return size * size
+            case _:
+                return size ** (1.0 / self.exponent)
 
     def _area(self, z: jax.Array) -> jax.Array:
-        """Integral of X from 0 to ``z`` (even in ``z``)."""
+        """Integral of X from 0 to ``z`` (even in ``z``): x X(x) / (gamma + 1) up to where the cap holds it."""
         size = jnp.abs(z)
-        knee = (self.cap / DEPTH_REFERENCE_MOVE) ** (1.0 / self.exponent)
+        knee = self._flow(self.cap)
         below = jnp.minimum(size, knee)
-        curve = DEPTH_REFERENCE_MOVE * below ** (self.exponent + 1.0) / (self.exponent + 1.0)
+        curve = below * self._free(below) / (self.exponent + 1.0)
         return -(curve + self.cap * jnp.maximum(size - knee, 0.0))

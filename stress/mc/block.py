@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from stress.engine.batches import pack
 from stress.engine.dense import Rows, advance, awakened, pack_rows
+from stress.engine.ladder.book import Ladders
 from stress.engine.state import (
     NOT_FINITE,
     Accounts,
@@ -19,6 +20,7 @@ from stress.engine.state import (
     empty_outcome,
 )
 from stress.mc.cascade import CascadeRule, CascadeWindow, open_window, slide
+from stress.mc.ladder_block import simulate_tiles
 from stress.mc.noise import TILE, draw_noise, tile_keys
 from stress.price.base import MarketModel
 from stress.protocol.venue import Venue
@@ -36,6 +38,7 @@ class Job:
     size: Array  # [A, N] at time zero
     quote: Array  # [N] at time zero
     prices: Array  # [A] at time zero
+    ladders: Ladders | None  # the book for the ladder engine, which then runs it; None: the dense engine does
     cascade: CascadeRule
     seed: Array  # [] uint32
     steps: int = field(metadata={"static": True})
@@ -60,8 +63,27 @@ class BlockResult:
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
     """Simulate block ``block`` []; ``traced`` [] is the path in it that is recorded tick by tick."""
+    tiles = block * (job.block_paths // TILE) + jnp.arange(job.block_paths // TILE, dtype=jnp.uint32)
+    return (_dense if job.ladders is None else _ladder)(job, tiles, traced)
+
+
+def _ladder(job: Job, tiles: Array, traced: Array) -> BlockResult:
+    results, trace = simulate_tiles(job, tiles, traced)
+
+    def joined(leaf: Array) -> Array:  # [tiles, V, 128, ...] to [V, B, ...]
+        return jnp.moveaxis(leaf, 0, 1).reshape(job.variants, job.block_paths, *leaf.shape[3:])
+
+    return BlockResult(
+        outcome=jax.tree.map(joined, results.outcome),
+        fund_flow=joined(results.fund_flow),
+        cascade=results.cascade.reshape(-1),
+        fan=jnp.transpose(results.fan, (0, 3, 1, 2)).reshape(job.block_paths, job.fan_points, -1),
+        trace=trace,
+    )
+
+
+def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     paths, variants = job.block_paths, job.variants
-    tiles = block * (paths // TILE) + jnp.arange(paths // TILE)
     venue = jax.tree.map(lambda leaf: jnp.repeat(leaf, paths, axis=0), job.venues)
     noise = draw_noise(tile_keys(job.seed, tiles, jnp.uint32(0)), job.model.initial_draws(), jnp.dtype(job.dtype))
     market = jax.vmap(job.model.init, axis_size=paths)(noise)

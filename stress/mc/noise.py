@@ -2,26 +2,26 @@
 
 A tile is always 128 paths, so neither the block size, nor the number of devices, nor the order of work can change
 what a path sees. A stream is known by its name: a new part adds its own without a registry and without moving others.
-All streams of a step come from one call of the Threefry-2x32 block cipher (Salmon et al. 2011) under the key of
-(seed, tile, step) on the counters (stream, index); both words of every block are used.
+All streams of a step come from the Threefry-2x32 block cipher under the key of (seed, tile, step) on the counters
+(stream, index); both words of every block are used: for two float32 normals, or for one float64 number.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.random import threefry_2x32
 
+from stress.mc.cipher import Cipher, Words, looped, threefry
+from stress.mc.normals import normal_pairs
 from stress.price.base import Draw, Draws
 from stress.types import Array
 
 TILE = 128
 """Paths that share a key."""
-LARGEST_FLOAT32 = 1.0 - 2.0**-24
-"""Largest float32 below one: keeps the inverse error function finite."""
 
 
 def stream_id(name: str) -> int:
@@ -29,47 +29,58 @@ def stream_id(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def tile_keys(seed: Array, tiles: Array, step: Array) -> Array:
-    """Keys [tiles, 2] of a step; step 0 is time zero."""
-    root = jax.random.key(seed, impl="threefry2x32")
-    return jax.vmap(lambda tile: jax.random.key_data(jax.random.fold_in(jax.random.fold_in(root, tile), step)))(tiles)
+Keys = Words
+"""Both words of cipher keys."""
 
 
-def draw_noise(keys: Array, draws: Draws, dtype: jnp.dtype) -> dict[str, Array]:
-    """Noise [tiles * 128, ...] of every stream; normals in ``dtype``, uniforms in float64."""
+def tile_keys(seed: Array, tiles: Array, step: Array) -> Keys:
+    """Keys of a step [] of tiles [n], or of steps [n] of one tile []; step 0 is time zero."""
+    return fold(fold((jnp.zeros_like(seed), seed), tiles), step)
+
+
+def fold(key: Keys, number: Array) -> Keys:
+    """Keys under a key and numbers, of shapes that broadcast (those of ``jax.random.fold_in``)."""
+    number = jnp.asarray(number, jnp.uint32)
+    return threefry(key, (jnp.zeros_like(number), number))
+
+
+def draw_noise(keys: Keys, draws: Draws, dtype: jnp.dtype, cipher: Cipher = looped) -> dict[str, Array]:
+    """Noise [n * 128, ...] of every stream under ``n`` keys; normals in ``dtype``, uniforms in float64.
+
+    All ciphers give the same bits; which is faster depends on the program around it.
+    """
     if not draws:
         return {}
     blocks = {name: _blocks(draw, dtype) for name, draw in draws.items()}
     streams = np.concatenate([np.full(count, stream_id(name), np.uint32) for name, count in blocks.items()])
     indices = np.concatenate([np.arange(count, dtype=np.uint32) for count in blocks.values()])
-    words = jax.vmap(lambda key: threefry_2x32(key, jnp.concatenate([streams, indices])))(keys)
-    noise, start, total = {}, 0, len(streams)
+    words = cipher((keys[0][:, None], keys[1][:, None]), (jnp.asarray(streams), jnp.asarray(indices)))
+    # the barriers keep loops apart that are vectors on their own and slow when they are merged
+    first, second = jax.lax.optimization_barrier(words)
+    noise, start = {}, 0
     for name, draw in draws.items():
-        high, low = (words[:, half + start : half + start + blocks[name]] for half in (0, total))
-        noise[name] = _values(draw, high, low, dtype).reshape(keys.shape[0] * TILE, *draw.shape)
+        mine = slice(start, start + blocks[name])
+        noise[name] = _values(draw, first[:, mine], second[:, mine], dtype).reshape(-1, *draw.shape)
         start += blocks[name]
     return noise
 
 
 def _numbers(draw: Draw) -> int:
-    return TILE * int(np.prod(draw.shape, dtype=int))
+    return TILE * math.prod(draw.shape)
 
 
 def _blocks(draw: Draw, dtype: jnp.dtype) -> int:
     """Cipher blocks of two words that a stream needs in one tile."""
-    single = draw.kind == "normal" and dtype == jnp.float32
-    return -(-_numbers(draw) // 2) if single else _numbers(draw)
+    return _numbers(draw) // 2 if draw.kind == "normal" and dtype == jnp.float32 else _numbers(draw)
 
 
-def _values(draw: Draw, high: Array, low: Array, dtype: jnp.dtype) -> Array:
-    """Numbers [tiles, n] from the two words of the blocks."""
+def _values(draw: Draw, first: Array, second: Array, dtype: jnp.dtype) -> Array:
+    """Numbers [keys, n] from the two words of the blocks."""
     if draw.kind == "uniform":
-        return _uniform(high, low)
+        return _uniform(first, second)
     if dtype == jnp.float32:
-        words = jnp.concatenate([high, low], axis=1)[:, : _numbers(draw)]
-        share = jax.lax.bitcast_convert_type(words, jnp.int32).astype(jnp.float32) * jnp.float32(2.0**-31)
-        return jnp.float32(np.sqrt(2.0)) * jax.lax.erf_inv(jnp.clip(share, -LARGEST_FLOAT32, LARGEST_FLOAT32))
-    return np.sqrt(2.0) * jax.lax.erf_inv(2.0 * _uniform(high, low) + (2.0**-53 - 1.0))
+        return jnp.concatenate(jax.lax.optimization_barrier(normal_pairs(first, second)), axis=1)
+    return np.sqrt(2.0) * jax.lax.erf_inv(2.0 * _uniform(first, second) + (2.0**-53 - 1.0))
 
 
 def _uniform(high: Array, low: Array) -> Array:

@@ -9,7 +9,7 @@ E[S_T] = S_0 exp(drift T) whatever the jumps and however they are spread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +41,7 @@ class Composition:
     chain: RegimeChain
     jumps: JumpPart
     step_years: Array  # []
-    jump_ticks: int = field(metadata={"static": True})
+    jump_ticks: int = field(metadata={"static": True})  # 0 without jumps
 
     def initial_draws(self) -> Draws:
         """Noise at time zero."""
@@ -61,15 +61,17 @@ class Composition:
         """One step; the depth is that of the regime at its end."""
         del tick
         regime, occupied = self.chain.step(state.regime, noise, self.step_years)
-        diffusion = self._diffusion(occupied, noise["diffusion"])
+        diffusion, depth = self._diffusion(occupied, noise["diffusion"]), self.depth_multiplier[regime]
+        if not self.jump_ticks:
+            return replace(state, regime=regime), Shock(log_return=diffusion, depth_multiplier=depth)
         schedule = -jnp.einsum("r,rna->na", occupied, self.jumps.compensation(self.jump_ticks))
         pending = state.pending + schedule + self.jumps.jump(occupied, noise) / self.jump_ticks
         ahead = jnp.concatenate([pending[1:], jnp.zeros_like(pending[:1])])
-        shock = Shock(log_return=diffusion + pending[0], depth_multiplier=self.depth_multiplier[regime])
+        shock = Shock(log_return=diffusion + pending[0], depth_multiplier=depth)
         return CompositionState(regime=regime, pending=ahead), shock
 
     def _diffusion(self, occupied: Array, normal: Array) -> Array:
         """Diffusion of the step [A]: exact given the occupation times [R]."""
         mean = occupied @ (self.drift - 0.5 * self.volatility**2)
-        correlated = jnp.einsum("rab,rb->ra", self.factor.astype(normal.dtype), normal)
+        correlated = (self.factor.astype(normal.dtype) * normal[:, None, :]).sum(-1)
         return mean + (jnp.sqrt(occupied)[:, None] * self.volatility * correlated).sum(0)

@@ -57,15 +57,17 @@ class RegimeChain:
 
     def step(self, regime: Array, noise: Noise, step_years: Array) -> tuple[Array, Array]:
         """Regime at the end of the step and years [R] spent in each regime during it."""
+        if self.exit_rate.shape[0] == 1:
+            return jnp.zeros((), jnp.int32), jnp.full(1, step_years)
         occupied = jnp.zeros(self.exit_rate.shape, jnp.float64)
-        left = step_years
+        left, here = step_years, jnp.arange(self.exit_rate.shape[0])
         for slot in range(self.slots):
             wait = -jnp.log1p(-noise["switch_time"][slot]) / self.exit_rate[regime]
             spent = jnp.minimum(wait, left)
-            occupied = occupied.at[regime].add(spent)
+            occupied = occupied + jnp.where(here == regime, spent, 0.0)
             regime = jnp.where(wait < left, _pick(self.jump_cdf[regime], noise["switch_to"][slot]), regime)
             left = left - spent
-        return regime, occupied.at[regime].add(left)
+        return regime, occupied + jnp.where(here == regime, left, 0.0)
 
 
 def regime_chain(rates: np.ndarray, initial: np.ndarray, step_years: float) -> RegimeChain:

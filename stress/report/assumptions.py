@@ -17,7 +17,7 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
     rows = [("Market model", _market(run)), ("Jumps", _jumps(run)), ("Regimes", _regimes(run)), ("Book", _book(run)),
             ("Margin", _margin(run)), ("Liquidation", _liquidation(run)), ("Who pays", _waterfall(run)),
             ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
-            ("Order book", _liquidity(run)), ("Time", _time(run))]
+            ("Order book", _liquidity(run)), ("Time", _time(run)), ("Engine", _engine(run))]
     return [(topic, text) for topic, text in rows if text]
 
 
@@ -190,3 +190,13 @@ def limitations(run: Run) -> list[str]:
     speed = (f"The speed of a gap{beside} is an assumption: hourly closes do not identify it, and a gap within one "
              "tick costs a multiple of the same gap spread over several.")
     return [_SAMPLING, speed, *_LEFT_OUT]
+
+
+def _engine(run: Run) -> str:
+    engine = run.manifest.get("engine")
+    if not engine:
+        return ""
+    if engine["name"] == "ladder":
+        return "ladder: all accounts sorted by bankruptcy price, exact for this venue and book"
+    reasons = "; ".join(engine["not_ladder"]) or "asked for"
+    return f"dense: every account of every path that needs a look (no ladder: {reasons})"

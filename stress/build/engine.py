@@ -1,0 +1,52 @@
+"""Which engine runs a study: the ladder wherever it is exact, the dense engine elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stress.book.schema import Book
+from stress.config.schema import Config, ProtocolConfig
+from stress.engine.ladder.book import Ladders, sort_book
+from stress.errors import UserError
+from stress.protocol.margin import MarginTable
+
+
+def build_ladders(cfg: Config, book: Book, margin: MarginTable, quote: np.ndarray) -> Ladders | None:
+    """The sorted book with quote balances [N] in USD, or None where the dense engine runs.
+
+    Raises UserError when the ladder was asked for and cannot follow the venue or the book.
+    """
+    if cfg.run.engine == "dense":
+        return None
+    reasons = obstacles(cfg.protocol, book, margin)
+    if reasons and cfg.run.engine == "ladder":
+        raise UserError(
+            "run.engine=ladder: cannot run this study, for\n- " + "\n- ".join(reasons) + "\nChange that, or use "
+            "run.engine=auto, which takes the ladder wherever it is exact."
+        )
+    return None if reasons else sort_book(book.size.T, quote, book.residual)
+
+
+def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable) -> list[str]:
+    """Why a ladder would not be exact: it needs accounts whose order of liquidation never changes."""
+    rules, oracle = protocol.liquidation, protocol.oracle
+    positions = (book.size != 0).sum(1)
+    several = int((positions[~book.residual] > 1).sum())
+    checks = {
+        f"{several} accounts hold positions in several markets": several > 0,
+        "margin tiers: the rate of an account may change (a flat one is protocol.maintenance_margin=...)": bool(
+            (margin.rate != margin.rate[:, :1]).any()
+        ),
+        f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
+        "protocol.liquidation.keeper_delay_seconds: accounts wait": rules.keeper_delay_seconds > 0,
+        "protocol.liquidation.keeper_capacity_usd_per_minute: accounts wait": (
+            rules.keeper_capacity_usd_per_minute is not None
+        ),
+        "protocol.breaker.move: accounts wait": protocol.breaker.move is not None,
+        "protocol.oracle: it lags behind the mark": oracle.lag_seconds > 0 or oracle.update_interval_seconds > 0,
+        f"protocol.adl.policy={protocol.adl.policy}: winners are taken by rank": (
+            "adl" in protocol.waterfall and protocol.adl.policy not in ("none", "pro_rata")
+        ),
+        "protocol.waterfall: socialised_loss is levied by profit": "socialised_loss" in protocol.waterfall,
+    }
+    return [reason for reason, applies in checks.items() if applies]

@@ -1,0 +1,117 @@
+"""The sorted book. Axes: ``L`` ladders (two a market: longs, shorts), ``n`` accounts of the longest ladder.
+
+An account with one position, size ``s`` > 0 units on side sigma = +1 (long) or -1 (short), has quote balance ``q`` and
+bankruptcy price ``B = -q / (sigma s)``. Its key is ``K = sigma B``; a ladder holds its side's accounts by falling key,
+the order in which they are liquidated under one margin rate. Funding and pro-rata ADL move a whole side at once: of
+every original unit ``g`` are left, and ``c`` is owed. So at price ``p`` the account's equity is
+``s (sigma (g p - c) - K)``, and every question about it is whether its key is above a limit of its side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stress.types import Array
+
+Tree = Any
+Index = Array | int
+WRITTEN_OUT = 2
+"""Ladders up to which a loop over them is written out: faster, longer to compile."""
+SIGN = np.array([1.0, -1.0])
+"""sigma of a market's two ladders."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Ladders:
+    """Keys and running sums; entry ``i`` of a sum is that over the ``i`` accounts before place ``i``."""
+
+    key: Array  # [L, n + 1] USD per unit, falling; -inf behind the last account
+    size: Array  # [L, n + 1] units
+    value: Array  # [L, n + 1] USD, of size x key
+    accounts: Array  # [L] int32
+    residual: Array  # [L] units of the account that balances the book: deleveraged, never liquidated
+    flat_quote: Array  # [] USD, quote balances of accounts in no ladder, the residual account's included
+    quote_total: Array  # [] USD, of all accounts at time zero
+
+    @property
+    def markets(self) -> int:
+        """Number of markets."""
+        return self.key.shape[0] // 2
+
+    def sign(self) -> Array:
+        """sigma [L]."""
+        return jnp.tile(jnp.asarray(SIGN), self.markets)
+
+    def first_not_above(self, ladder: Index, start: Array, limit: Array) -> Array:
+        """First place from ``start`` [] on in a ladder whose key is not above ``limit`` []: doubling, then halving."""
+        last = self.key.shape[1] - 1
+
+        def further(state: tuple[Array, Array]) -> Array:
+            place, step = state
+            return entry(self.key, ladder, jnp.minimum(place + step - 1, last)) > limit
+
+        def double(state: tuple[Array, Array]) -> tuple[Array, Array]:
+            return state[0] + state[1], 2 * state[1]
+
+        place, step = jax.lax.while_loop(further, double, (start, jnp.int32(1)))
+        left = jnp.minimum(step - 1, last - place)  # the answer is in [place, place + left]
+
+        def halve(state: tuple[Array, Array]) -> tuple[Array, Array]:
+            place, left = state
+            half = (left + 1) // 2
+            above = entry(self.key, ladder, place + half - 1) > limit
+            return jnp.where(above, place + half, place), left - half
+
+        return jax.lax.while_loop(lambda state: state[1] > 0, halve, (place, left))[0]
+
+
+def entry(table: Array, ladder: Index, place: Array) -> Array:
+    """Entry [] of a table [L, n + 1]; unsigned places spare the test for counting from the end."""
+    where = (jnp.asarray(ladder, jnp.uint32), place.astype(jnp.uint32))
+    return jax.lax.dynamic_slice(table, where, (1, 1))[0, 0]
+
+
+def each(work: Callable[[Index], Tree], ladders: int) -> Tree:
+    """``work`` for every ladder, its results with a leading axis [L]: written out for one market, else a loop."""
+    if ladders > WRITTEN_OUT:
+        return jax.lax.map(work, jnp.arange(ladders, dtype=jnp.int32))
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *(work(ladder) for ladder in range(ladders)))
+
+
+def sort_book(size: np.ndarray, quote: np.ndarray, residual: np.ndarray) -> Ladders:
+    """The ladders of accounts with sizes [A, N], quote balances [N] and the residual mark [N].
+
+    Every account but the residual one holds at most one position (``build.engine`` sees to it).
+    """
+    sides = [np.flatnonzero((sign * row > 0) & ~residual) for row in size for sign in SIGN]
+    width = max((len(side) for side in sides), default=0) + 1
+    key = np.full((len(sides), width), -np.inf)
+    sums = np.zeros((2, len(sides), width))
+    for ladder, members in enumerate(sides):
+        units = np.abs(size[ladder // 2, members])
+        keys = -quote[members] / units
+        order = np.argsort(-keys, kind="stable")
+        key[ladder, : len(members)] = keys[order]
+        for total, amounts in zip(sums, (units, -quote[members]), strict=True):
+            running = np.cumsum(amounts[order].astype(np.longdouble)).astype(float)
+            total[ladder, 1 : len(members) + 1] = running
+            total[ladder, len(members) + 1 :] = running[-1] if len(members) else 0.0
+    inside = np.zeros(len(quote), bool)
+    inside[np.concatenate([*sides, np.zeros(0, int)]).astype(int)] = True
+    extra = np.stack([np.maximum(sign * row[residual], 0.0).sum() for row in size for sign in SIGN])
+    return Ladders(
+        key=jnp.asarray(key),
+        size=jnp.asarray(sums[0]),
+        value=jnp.asarray(sums[1]),
+        accounts=jnp.asarray([len(side) for side in sides], jnp.int32),
+        residual=jnp.asarray(extra),
+        flat_quote=jnp.asarray(quote[~inside].sum()),
+        quote_total=jnp.asarray(quote.sum()),
+    )

@@ -1,0 +1,29 @@
+"""The screen of the ladder engine: float32 prices between which nobody can be liquidatable, for a look at many paths.
+
+The next account of each side names a price. A float32 oracle price that stays within the two by more than its own
+rounding needs no look; else doubles decide.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from stress.engine.ladder.book import Ladders
+from stress.engine.ladder.state import LadderRow, at
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+SLACK = 4e-6
+"""Relative; more than the rounding of a float32 price (below 2e-6 while its logarithm stays within REACH)."""
+REACH = 16.0
+"""Log of fundamental over initial price beyond which every tick is looked at."""
+
+
+def thresholds(ladders: Ladders, venue: Venue, row: LadderRow, prices: Array) -> tuple[Array, Array]:
+    """Low and high [A] in float32, oracle prices over those at time zero, of one path."""
+    sign, rate = ladders.sign(), jnp.repeat(venue.maintenance.rate[:, 0], 2)
+    # liquidatable iff sign (g p - c) - rate g p < key
+    key, held = at(ladders.key, row.next), row.scale > 0
+    price = (sign * key + row.shift) / jnp.where(held, row.scale * (1.0 - sign * rate), 1.0)
+    far = jnp.where(held, price, -sign * jnp.inf).reshape(-1, 2) / prices[:, None]
+    return (far[:, 0] * (1.0 + SLACK)).astype(jnp.float32), (far[:, 1] * (1.0 - SLACK)).astype(jnp.float32)

@@ -1,0 +1,89 @@
+"""What happens to a run of accounts of one ladder that are closed at one price: differences of running sums.
+
+Equity falls along the key, so the run splits at two places: first those below zero, then those who cannot pay the
+whole fee, then the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine.ladder.book import Index, Ladders, entry
+from stress.engine.ladder.state import LadderRow
+from stress.protocol.venue import Fees
+from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Closed:
+    """Sums over the closed accounts, [L] or of all ladders []."""
+
+    fee: Array  # USD
+    deficit: Array  # USD
+    remainder: Array  # USD that goes to the fund
+    left: Array  # USD that stays with the accounts
+
+    def __add__(self, other: Closed) -> Closed:
+        return jax.tree.map(jnp.add, self, other)
+
+    def total(self) -> Closed:
+        """Over all ladders."""
+        return jax.tree.map(jnp.sum, self)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Accounts ``start`` to ``end`` (exclusive) of a ladder, ``share`` of each sold on the book at ``fill``."""
+
+    ladder: Index
+    start: Array  # [] int32
+    end: Array  # [] int32
+    share: Array | float  # []
+    fill: Array  # [] USD per unit
+
+
+def units(ladders: Ladders, run: Run) -> Array:
+    """Original units [] of the accounts of a run."""
+    return entry(ladders.size, run.ladder, run.end) - entry(ladders.size, run.ladder, run.start)
+
+
+def keyed(ladders: Ladders, run: Run) -> Array:
+    """Sum [] of units x key."""
+    return entry(ladders.value, run.ladder, run.end) - entry(ladders.value, run.ladder, run.start)
+
+
+def worth(row: LadderRow, ladder: Index, sign: Array, price: Array) -> Array:
+    """Worth [] in USD of an original unit at ``price``, before its key is taken off."""
+    return sign * (row.scale[ladder] * price - row.shift[ladder])
+
+
+def close(ladders: Ladders, row: LadderRow, fees: Fees, run: Run) -> Closed:
+    """Fees, deficits and what is left."""
+    mine = worth(row, run.ladder, ladders.sign()[run.ladder], run.fill)
+    charge = fees.rate * row.scale[run.ladder] * run.fill  # an original unit's
+    broke = jnp.minimum(ladders.first_not_above(run.ladder, run.start, mine), run.end)
+    poor = jnp.minimum(ladders.first_not_above(run.ladder, broke, mine - charge), run.end)
+    size = [entry(ladders.size, run.ladder, place) for place in (run.start, broke, poor, run.end)]
+    value = [entry(ladders.value, run.ladder, place) for place in (run.start, broke, poor, run.end)]
+    deficit = (value[1] - value[0]) - mine * (size[1] - size[0])
+    partial = mine * (size[2] - size[1]) - (value[2] - value[1])
+    fee = charge * (size[3] - size[2])
+    rest = mine * (size[3] - size[2]) - (value[3] - value[2]) - fee
+    remainder = rest * fees.remainder_to_fund
+    parts = (partial + fee, deficit, remainder, rest - remainder)
+    return Closed(*(jnp.maximum(part, 0.0) * run.share for part in parts))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Sale:
+    """One closing of a round's runs, at the prices of one flow."""
+
+    closed: Closed
+    z: Array  # [A] absorbed flow over depth, afterwards
+    fill: Array  # [L] USD per unit
+    book: Array  # [L] units sold on the book

@@ -1,0 +1,320 @@
+"""A block of paths in the ladder engine, tile by tile.
+
+All 128 paths of a tile take a tick together, in short vectors: noise, price, and a float32 comparison with the
+prices at which their next accounts fall due. Only a path that is at such a price is worked on by itself. Everything
+is loops over small arrays, which the compiler makes one function of (``cli.runtime`` asks it to): no operation is
+scheduled on its own, and a tile stays in the first cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine.ladder.book import Ladders
+from stress.engine.ladder.rounds import LadderTick, run_rounds
+from stress.engine.ladder.screen import REACH, thresholds
+from stress.engine.ladder.state import LadderRow, first_row, pay_funding
+from stress.engine.state import NOT_FINITE, Outcome
+from stress.mc.cascade import CascadeWindow, open_window, slide
+from stress.mc.cipher import Words, threefry
+from stress.mc.float32 import exponential
+from stress.mc.noise import TILE, draw_noise, fold
+from stress.price.base import Noise, Shock
+from stress.protocol.venue import Venue
+from stress.types import NEVER, Array
+
+if TYPE_CHECKING:
+    from stress.mc.block import Job
+
+T = TypeVar("T")
+WORD = 32
+"""Paths whose hits share a word of bits."""
+WORDS = TILE // WORD
+CHUNK_NUMBERS = 32
+"""Random numbers of a path that are drawn at a time: what the first cache holds for a tile."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Tile:
+    """What a tile carries from tick to tick. Axes: ``B`` paths (128), ``V`` variants, ``A`` markets."""
+
+    market: Any  # state of the market model [B, ...]
+    log_price: Array  # [A, B] log of fundamental over initial price
+    z: Array  # [V, A, B] absorbed flow over depth
+    free: Array  # [V, A, B] displacement before the cap
+    low: Array  # [V, A, B] float32 threshold (``engine.ladder.screen``)
+    high: Array  # [V, A, B] float32
+    rows: LadderRow  # [V, B, ...]
+    sold: Array  # [V, B] USD liquidated in this tick
+    window: CascadeWindow
+    fan: Array  # [G, A, B] float32 mark of the main variant
+    trace: dict[str, Array]  # [T, ...]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TileResult:
+    """What a tile leaves."""
+
+    outcome: Outcome  # [V, B, ...]
+    fund_flow: Array  # [V, B]
+    cascade: Array  # [B]
+    fan: Array  # [G, A, B]
+
+
+def simulate_tiles(job: Job, tiles: Array, traced: Array) -> tuple[TileResult, dict[str, Array]]:
+    """All tiles, their results with a leading axis; and the trace of path ``traced`` [] of them, counted on."""
+    ladders = job.ladders
+    assert ladders is not None  # the caller's branch
+
+    def one(trace: dict[str, Array], place: Array) -> tuple[dict[str, Array], TileResult]:
+        end = _run_tile(job, ladders, fold((jnp.zeros_like(job.seed), job.seed), tiles[place]), place, traced, trace)
+        return end.trace, _result(job, end)
+
+    trace, results = jax.lax.scan(one, _empty_trace(job), jnp.arange(tiles.shape[0]))
+    return results, trace
+
+
+def _run_tile(job: Job, ladders: Ladders, key: Words, place: Array, traced: Array, trace: dict[str, Array]) -> Tile:
+    dtype, draws = jnp.dtype(job.dtype), job.model.step_draws()
+    length = _chunk_ticks(job)
+    first = fold((key[0][None], key[1][None]), jnp.zeros(1, jnp.uint32))
+    noise = draw_noise(first, job.model.initial_draws(), dtype, threefry)
+    start = _open_tile(job, ladders, noise, trace)
+    lane = jnp.where(traced // TILE == place, traced % TILE, -1)
+
+    def chunk(number: Array, tile: Tile) -> Tile:
+        steps = number * length + jnp.arange(1, length + 1, dtype=jnp.uint32)
+        noise = draw_noise(fold(key, steps), draws, dtype, threefry)
+        noise = {name: values.reshape(length, TILE, *values.shape[1:]) for name, values in noise.items()}
+        ticks = jnp.minimum(length, job.steps - number * length)
+
+        def tick(k: Array, tile: Tile) -> Tile:
+            step = (number * length + k + 1).astype(jnp.int32)
+            return _tick(job, ladders, tile, {name: values[k] for name, values in noise.items()}, step, lane)
+
+        return jax.lax.fori_loop(0, ticks, tick, tile)
+
+    return jax.lax.fori_loop(0, -(-job.steps // length), chunk, start)
+
+
+def _chunk_ticks(job: Job) -> int:
+    numbers = sum(math.prod(draw.shape) for draw in job.model.step_draws().values())
+    return max(1, min(CHUNK_NUMBERS // max(numbers, 1), job.steps))
+
+
+def _open_tile(job: Job, ladders: Ladders, noise: Noise, trace: dict[str, Array]) -> Tile:
+    markets, none = job.prices.shape[0], jnp.zeros((job.variants, job.prices.shape[0], TILE), jnp.float64)
+    row = first_row(ladders)
+    low, high = jax.vmap(lambda venue: thresholds(ladders, venue, row, job.prices))(job.venues)
+    return Tile(
+        market=jax.vmap(job.model.init, axis_size=TILE)(noise),
+        log_price=none[0],
+        z=none,
+        free=none,
+        low=jnp.broadcast_to(low[..., None], none.shape),
+        high=jnp.broadcast_to(high[..., None], none.shape),
+        rows=jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (job.variants, TILE, *leaf.shape)), row),
+        sold=none[:, 0],
+        window=open_window(job.cascade, TILE),
+        fan=jnp.zeros((job.fan_points, markets, TILE), jnp.float32),
+        trace=trace,
+    )
+
+
+def _tick(job: Job, ladders: Ladders, tile: Tile, noise: Noise, number: Array, lane: Array) -> Tile:
+    """One tick of all paths of a tile; ``lane`` [] is traced, -1 for none."""
+    market, shock = jax.vmap(job.model.step, in_axes=(0, 0, None), axis_size=TILE)(tile.market, noise, number)
+    liquidity = job.venues.liquidity
+    tile = replace(
+        tile,
+        market=market,
+        log_price=tile.log_price + shock.log_return.T,
+        z=tile.z * liquidity.decay[:, None, None],
+        free=tile.free * (liquidity.decay**liquidity.impact.exponent)[:, None, None],
+    )
+    tile = _funded(job, ladders, tile, number)
+    hits, log_price = jax.lax.optimization_barrier((_hits(job, tile, number), tile.log_price))
+    tile = replace(tile, log_price=log_price)
+    if job.cascade.paired:
+        tile = replace(tile, sold=jnp.zeros_like(tile.sold))
+    tile = when((hits != 0).any(), lambda tile: _work(job, ladders, tile, shock, hits, number), tile)
+    if job.cascade.paired:
+        tile = replace(tile, window=slide(job.cascade, tile.window, tile.sold, number))
+    tile = replace(tile, fan=_fan(job, tile, number))
+    return replace(tile, trace=when(lane >= 0, lambda trace: _traced(job, tile, trace, number, lane), tile.trace))
+
+
+def when(condition: Array, work: Callable[[T], T], state: T) -> T:
+    """``work(state)`` on a condition []. A loop of at most one turn works in place, where branches may copy."""
+    return jax.lax.cond(condition, work, lambda now: now, state)
+
+
+def _hits(job: Job, tile: Tile, number: Array) -> Array:
+    """Bits [V * WORDS] of the paths that are at a threshold."""
+    log_price = tile.log_price.astype(jnp.float32)
+    price = exponential(log_price)
+    far = (jnp.abs(log_price) > REACH).any(0)
+    share = job.venues.oracle.impact_share.astype(jnp.float32)
+    words = []
+    for v in range(job.variants):
+        seen = price * (1 + share[v] * _seen_displacement(job, tile, v))
+        hit = ((seen < tile.low[v]) | (seen > tile.high[v])).any(0) | far
+        if job.unlimited and v == job.variants - 1:  # it sleeps while it is what the main variant is
+            hit = hit & (tile.rows.outcome.depletion_tick[0] < number)
+        bits = hit.reshape(WORDS, WORD).astype(jnp.uint32) << jnp.arange(WORD, dtype=jnp.uint32)
+        words.append(bits.sum(1, dtype=jnp.uint32))
+    return jnp.concatenate(words)
+
+
+def _work(job: Job, ladders: Ladders, tile: Tile, shock: Shock, hits: Array, number: Array) -> Tile:
+    """The rounds of every path with a hit, one by one."""
+
+    def word(w: Array, state: tuple[Array, Tile]) -> tuple[Array, Tile]:
+        v = w // WORDS
+
+        def path(state: tuple[Array, Tile]) -> tuple[Array, Tile]:
+            hits, tile = state
+            bits = hits[w]
+            lane = (w % WORDS) * WORD + jax.lax.population_count((bits & (~bits + 1)) - 1).astype(jnp.int32)
+            hits = hits.at[w].set(bits & (bits - 1))
+            return _path(job, ladders, tile, shock, hits, number, v, lane)
+
+        return jax.lax.while_loop(lambda state: state[0][w] != 0, path, state)
+
+    return jax.lax.fori_loop(0, hits.shape[0], word, (hits, tile))[1]
+
+
+def _path(
+    job: Job, ladders: Ladders, tile: Tile, shock: Shock, hits: Array, number: Array, v: Array, lane: Array
+) -> tuple[Array, Tile]:
+    """The rounds of one path."""
+    venue: Venue = jax.tree.map(lambda leaf: leaf[v], job.venues)
+    # the barriers keep reads before and writes behind the work, so that no array is copied
+    row, z = jax.lax.optimization_barrier((jax.tree.map(lambda leaf: leaf[v, lane], tile.rows), tile.z[v, :, lane]))
+    liquidity = venue.liquidity
+    tick = LadderTick(
+        number=number,
+        fundamental=job.prices * jnp.exp(tile.log_price[:, lane]),
+        depth=liquidity.depth_now(shock.depth_multiplier[lane], liquidity.impact.displacement(z)),
+    )
+    after, z_after, sold = jax.lax.optimization_barrier(run_rounds(ladders, venue, row, z, tick))
+    if job.unlimited:
+        wakes = (v == 0) & (after.outcome.depletion_tick == number)
+        hits, tile = jax.lax.cond(wakes, lambda: _woken(job, hits, tile, row, z, lane), lambda: (hits, tile))
+    low, high = thresholds(ladders, venue, after, job.prices)
+    if venue.adl is None:  # only ADL changes them here, and what is read and written as it is would be copied
+        rows = replace(_stored(tile.rows, after, v, lane), scale=tile.rows.scale, shift=tile.rows.shift)
+    else:
+        rows = _stored(tile.rows, after, v, lane)
+    return hits, replace(
+        tile,
+        rows=rows,
+        z=tile.z.at[v, :, lane].set(z_after),
+        free=tile.free.at[v, :, lane].set(liquidity.impact.uncapped(z_after)),
+        low=tile.low.at[v, :, lane].set(low),
+        high=tile.high.at[v, :, lane].set(high),
+        sold=tile.sold.at[v, lane].set(sold),
+    )
+
+
+def _stored(rows: LadderRow, row: LadderRow, v: Array | int, lane: Array) -> LadderRow:
+    return jax.tree.map(lambda leaf, mine: leaf.at[v, lane].set(mine), rows, row)
+
+
+def _woken(job: Job, hits: Array, tile: Tile, row: LadderRow, z: Array, lane: Array) -> tuple[Array, Tile]:
+    """The companion, now a copy of its main path from before the tick's rounds, goes through them itself."""
+    last = job.variants - 1
+    w = last * WORDS + lane // WORD
+    hits = hits.at[w].set(hits[w] | (jnp.uint32(1) << (lane % WORD).astype(jnp.uint32)))
+    return hits, replace(tile, rows=_stored(tile.rows, row, last, lane), z=tile.z.at[last, :, lane].set(z))
+
+
+def _funded(job: Job, ladders: Ladders, tile: Tile, number: Array) -> Tile:
+    """Phase 3, where it is due."""
+
+    def pay(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        rows = replace(tile.rows, shift=state[0], outside_quote=state[1])
+        moved = jnp.moveaxis(_mark(job, tile), 2, 1), jnp.moveaxis(_displacement(job, tile), 2, 1)
+        variants = jax.vmap(jax.vmap(pay_funding, in_axes=(None, 0, 0, 0, None)), in_axes=(0, 0, 0, 0, None))
+        rows = variants(job.venues, rows, *moved, number)
+        limits = jax.vmap(jax.vmap(thresholds, in_axes=(None, None, 0, None)), in_axes=(None, 0, 0, None))
+        low, high = limits(ladders, job.venues, rows, job.prices)
+        return rows.shift, rows.outside_quote, jnp.moveaxis(low, 1, 2), jnp.moveaxis(high, 1, 2)
+
+    state = (tile.rows.shift, tile.rows.outside_quote, tile.low, tile.high)
+    shift, quote, low, high = when(job.venues.funding.due(number).any(), pay, state)
+    return replace(tile, rows=replace(tile.rows, shift=shift, outside_quote=quote), low=low, high=high)
+
+
+def _displacement(job: Job, tile: Tile) -> Array:
+    """X(z) [V, A, B]."""
+    return jax.vmap(lambda impact, z: impact.displacement(z))(job.venues.liquidity.impact, tile.z)
+
+
+def _mark(job: Job, tile: Tile) -> Array:
+    """Mark [V, A, B] in USD per unit."""
+    return job.prices[:, None] * jnp.exp(tile.log_price) * (1.0 + _displacement(job, tile))
+
+
+def _fan(job: Job, tile: Tile, number: Array) -> Array:
+    """The mark of the main variant, at the last tick of every fan point: a picture's, so float32 will do."""
+    slot, after = ((n * job.fan_points + job.steps - 1) // job.steps - 1 for n in (number, number + 1))
+
+    def note(fan: Array) -> Array:
+        price = job.prices.astype(jnp.float32)[:, None] * exponential(tile.log_price.astype(jnp.float32))
+        return fan.at[slot].set(price * (1 + _seen_displacement(job, tile, 0)))
+
+    return when(after > slot, note, tile.fan)
+
+
+def _seen_displacement(job: Job, tile: Tile, v: int) -> Array:
+    """X [A, B] of a variant in float32."""
+    cap = job.venues.liquidity.impact.cap[v].astype(jnp.float32)
+    return jnp.clip(tile.free[v].astype(jnp.float32), -cap, cap)
+
+
+def _empty_trace(job: Job) -> dict[str, Array]:
+    markets = job.prices.shape[0]
+    shapes = {"mark": (markets,), "fundamental": (markets,), "liquidated": (markets, 2)}
+    names = ("mark", "fundamental", "fund_flow", "liquidated", "adl", "bad_debt", "socialised")
+    return {name: jnp.zeros((job.steps, *shapes.get(name, ())), jnp.float64) for name in names}
+
+
+def _traced(job: Job, tile: Tile, trace: dict[str, Array], number: Array, lane: Array) -> dict[str, Array]:
+    """The trace with this tick of path ``lane`` of the main variant."""
+    impact = jax.tree.map(lambda leaf: leaf[0], job.venues.liquidity.impact)
+    fundamental = job.prices * jnp.exp(tile.log_price[:, lane])
+    out = jax.tree.map(lambda leaf: leaf[0, lane], tile.rows.outcome)
+    now = {
+        "mark": fundamental * (1.0 + impact.displacement(tile.z[0, :, lane])),
+        "fundamental": fundamental,
+        "fund_flow": tile.rows.fund_flow[0, lane],
+        "liquidated": out.liquidated,
+        "adl": out.adl_notional,
+        "bad_debt": out.bad_debt,
+        "socialised": out.socialised,
+    }
+    return {name: values.at[number - 1].set(now[name]) for name, values in trace.items()}
+
+
+def _result(job: Job, end: Tile) -> TileResult:
+    out, flow = end.rows.outcome, end.rows.fund_flow
+    if job.unlimited:  # companions that never woke are what their main paths are
+        slept = out.depletion_tick[0] == NEVER
+        out = jax.tree.map(lambda leaf: leaf.at[-1].set(_where(slept, leaf[0], leaf[-1])), out)
+        flow = flow.at[-1].set(jnp.where(slept, flow[0], flow[-1]))
+    finite = jnp.isfinite(_mark(job, end)).all(1) & jnp.isfinite(flow) & jnp.isfinite(out.cash_residual)
+    outcome = replace(out, status=jnp.where(finite, out.status, NOT_FINITE))
+    return TileResult(outcome=outcome, fund_flow=flow, cascade=end.window.cascade, fan=end.fan)
+
+
+def _where(mask: Array, yes: Array, no: Array) -> Array:
+    return jnp.where(mask.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)

@@ -1,0 +1,199 @@
+"""The ladder engine against the dense one, which the plain reference checks: every outcome, on every path."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stress.build.engine import obstacles
+from stress.build.study import Study, build_study
+from stress.cli.compose import load
+from stress.engine.ladder.book import sort_book
+from stress.engine.state import BEYOND_LADDER, OK
+from stress.errors import UserError
+from stress.mc.block import BlockResult, simulate_block
+from stress.types import NEVER
+from tests.random_books import LADDER_DESIGNS, random_study
+
+RELATIVE, ABSOLUTE = 1e-9, 1e-12
+"""Rounding of sums in another order: relative, and relative to the money in the book."""
+PICTURE = 3e-6
+"""The fan is float32."""
+CONSERVED = 1e-12
+BOOKS = 25
+
+run = jax.jit(simulate_block)
+
+VENUE = [
+    "price=gbm",
+    "price.markets=[X,Y]",
+    "price.initial_prices=[100,7]",
+    "price.volatility=[6,9]",
+    "price.correlation=0.5",
+    "book.accounts=300",
+    "book.synthetic.open_interest_usd=1e7",
+    "book.synthetic.isolated_share=1",
+    "book.synthetic.isolated_beside_cross=0",
+    "book.synthetic.multi_market_share=0",
+    "book.synthetic.leverage_median=12",
+    "protocol.maintenance_margin=0.01",
+    "protocol.initial_margin=0.02",
+    "protocol.insurance_fund=3e4",
+    "protocol.waterfall=[insurance_fund,adl]",
+    "protocol.funding.interval_hours=1",
+    "liquidity.depth_usd=1e6",
+    "run.paths=256",
+    "run.block_paths=256",
+    "run.horizon_hours=4",
+    "cascade.window_minutes=20",
+    "cascade.open_interest_share=0.4",
+]
+
+
+@cache
+def made(*more: str) -> Study:
+    """A lively venue of two markets that a ladder can follow."""
+    return build_study(load([*VENUE, *more])[0])
+
+
+@cache
+def both(*more: str) -> tuple[BlockResult, BlockResult]:
+    """The block in the ladder engine and in the dense one."""
+    job = made(*more).plan.job
+    assert job.ladders is not None
+    return (
+        jax.device_get(run(job, np.uint32(0), 3)),
+        jax.device_get(run(dataclasses.replace(job, ladders=None), np.uint32(0), 3)),
+    )
+
+
+def agree(ladder: BlockResult, dense: BlockResult, money: float, case: str) -> None:
+    """Counts exactly, money to rounding, and both conserve cash and contracts."""
+    for field in dataclasses.fields(ladder.outcome):
+        ours, theirs = (np.asarray(getattr(result.outcome, field.name)) for result in (ladder, dense))
+        if field.name in ("cash_residual", "contracts_residual"):
+            assert ours.max() <= CONSERVED * money, f"{case}: {field.name} {ours.max()} of {money}"
+        elif ours.dtype.kind == "f":
+            close(ours, theirs, money, f"{case}: {field.name}")
+        else:
+            np.testing.assert_array_equal(ours, theirs, err_msg=f"{case}: {field.name}")
+    close(ladder.fund_flow, dense.fund_flow, money, f"{case}: fund_flow")
+    np.testing.assert_array_equal(ladder.cascade, dense.cascade, err_msg=f"{case}: cascade")
+    np.testing.assert_allclose(ladder.fan, dense.fan, rtol=PICTURE, err_msg=f"{case}: fan")
+    for name, values in ladder.trace.items():
+        close(values, dense.trace[name], money, f"{case}: trace of {name}")
+
+
+def close(ours: object, theirs: object, money: float, case: str) -> None:
+    np.testing.assert_allclose(ours, theirs, rtol=RELATIVE, atol=ABSOLUTE * money, err_msg=case)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("design", LADDER_DESIGNS)
+def test_random_books(design: str) -> None:
+    """Random books, prices, funding, fees, spreads, impact laws; one given path in all lanes."""
+    events = np.zeros(3)
+    for seed in range(BOOKS):
+        study, _ = random_study(LADDER_DESIGNS[design], np.random.default_rng(seed), ladder=True)
+        job = study.plan.job
+        assert job.ladders is not None
+        ladder = jax.device_get(run(job, np.uint32(0), 5))
+        dense = jax.device_get(run(dataclasses.replace(job, ladders=None), np.uint32(0), 5))
+        out = ladder.outcome
+        followed = dataclasses.replace(out, status=np.where(out.status == BEYOND_LADDER, OK, out.status))
+        beyond = (out.status == BEYOND_LADDER).any()
+        agree(
+            dataclasses.replace(ladder, outcome=followed if beyond else out),
+            dense,
+            study.plan.gross_notional,
+            f"seed {seed}",
+        )
+        events += [out.depletion_tick[0, 0] < NEVER, out.liquidated_accounts[0, 0] > 3, beyond]
+    assert events[0] > BOOKS / 8 and events[1] > BOOKS / 3 and events[2] < BOOKS / 5, f"lively? {events}"
+
+
+@pytest.mark.parametrize("more", [(), ("run.precision=float64", "liquidity=linear", "protocol.adl.policy=none")])
+def test_many_paths(more: tuple[str, ...]) -> None:
+    """Noise, companions, cascades, ADL on many winners: path by path."""
+    ladder, dense = both(*more)
+    agree(ladder, dense, made(*more).plan.gross_notional, "two markets")
+
+
+def test_the_paths_are_lively() -> None:
+    """Else agreement means nothing."""
+    ladder, _ = both()
+    out, main, twin, unlimited = ladder.outcome, 0, 1, 2
+    assert 0.1 < (out.depletion_tick[main] < NEVER).mean() < 0.9
+    assert 0.05 < ladder.cascade.mean() < 0.95
+    assert (out.adl_accounts[main] > 50).any() and (out.adl_notional[unlimited] == 0).all()
+    assert out.rounds.max() >= 4 and (out.liquidated[main] > 0).any(0).all()
+    assert (out.liquidated[twin].sum() < out.liquidated[main].sum()) and (out.liquidated_accounts > 100).any()
+
+
+def test_a_number_two_percent_off_is_noticed() -> None:
+    job = made().plan.job
+    venues = dataclasses.replace(
+        job.venues, fees=dataclasses.replace(job.venues.fees, rate=job.venues.fees.rate * 1.02)
+    )
+    other = jax.device_get(run(dataclasses.replace(job, venues=venues), np.uint32(0), 3))
+    with pytest.raises(AssertionError, match=r"fees_to_fund|drawdown|bad_debt|depletion"):
+        agree(other, both()[1], made().plan.gross_notional, "wrong fee")
+
+
+def test_blocks_of_any_size_give_the_same_bits() -> None:
+    """A tile is worked on by itself."""
+    small = made("run.block_paths=128").plan.job
+    parts = [jax.device_get(run(small, np.uint32(block), 0)) for block in range(2)]
+    whole = both()[0]
+    for field in dataclasses.fields(whole.outcome):
+        joined = np.concatenate([np.asarray(getattr(part.outcome, field.name)) for part in parts], axis=1)
+        np.testing.assert_array_equal(joined, getattr(whole.outcome, field.name), err_msg=field.name)
+
+
+def test_look_up_is_that_of_a_plain_search() -> None:
+    """Ties, both ends, any start."""
+    rng = np.random.default_rng(8)
+    size = np.where(rng.random(200) < 0.7, 1.0, -1.0)[None] * rng.uniform(0.1, 5.0, 200)
+    quote = -size[0] * np.round(rng.normal(90.0, 5.0, 200))
+    ladders = sort_book(size, quote, np.zeros(200, bool))
+    for ladder, sign in enumerate((1.0, -1.0)):
+        keys = np.sort(-quote[sign * size[0] > 0] / np.abs(size[0][sign * size[0] > 0]))[::-1]
+        look = jax.jit(lambda start, limit, ladder=ladder: ladders.first_not_above(ladder, start, limit))
+        for start in (0, 1, 7, len(keys) - 1, len(keys)):
+            for limit in (*keys[::9], keys[0] + 1, keys[-1] - 1, -np.inf):
+                expected = max(start, int((keys > limit).sum()))
+                assert int(look(jnp.int32(start), limit)) == expected, (ladder, start, limit)
+
+
+# --- which engine ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("override", "word"),
+    [
+        ("protocol.maintenance_margin=null protocol.initial_margin=null", "tiers"),
+        ("protocol.liquidation.rule=close_factor", "whole"),
+        ("protocol.liquidation.keeper_delay_seconds=60", "delay"),
+        ("protocol.liquidation.keeper_capacity_usd_per_minute=1e6", "capacity"),
+        ("protocol.breaker.move=0.1", "breaker"),
+        ("protocol.oracle.lag_seconds=60", "lags"),
+        ("protocol.adl.policy=profit_leverage", "rank"),
+        ("protocol.waterfall=[insurance_fund,adl,socialised_loss]", "profit"),
+        ("book.synthetic.multi_market_share=0.5 book.synthetic.isolated_share=0", "several markets"),
+    ],
+)
+def test_where_it_is_not_exact_the_dense_engine_runs(override: str, word: str) -> None:
+    study = made(*override.split())
+    assert study.plan.job.ladders is None
+    (reason,) = obstacles(study.config.protocol, study.book, study.margin)
+    assert word in reason
+    with pytest.raises(UserError, match=r"run\.engine=ladder") as caught:
+        made(*override.split(), "run.engine=ladder")
+    assert reason in str(caught.value) and "run.engine=auto" in str(caught.value)
+
+
+def test_the_engine_can_be_chosen() -> None:
+    assert made().plan.job.ladders is not None and made("run.engine=ladder").plan.job.ladders is not None
+    assert made("run.engine=dense").plan.job.ladders is None
