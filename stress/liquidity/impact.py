@@ -38,6 +38,10 @@ class Impact:
         """X(z) without the cap: it decays as ``share ** exponent`` when z decays to ``share``."""
         return -jnp.sign(z) * self._free(jnp.abs(z)) * self.active
 
+    def absorbed(self, uncapped: jax.Array) -> jax.Array:
+        """The absorbed flow z that has this displacement before the cap."""
+        return -jnp.sign(uncapped) * self._flow(jnp.abs(uncapped))
+
     def mean_displacement(self, start: jax.Array, end: jax.Array) -> jax.Array:
         """Mean of X over the walk from ``start`` to ``end`` (X itself when they coincide)."""
         walk = end - start

@@ -47,8 +47,7 @@ class Tile:
 
     market: Any  # state of the market model [B, ...]
     log_price: Array  # [A, B] log of fundamental over initial price
-    z: Array  # [V, A, B] absorbed flow over depth
-    free: Array  # [V, A, B] displacement before the cap
+    free: Array  # [V, A, B] displacement before the cap, which stands for the absorbed flow too
     low: Array  # [V, A, B] float32 threshold (``engine.ladder.screen``)
     high: Array  # [V, A, B] float32
     rows: LadderRow  # [V, B, ...]
@@ -117,7 +116,6 @@ def _open_tile(job: Job, ladders: Ladders, noise: Noise, trace: dict[str, Array]
     return Tile(
         market=jax.vmap(job.model.init, axis_size=TILE)(noise),
         log_price=none[0],
-        z=none,
         free=none,
         low=jnp.broadcast_to(low[..., None], none.shape),
         high=jnp.broadcast_to(high[..., None], none.shape),
@@ -137,15 +135,14 @@ def _tick(job: Job, ladders: Ladders, tile: Tile, noise: Noise, number: Array, l
         tile,
         market=market,
         log_price=tile.log_price + shock.log_return.T,
-        z=tile.z * liquidity.decay[:, None, None],
         free=tile.free * (liquidity.decay**liquidity.impact.exponent)[:, None, None],
     )
     tile = _funded(job, ladders, tile, number)
-    hits, log_price = jax.lax.optimization_barrier((_hits(job, tile, number), tile.log_price))
-    tile = replace(tile, log_price=log_price)
+    hits, log_price, free = jax.lax.optimization_barrier((_hits(job, tile, number), tile.log_price, tile.free))
+    tile = replace(tile, log_price=log_price, free=free)
     if job.cascade.paired:
         tile = replace(tile, sold=jnp.zeros_like(tile.sold))
-    tile = when((hits != 0).any(), lambda tile: _work(job, ladders, tile, shock, hits, number), tile)
+    tile = when(hits.any(), lambda tile: _work(job, ladders, tile, shock, hits, number), tile)
     if job.cascade.paired:
         tile = replace(tile, window=slide(job.cascade, tile.window, tile.sold, number))
     tile = replace(tile, fan=_fan(job, tile, number))
@@ -158,24 +155,25 @@ def when(condition: Array, work: Callable[[T], T], state: T) -> T:
 
 
 def _hits(job: Job, tile: Tile, number: Array) -> Array:
-    """Bits [V * WORDS] of the paths that are at a threshold."""
+    """The paths [V, B] that are at a threshold."""
     log_price = tile.log_price.astype(jnp.float32)
     price = exponential(log_price)
     far = (jnp.abs(log_price) > REACH).any(0)
     share = job.venues.oracle.impact_share.astype(jnp.float32)
-    words = []
+    hits = []
     for v in range(job.variants):
         seen = price * (1 + share[v] * _seen_displacement(job, tile, v))
         hit = ((seen < tile.low[v]) | (seen > tile.high[v])).any(0) | far
         if job.unlimited and v == job.variants - 1:  # it sleeps while it is what the main variant is
             hit = hit & (tile.rows.outcome.depletion_tick[0] < number)
-        bits = hit.reshape(WORDS, WORD).astype(jnp.uint32) << jnp.arange(WORD, dtype=jnp.uint32)
-        words.append(bits.sum(1, dtype=jnp.uint32))
-    return jnp.concatenate(words)
+        hits.append(hit)
+    return jnp.stack(hits)
 
 
 def _work(job: Job, ladders: Ladders, tile: Tile, shock: Shock, hits: Array, number: Array) -> Tile:
-    """The rounds of every path with a hit, one by one."""
+    """The rounds of every path with a hit [V, B], one by one."""
+    bits = hits.reshape(-1, WORD).astype(jnp.uint32) << jnp.arange(WORD, dtype=jnp.uint32)
+    words = bits.sum(1, dtype=jnp.uint32)
 
     def word(w: Array, state: tuple[Array, Tile]) -> tuple[Array, Tile]:
         v = w // WORDS
@@ -189,7 +187,7 @@ def _work(job: Job, ladders: Ladders, tile: Tile, shock: Shock, hits: Array, num
 
         return jax.lax.while_loop(lambda state: state[0][w] != 0, path, state)
 
-    return jax.lax.fori_loop(0, hits.shape[0], word, (hits, tile))[1]
+    return jax.lax.fori_loop(0, words.shape[0], word, (words, tile))[1]
 
 
 def _path(
@@ -198,8 +196,10 @@ def _path(
     """The rounds of one path."""
     venue: Venue = jax.tree.map(lambda leaf: leaf[v], job.venues)
     # the barriers keep reads before and writes behind the work, so that no array is copied
-    row, z = jax.lax.optimization_barrier((jax.tree.map(lambda leaf: leaf[v, lane], tile.rows), tile.z[v, :, lane]))
+    mine = jax.tree.map(lambda leaf: leaf[v, lane], tile.rows)
+    row, free = jax.lax.optimization_barrier((mine, tile.free[v, :, lane]))
     liquidity = venue.liquidity
+    z = liquidity.impact.absorbed(free)
     tick = LadderTick(
         number=number,
         fundamental=job.prices * jnp.exp(tile.log_price[:, lane]),
@@ -208,7 +208,7 @@ def _path(
     after, z_after, sold = jax.lax.optimization_barrier(run_rounds(ladders, venue, row, z, tick))
     if job.unlimited:
         wakes = (v == 0) & (after.outcome.depletion_tick == number)
-        hits, tile = jax.lax.cond(wakes, lambda: _woken(job, hits, tile, row, z, lane), lambda: (hits, tile))
+        hits, tile = jax.lax.cond(wakes, lambda: _woken(job, hits, tile, row, free, lane), lambda: (hits, tile))
     low, high = thresholds(ladders, venue, after, job.prices)
     if venue.adl is None:  # only ADL changes them here, and what is read and written as it is would be copied
         rows = replace(_stored(tile.rows, after, v, lane), scale=tile.rows.scale, shift=tile.rows.shift)
@@ -217,7 +217,6 @@ def _path(
     return hits, replace(
         tile,
         rows=rows,
-        z=tile.z.at[v, :, lane].set(z_after),
         free=tile.free.at[v, :, lane].set(liquidity.impact.uncapped(z_after)),
         low=tile.low.at[v, :, lane].set(low),
         high=tile.high.at[v, :, lane].set(high),
@@ -229,12 +228,12 @@ def _stored(rows: LadderRow, row: LadderRow, v: Array | int, lane: Array) -> Lad
     return jax.tree.map(lambda leaf, mine: leaf.at[v, lane].set(mine), rows, row)
 
 
-def _woken(job: Job, hits: Array, tile: Tile, row: LadderRow, z: Array, lane: Array) -> tuple[Array, Tile]:
+def _woken(job: Job, hits: Array, tile: Tile, row: LadderRow, free: Array, lane: Array) -> tuple[Array, Tile]:
     """The companion, now a copy of its main path from before the tick's rounds, goes through them itself."""
     last = job.variants - 1
     w = last * WORDS + lane // WORD
     hits = hits.at[w].set(hits[w] | (jnp.uint32(1) << (lane % WORD).astype(jnp.uint32)))
-    return hits, replace(tile, rows=_stored(tile.rows, row, last, lane), z=tile.z.at[last, :, lane].set(z))
+    return hits, replace(tile, rows=_stored(tile.rows, row, last, lane), free=tile.free.at[last, :, lane].set(free))
 
 
 def _funded(job: Job, ladders: Ladders, tile: Tile, number: Array) -> Tile:
@@ -256,7 +255,8 @@ def _funded(job: Job, ladders: Ladders, tile: Tile, number: Array) -> Tile:
 
 def _displacement(job: Job, tile: Tile) -> Array:
     """X(z) [V, A, B]."""
-    return jax.vmap(lambda impact, z: impact.displacement(z))(job.venues.liquidity.impact, tile.z)
+    cap = job.venues.liquidity.impact.cap[:, None, None]
+    return jnp.clip(tile.free, -cap, cap)
 
 
 def _mark(job: Job, tile: Tile) -> Array:
@@ -290,11 +290,11 @@ def _empty_trace(job: Job) -> dict[str, Array]:
 
 def _traced(job: Job, tile: Tile, trace: dict[str, Array], number: Array, lane: Array) -> dict[str, Array]:
     """The trace with this tick of path ``lane`` of the main variant."""
-    impact = jax.tree.map(lambda leaf: leaf[0], job.venues.liquidity.impact)
+    cap = job.venues.liquidity.impact.cap[0]
     fundamental = job.prices * jnp.exp(tile.log_price[:, lane])
     out = jax.tree.map(lambda leaf: leaf[0, lane], tile.rows.outcome)
     now = {
-        "mark": fundamental * (1.0 + impact.displacement(tile.z[0, :, lane])),
+        "mark": fundamental * (1.0 + jnp.clip(tile.free[0, :, lane], -cap, cap)),
         "fundamental": fundamental,
         "fund_flow": tile.rows.fund_flow[0, lane],
         "liquidated": out.liquidated,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from stress.engine.ladder.book import Index, Ladders, each
 from stress.engine.ladder.deleverage import Match, deleverage, nobody
 from stress.engine.ladder.record import conserve, record
-from stress.engine.ladder.settle import Closed, Run, Sale, close, units, worth
+from stress.engine.ladder.settle import Closed, Run, Sale, close, nothing_closed, units, worth
 from stress.engine.ladder.state import LadderRow
 from stress.engine.state import BEYOND_LADDER
 from stress.protocol.venue import Venue
@@ -102,7 +102,10 @@ def sell(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, ends: Ar
         parts = [close(ladders, row, venue.fees, run) for run in runs]
         return sum(parts[1:], parts[0])
 
-    return Sale(closed=each(closed, count).total(), z=z, fill=fill, book=book)
+    def some(ladder: Index) -> Closed:
+        return jax.lax.cond(ends[ladder] > row.next[ladder], lambda: closed(ladder), nothing_closed)
+
+    return Sale(closed=each(some, count).total(), z=z, fill=fill, book=book)
 
 
 def _runs(row: LadderRow, ends: Array, match: Match | None, ladder: Index) -> list[Run]:

@@ -46,6 +46,12 @@ class Run:
     fill: Array  # [] USD per unit
 
 
+def nothing_closed() -> Closed:
+    """The sums over nobody."""
+    zero = jnp.zeros((), jnp.float64)
+    return Closed(zero, zero, zero, zero)
+
+
 def units(ladders: Ladders, run: Run) -> Array:
     """Original units [] of the accounts of a run."""
     return entry(ladders.size, run.ladder, run.end) - entry(ladders.size, run.ladder, run.start)
