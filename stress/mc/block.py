@@ -57,7 +57,7 @@ class BlockResult:
     outcome: Outcome  # [V, B, ...]
     fund_flow: Array  # [V, B] USD
     cascade: Array  # [B] bool
-    fan: Array  # [B, G, A] float32 mark of the main variant
+    fan: Array  # [G, A, B] float32 mark of the main variant
     trace: dict[str, Array]  # [T, ...] of one path of the main variant
 
 
@@ -77,7 +77,7 @@ def _ladder(job: Job, tiles: Array, traced: Array) -> BlockResult:
         outcome=jax.tree.map(joined, results.outcome),
         fund_flow=joined(results.fund_flow),
         cascade=results.cascade.reshape(-1),
-        fan=jnp.transpose(results.fan, (0, 3, 1, 2)).reshape(job.block_paths, job.fan_points, -1),
+        fan=jnp.transpose(results.fan, (1, 2, 0, 3)).reshape(*results.fan.shape[1:3], job.block_paths),
         trace=trace,
     )
 
@@ -124,7 +124,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), (_judge(last), last.ledger.fund_flow)
     )
     return BlockResult(
-        outcome=split[0], fund_flow=split[1], cascade=end.window.cascade, fan=jnp.moveaxis(end.fan, 0, 1), trace=trace
+        outcome=split[0], fund_flow=split[1], cascade=end.window.cascade, fan=jnp.moveaxis(end.fan, 1, 2), trace=trace
     )
 
 

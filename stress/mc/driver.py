@@ -54,7 +54,7 @@ def _part(plan: Plan, block: int, result: BlockResult) -> dict[str, np.ndarray]:
     columns = {name: values[:keep] for name, values in columns.items()}
     sample = max(0, min(keep, plan.fan_paths - first))
     worst = worst_rows(columns, plan.worst_paths)
-    fan = np.asarray(result.fan)
+    fan = np.moveaxis(np.asarray(result.fan), -1, 0)  # [B, G, A]
     return columns | {
         "fan": fan[:sample],
         "fan_path": columns["path"][:sample],
