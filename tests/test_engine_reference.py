@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -35,6 +36,9 @@ SAME = {
     "capped": "displacement_capped",
 }
 
+FRONT = 4
+"""Accounts in front: few, so that there are looks at the front, looks at everybody, and ones that turn into the other."""
+
 block = jax.jit(simulate_block)
 
 
@@ -43,7 +47,7 @@ def test_engine_agrees_with_the_reference(design: str) -> None:
     events = dict.fromkeys(["liquidated_accounts", "adl_notional", "socialised_loss", "bad_debt"], 0.0)
     for case in range(BOOKS):
         study, path = random_study(DESIGNS[design], np.random.default_rng([case, *design.encode()]))
-        result = block(study.plan.job, np.uint32(0), 0)
+        result = block(dataclasses.replace(study.plan.job, front=FRONT), np.uint32(0), 0)
         rules = Rules.from_config(study.config, list(study.markets))
         for variant, venue in enumerate((rules, rules.twin(), rules.unlimited())):
             expected = simulate(study.book, venue, path, np.ones(len(path) - 1), STEP)

@@ -126,7 +126,7 @@ def _keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
     capacity = math.inf if rate is None else rate * step_seconds / 60.0
     delayed = rules.keeper_delay_seconds > 0
     delay = math.ceil(rules.keeper_delay_seconds / step_seconds - 1e-9)
-    return Keepers(delay=_i(delay), capacity=_f(capacity), delayed=delayed)
+    return Keepers(delay=_i(delay), capacity=_f(capacity), delayed=delayed, limited=rate is not None)
 
 
 def _adl(policy: str) -> AdlPolicy:

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from stress.engine.loops import held
 from stress.types import Array
 
 Tree = Any
@@ -90,10 +91,12 @@ def in_batches(
     given: list[Packed],
     wanted: Array,
     batch: int,
+    true: Array,
     copy_to: Callable[[Array, list[Tree]], Array] | None = None,
 ) -> list[Packed]:
     """``state`` with ``work(state, given)`` in the wanted rows [rows], ``batch`` at a time; ``given`` is read only.
 
+    ``true`` [] is true, and not known to be when this is compiled (``engine.loops``).
     The last batch is filled up with rows that did not ask: for them ``work`` must change nothing that matters.
     ``copy_to(index, new)`` [batch] names the rows that get a copy of these rows as they were before the work, and are
     then wanted themselves (a row's own index for none).
@@ -102,8 +105,7 @@ def in_batches(
     def body(loop: tuple[Array, list[Packed]]) -> tuple[Array, list[Packed]]:
         remaining, kept = loop
         index = _some(remaining, batch)
-        # without the barrier the gather is repeated in every operation that reads it
-        mine, theirs = jax.lax.optimization_barrier(([p.rows(index) for p in kept], [p.rows(index) for p in given]))
+        mine, theirs = held(true, ([p.rows(index) for p in kept], [p.rows(index) for p in given]))
         changed = work([p.unpack() for p in mine], [p.unpack() for p in theirs])
         remaining = _write(remaining, jnp.zeros(batch, bool), index)
         if copy_to is not None:

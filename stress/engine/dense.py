@@ -16,8 +16,19 @@ import jax.numpy as jnp
 
 from stress.engine import step
 from stress.engine.batches import Packed, in_batches, pack
+from stress.engine.front import (
+    Front,
+    accounts_in_front,
+    beyond,
+    choose_front,
+    kept_from,
+    nobody_in_front,
+    within,
+    written_back,
+)
+from stress.engine.loops import when
 from stress.engine.screen import outside, screen
-from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
+from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Ledger, Row
 from stress.engine.step import Check, Closing, Round, Settlement, Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
@@ -29,22 +40,49 @@ BATCH = 1
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Rows:
-    """All rows of a block: what every tick changes as it is, what only liquidations change packed."""
+    """All rows of a block: what every tick changes as it is, what only looks change packed."""
 
     clock: dict[str, Any]  # fields of Row that every tick touches: z, displacement, mark, oracle, breaker, screen
-    books: Packed  # the other fields: ledger, flagged, outcome
+    books: Packed  # outcome, purse (the ledger without accounts), front
+    holdings: Packed  # quote, size, flagged of all accounts, those in front out of date
 
     def row(self) -> Row:
         """All rows with a leading axis."""
-        return Row(**self.clock, **self.books.unpack())
+        books = self.books.unpack()
+        row = _row(self.clock, books, self.holdings.unpack())
+        return jax.vmap(written_back)(row, books["front"])
 
 
-CLOCK, BOOKS = ("z", "displacement", "mark", "oracle", "breaker", "screen"), ("ledger", "flagged", "outcome")
+CLOCK = ("z", "displacement", "mark", "oracle", "breaker", "screen")
+PURSE = ("outside_quote", "outside_size", "fund_flow", "keepers")
 
 
-def pack_rows(rows: Row) -> Rows:
-    """Rows [rows, ...] packed."""
-    return Rows({name: getattr(rows, name) for name in CLOCK}, pack({name: getattr(rows, name) for name in BOOKS}))
+def pack_rows(rows: Row, width: int) -> Rows:
+    """Rows [rows, ...] packed, with a front of ``width`` accounts at most."""
+    front = jax.vmap(partial(nobody_in_front, width=width))(rows)
+    return Rows(*_packed(rows, front))
+
+
+def _packed(rows: Row, front: Front) -> tuple[dict[str, Any], Packed, Packed]:
+    clock, books, holdings = _parts(rows, front)
+    return clock, pack(books), pack(holdings)
+
+
+def _parts(rows: Row, front: Front) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Clock, books and holdings of rows."""
+    ledger = rows.ledger
+    purse = {name: getattr(ledger, name) for name in PURSE}
+    return (
+        {name: getattr(rows, name) for name in CLOCK},
+        {"outcome": rows.outcome, "purse": purse, "front": front},
+        {"quote": ledger.quote, "size": ledger.size, "flagged": rows.flagged},
+    )
+
+
+def _row(clock: dict[str, Any], books: dict[str, Any], holdings: dict[str, Any]) -> Row:
+    """Rows of their parts; the front is not written back."""
+    ledger = Ledger(quote=holdings["quote"], size=holdings["size"], **books["purse"])
+    return Row(ledger=ledger, flagged=holdings["flagged"], outcome=books["outcome"], **clock)
 
 
 def advance(
@@ -57,12 +95,15 @@ def advance(
     its main row from before the tick's liquidations, and goes through them itself.
     """
     rules = venue.unpack()
-    opened, tick = open_rows(rules, rows.row(), fundamental, multiplier, number)
+    stale = _row(rows.clock, rows.books.unpack(), rows.holdings.unpack())
+    opened, tick = open_rows(rules, stale, fundamental, multiplier, number)
     pays = rules.funding.due(number).any()
-    books = jax.lax.cond(
-        pays, lambda: pack({name: getattr(paid(rules, opened, tick), name) for name in BOOKS}), lambda: rows.books
+    books, holdings = when(
+        pays, lambda parts: _all_paid(rules, opened, Rows(rows.clock, *parts), tick), (rows.books, rows.holdings)
     )
+    front = books.unpack()["front"]
     look = jax.vmap(outside)(rules, opened, tick) | pays
+    everybody = jax.vmap(beyond)(rules, front, opened, tick) | pays
     clock = {name: getattr(opened, name) for name in CLOCK}
     if companion:
         awake = awakened(books.unpack()["outcome"].depletion_tick < number, companion)
@@ -72,9 +113,22 @@ def advance(
         main = index < look.shape[0] - companion
         return jnp.where(main & (new[1]["outcome"].depletion_tick == number), index + companion, index)
 
-    state, given = [pack(clock), books], [venue, pack(tick)]
-    end = in_batches(partial(_liquidate, accounts), state, given, look, BATCH, wake if companion else None)
-    return Rows(end[0].unpack(), end[1])
+    given, known = [venue, pack(tick)], fundamental[0, 0] > 0
+    state = [pack(clock | {"undone": jnp.zeros(look.shape, bool)}), books]
+    state = in_batches(partial(_look_at_front, accounts, companion > 0), state, given, look & ~everybody, BATCH, known)
+    everybody = look & (everybody | state[0].unpack()["undone"])
+    state = in_batches(
+        partial(_look_at_all, accounts), [*state, holdings], given, everybody, BATCH, known, wake if companion else None
+    )
+    clock = state[0].unpack()
+    return Rows({name: clock[name] for name in CLOCK}, *state[1:])
+
+
+def _all_paid(venue: Venue, opened: Row, rows: Rows, tick: Tick) -> tuple[Packed, Packed]:
+    """Phase 3 of all rows: books and holdings, with nobody in front."""
+    row, width = rows.row(), rows.books.unpack()["front"].index.shape[1]
+    row = paid(venue, replace(opened, ledger=row.ledger, flagged=row.flagged), tick)
+    return _packed(row, jax.vmap(partial(nobody_in_front, width=width))(row))[1:]
 
 
 def _ticks_of_sleepers(tick: Tick, awake: Array, companion: int) -> Tick:
@@ -103,15 +157,16 @@ def liquidation_round(
     accounts: Accounts, venue: Venue, rows: Row, tick: Tick, acted: Array
 ) -> tuple[Row, Array, Check]:
     """Phases 5 and 6 of a batch: flags and screens renewed, the share to close [batch, N], the check."""
-    seen = jax.vmap(step.check, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
+    seen = jax.vmap(step.check)(venue, accounts, rows, tick)
     share, flagged = jax.vmap(step.size)(venue, rows, tick, seen, acted)
-    demand = (share * seen.notional.sum(1)).sum(1)
-    share = jax.lax.cond(
-        (demand > tick.capacity).any(),
-        lambda: jax.vmap(step.limit_to_capacity)(seen, share, tick.capacity),
-        lambda: share,
-    )
-    box = jax.vmap(screen, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, seen, share)
+    if venue.keepers.limited:
+        demand = (share * seen.notional.sum(1)).sum(1)
+        share = jax.lax.cond(
+            (demand > tick.capacity).any(),
+            lambda: jax.vmap(step.limit_to_capacity)(seen, share, tick.capacity),
+            lambda: share,
+        )
+    box = jax.vmap(screen)(venue, accounts, rows, seen, share)
     return replace(rows, flagged=flagged, screen=box), share, seen
 
 
@@ -123,7 +178,7 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
     paid = jax.vmap(step.insure)(venue, rows, settled)
     levied = _levied(accounts, venue, full, settled, paid)
     done = Round(full=full, settled=settled, closing=closing, paid=paid, levied=levied)
-    return jax.vmap(step.book_round, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, tick, done), done
+    return jax.vmap(step.book_round)(venue, accounts, rows, tick, done), done
 
 
 def _deleveraged(
@@ -135,9 +190,7 @@ def _deleveraged(
     unpaid = jax.vmap(step.shortfall)(venue, rows, full)
 
     def deleveraged() -> tuple[Closing, Settlement]:
-        matched = jax.vmap(step.deleverage, in_axes=(0, None, 0, 0, 0, 0, 0))(
-            venue, accounts, rows, seen, full, closing, unpaid
-        )
+        matched = jax.vmap(step.deleverage)(venue, accounts, rows, seen, full, closing, unpaid)
         return matched, jax.vmap(step.settle)(venue, rows, tick, matched)
 
     return jax.lax.cond((unpaid > 0).any(), deleveraged, lambda: (closing, full))
@@ -151,15 +204,66 @@ def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlem
     rest = jnp.where(rest > step.DUST * full.deficit.sum(1), rest, 0.0)
     return jax.lax.cond(
         (rest > 0).any(),
-        lambda: jax.vmap(step.socialise, in_axes=(None, 0, 0))(accounts, settled, rest),
+        lambda: jax.vmap(step.socialise)(accounts, settled, rest),
         lambda: jnp.zeros_like(settled.quote),
     )
 
 
-def _liquidate(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]) -> list[dict[str, Any]]:
-    """Phase 10: rounds of a batch until nobody new acts or the rounds are used up."""
+def _look_at_front(
+    accounts: Accounts, companion: bool, state: list[dict[str, Any]], given: list[Any]
+) -> list[dict[str, Any]]:
+    """A look at the accounts in front. Where it turns out not to be enough, nothing is changed but ``undone``.
+
+    That is where prices went beyond what the front stands for, somebody else has to pay, or the companion wakes.
+    """
     (clock, books), (venue, tick) = state, given
-    rows = Row(**clock, **books)
+    front: Front = books["front"]
+    holdings = {"quote": front.quote, "size": front.size, "flagged": front.flagged}
+    before = _row({name: clock[name] for name in CLOCK}, books, holdings)
+    bare = replace(venue, adl=None, socialised=False)
+    mine = jax.vmap(accounts_in_front, in_axes=(None, 0))(accounts, front)
+    end = _rounds(mine, bare, before, tick, front)
+    undone, out = end.beyond, end.rows.outcome
+    if venue.adl is not None or venue.socialised:
+        undone = undone | (out.uncovered > before.outcome.uncovered)
+    if companion:
+        undone = undone | (out.depletion_tick == tick.number)
+    outcome = jax.vmap(step.conserve, in_axes=(0, 0, 0, 0))(mine, end.rows, front.rest_quote, front.rest_size)
+    rows = replace(end.rows, outcome=outcome, screen=jax.vmap(within)(end.rows.screen, front))
+    new = _parts(rows, jax.vmap(kept_from)(rows, front))[:2]
+    pick = partial(jax.tree.map, lambda old, late: jnp.where(undone.reshape(-1, *[1] * (old.ndim - 1)), old, late))
+    return [pick({name: clock[name] for name in CLOCK}, new[0]) | {"undone": undone}, pick(books, new[1])]
+
+
+def _look_at_all(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]) -> list[dict[str, Any]]:
+    """A look at all accounts; a new front."""
+    (clock, books, holdings), (venue, tick) = state, given
+    rows = _row({name: clock[name] for name in CLOCK}, books, holdings)
+    rows = jax.vmap(written_back)(rows, books["front"])
+    many = jax.tree.map(lambda leaf: leaf[None], accounts)
+    rows = _rounds(many, venue, rows, tick, None).rows
+    rows = replace(rows, outcome=jax.vmap(step.conserve, in_axes=(None, 0))(accounts, rows))
+    chosen = partial(choose_front, width=books["front"].index.shape[1])
+    front = jax.vmap(chosen, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
+    parts = _parts(rows, front)
+    return [parts[0] | {"undone": clock["undone"]}, *parts[1:]]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rounds:
+    """State of a batch between the rounds of a tick."""
+
+    rows: Row
+    tick: Tick
+    acted: Array  # [batch, N] bool, liquidated earlier in this tick
+    count: Array  # [batch] int32 rounds with a liquidation
+    settled: Array  # [batch] bool, nobody new can act
+    beyond: Array  # [batch] bool, prices went beyond what the front stands for
+
+
+def _rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, front: Front | None) -> Rounds:
+    """Phase 10: rounds of a batch until nobody new acts or the rounds are used up."""
 
     def one_round(state: Rounds) -> Rounds:
         rows, share, seen = liquidation_round(accounts, venue, state.rows, state.tick, state.acted)
@@ -181,29 +285,15 @@ def _liquidate(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]
         acts = (share > 0).any(1)
         tick = replace(state.tick, capacity=state.tick.capacity - (share * seen.notional.sum(1)).sum(1))
         again = acts & (others | jax.vmap(outside)(venue, rows, tick))
-        return Rounds(rows, tick, state.acted | (share > 0), state.count + acts, state.settled | ~again)
+        far = state.beyond if front is None else state.beyond | jax.vmap(beyond)(venue, front, rows, tick)
+        return Rounds(rows, tick, state.acted | (share > 0), state.count + acts, state.settled | ~again | far, far)
 
     lanes = rows.z.shape[0]
-    start = Rounds(
-        rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), jnp.zeros(lanes, jnp.int32), jnp.zeros(lanes, bool)
-    )
+    none = jnp.zeros(lanes, bool)
+    start = Rounds(rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), jnp.zeros(lanes, jnp.int32), none, none)
     end = jax.lax.while_loop(lambda state: ~state.settled.all(), one_round, start)
     outcome = replace(end.rows.outcome, rounds=jnp.maximum(end.rows.outcome.rounds, end.count))
-    outcome = jax.vmap(step.conserve, in_axes=(None, 0))(accounts, replace(end.rows, outcome=outcome))
-    rows = replace(end.rows, outcome=outcome)
-    return [{name: getattr(rows, name) for name in fields} for fields in (CLOCK, BOOKS)]
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Rounds:
-    """State of a batch between the rounds of a tick."""
-
-    rows: Row
-    tick: Tick
-    acted: Array  # [batch, N] bool, liquidated earlier in this tick
-    count: Array  # [batch] int32 rounds with a liquidation
-    settled: Array  # [batch] bool, nobody new can act
+    return replace(end, rows=replace(end.rows, outcome=outcome))
 
 
 def _executed(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Array]:

@@ -21,13 +21,21 @@ MARGIN = 1e-9
 """The box is smaller by this share, far above the rounding of the sums behind it."""
 
 
+def reaches(venue: Venue, accounts: Accounts, held: Array, seen: Check) -> Array:
+    """How far [N] markets may move against each account before it can be liquidatable, as a share of their prices.
+
+    ``held`` [A, N] are the sizes it is left with; infinite for accounts that hold nothing and the residual one.
+    """
+    steep = venue.maintenance.steepest[:, None]
+    weight = jnp.where(held != 0, seen.notional * jnp.where(held < 0, 1.0 + steep, 1.0), 0.0).sum(0)
+    watched = (weight > 0) & ~accounts.residual
+    return jnp.where(watched, (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0), jnp.inf)
+
+
 def screen(venue: Venue, accounts: Accounts, row: Row, seen: Check, share: Array) -> Screen:
     """The box around the prices of a check, for the accounts that are not closed whole by ``share`` [N]."""
     held = jnp.where(share >= 1.0, 0.0, row.ledger.size)
-    steep = venue.maintenance.steepest[:, None]
-    weight = (seen.notional * jnp.where(held < 0, 1.0 + steep, 1.0)).sum(0)
-    watched = (weight > 0) & ~accounts.residual & (share < 1.0)
-    reach = jnp.where(watched, (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0), jnp.inf)
+    reach = reaches(venue, accounts, held, seen)
     down = jnp.where(held > 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
     up = jnp.where(held < 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
     return Screen(

@@ -246,7 +246,7 @@ def adl_case(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: S
         price=price,
         room=jnp.stack([jnp.where(eligible & shorts, -held, 0.0), jnp.where(eligible & longs, held, 0.0)]),
         score=score,
-        loser_order=risk_order(seen.equity, seen.requirement, loser),
+        loser_order=risk_order(seen.equity, seen.requirement, loser) if venue.adl.ranked else jnp.zeros(0, jnp.int32),
     )
 
 
@@ -344,11 +344,15 @@ def acting(closing: Closing) -> Array:
     return closing.whole | ((closing.book != 0) & (closing.adl == 0)).any(0)
 
 
-def conserve(accounts: Accounts, row: Row) -> Outcome:
-    """The two conservation laws: cash and contracts of all parties never change in sum."""
+def conserve(accounts: Accounts, row: Row, rest_quote: Array | float = 0.0, rest_size: Array | float = 0.0) -> Outcome:
+    """The two conservation laws: cash and contracts of all parties never change in sum.
+
+    ``rest_quote`` [] in USD and ``rest_size`` [A] are those of accounts that are not in the row.
+    """
     ledger = row.ledger
-    cash = ledger.quote.sum() + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
-    contracts = (ledger.size.sum(1) + ledger.outside_size) * row.mark
+    quotes = ledger.quote.sum() + rest_quote
+    cash = quotes + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
+    contracts = (ledger.size.sum(1) + rest_size + ledger.outside_size) * row.mark
     out = row.outcome
     return replace(
         out,

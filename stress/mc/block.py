@@ -45,6 +45,7 @@ class Job:
     variants: int = field(metadata={"static": True})
     unlimited: bool = field(metadata={"static": True})  # the last variant is the main one with an unlimited fund
     block_paths: int = field(metadata={"static": True})
+    front: int = field(metadata={"static": True})  # accounts that most looks of the dense engine touch
     fan_points: int = field(metadata={"static": True})
     dtype: str = field(metadata={"static": True})  # of normals
 
@@ -87,7 +88,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     venue = jax.tree.map(lambda leaf: jnp.repeat(leaf, paths, axis=0), job.venues)
     noise = draw_noise(tile_keys(job.seed, tiles, jnp.uint32(0)), job.model.initial_draws(), jnp.dtype(job.dtype))
     market = jax.vmap(job.model.init, axis_size=paths)(noise)
-    rows = pack_rows(jax.vmap(lambda venue: first_row(venue, job))(venue))
+    rows = pack_rows(jax.vmap(lambda venue: first_row(venue, job))(venue), job.front)
     packed = pack(venue)
     companion = (variants - 1) * paths if job.unlimited else 0
 

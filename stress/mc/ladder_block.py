@@ -142,15 +142,15 @@ def _tick(job: Job, ladders: Ladders, tile: Tile, noise: Noise, number: Array, l
     tile = replace(tile, log_price=log_price, free=free)
     if job.cascade.paired:
         tile = replace(tile, sold=jnp.zeros_like(tile.sold))
-    tile = when(hits.any(), lambda tile: _work(job, ladders, tile, shock, hits, number), tile)
+    tile = branch(hits.any(), lambda tile: _work(job, ladders, tile, shock, hits, number), tile)
     if job.cascade.paired:
         tile = replace(tile, window=slide(job.cascade, tile.window, tile.sold, number))
     tile = replace(tile, fan=_fan(job, tile, number))
-    return replace(tile, trace=when(lane >= 0, lambda trace: _traced(job, tile, trace, number, lane), tile.trace))
+    return replace(tile, trace=branch(lane >= 0, lambda trace: _traced(job, tile, trace, number, lane), tile.trace))
 
 
-def when(condition: Array, work: Callable[[T], T], state: T) -> T:
-    """``work(state)`` on a condition []. A loop of at most one turn works in place, where branches may copy."""
+def branch(condition: Array, work: Callable[[T], T], state: T) -> T:
+    """``work(state)`` on a condition []."""
     return jax.lax.cond(condition, work, lambda now: now, state)
 
 
@@ -249,7 +249,7 @@ def _funded(job: Job, ladders: Ladders, tile: Tile, number: Array) -> Tile:
         return rows.shift, rows.outside_quote, jnp.moveaxis(low, 1, 2), jnp.moveaxis(high, 1, 2)
 
     state = (tile.rows.shift, tile.rows.outside_quote, tile.low, tile.high)
-    shift, quote, low, high = when(job.venues.funding.due(number).any(), pay, state)
+    shift, quote, low, high = branch(job.venues.funding.due(number).any(), pay, state)
     return replace(tile, rows=replace(tile.rows, shift=shift, outside_quote=quote), low=low, high=high)
 
 
@@ -272,7 +272,7 @@ def _fan(job: Job, tile: Tile, number: Array) -> Array:
         price = job.prices.astype(jnp.float32)[:, None] * exponential(tile.log_price.astype(jnp.float32))
         return fan.at[slot].set(price * (1 + _seen_displacement(job, tile, 0)))
 
-    return when(after > slot, note, tile.fan)
+    return branch(after > slot, note, tile.fan)
 
 
 def _seen_displacement(job: Job, tile: Tile, v: int) -> Array:

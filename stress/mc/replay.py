@@ -63,15 +63,16 @@ def _tick(
     """One tick with all its rounds."""
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
     row = _paid(venue, row, tick)
+    accounts = jax.tree.map(lambda leaf: leaf[None], job.accounts)
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0
     liquidations: list[dict[str, Any]] = []
     adl: list[dict[str, Any]] = []
     socialised: dict[str, float] = {}
     while True:
-        row, share, seen = _look(job.accounts, venue, row, tick, acted)
+        row, share, seen = _look(accounts, venue, row, tick, acted)
         if not bool((share > 0).any()) or rounds >= int(venue.max_rounds[0]):
             break
-        row, done = _act(job.accounts, venue, row, tick, seen, share)
+        row, done = _act(accounts, venue, row, tick, seen, share)
         _record(book, done, np.asarray(share[0]), liquidations, adl, socialised)
         tick = replace(tick, capacity=tick.capacity - (share * seen.notional.sum(1)).sum(1))
         acted, rounds = acted | (share > 0), rounds + 1

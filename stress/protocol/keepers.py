@@ -21,6 +21,7 @@ class Keepers:
     delay: Array  # [] int32 ticks from the first breach to the earliest execution
     capacity: Array  # [] USD of notional a tick, inf for no limit
     delayed: bool = field(metadata={"static": True})  # whether any delay is configured (state is kept only then)
+    limited: bool = field(metadata={"static": True})  # whether there is a capacity (accounts are ranked only then)
 
     def flag(self, flagged: Array, liquidatable: Array, tick: Array) -> Array:
         """Tick of the first breach [N]: set once, cleared when the check finds the account healthy."""

@@ -24,7 +24,7 @@ class AdlCase:
     price: Array  # [A, N] bankruptcy price of every loser
     room: Array  # [2, A, N] units of every eligible winner
     score: Array  # [A, N] rank of a winner's position (higher is deleveraged first)
-    loser_order: Array  # [N] permutation, riskiest first
+    loser_order: Array  # [N] permutation, riskiest first ([0] for policies that are not ranked)
 
 
 @jax.tree_util.register_dataclass
@@ -41,6 +41,7 @@ class AdlPolicy(Protocol):
     """The contract: which winners qualify and how the quantity is shared among them."""
 
     profitable_only: bool
+    ranked: bool  # reads the score and the losers' order
 
     def match(self, case: AdlCase) -> AdlMatch:
         """Share the losers' quantity among the winners."""

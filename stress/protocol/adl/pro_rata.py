@@ -16,6 +16,7 @@ class ProRata:
     """Every eligible position gives the same fraction, in profit or not."""
 
     profitable_only: bool = field(default=False, metadata={"static": True})
+    ranked: bool = field(default=False, metadata={"static": True})
 
     def match(self, case: AdlCase) -> AdlMatch:
         """One fraction a market and side."""

@@ -17,6 +17,7 @@ class ProfitLeverage:
     """Winners in descending score; losers, riskiest first, laid end to end against them."""
 
     profitable_only: bool = field(default=True, metadata={"static": True})
+    ranked: bool = field(default=True, metadata={"static": True})
 
     def match(self, case: AdlCase) -> AdlMatch:
         """Fill every market and side in rank order."""

@@ -1,0 +1,149 @@
+"""The front: the accounts nearest to liquidation, kept apart, so that most looks touch them and nobody else.
+
+An account outside the front is safe while every market moves by less than its reach (``engine.screen``), and all of
+them reach at least as far as the last account of the front. While the prices stay within that, a look at the front
+is a look at everybody. Whatever touches all accounts (funding, ADL, socialised loss) needs a look at all of them,
+which writes the front back and chooses a new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine.screen import MARGIN, reaches
+from stress.engine.state import Accounts, Row, Screen
+from stress.engine.step import Tick, check, oracle_price
+from stress.protocol.venue import Venue
+from stress.types import NEVER, Array
+
+HALVINGS = 30
+"""Steps of the search for the reach that bounds the front."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Front:
+    """What accounts in front own; their entries in the ledger are out of date."""
+
+    index: Array  # [W] int32 account, N for none
+    quote: Array  # [W] USD
+    size: Array  # [A, W] base units
+    flagged: Array  # [W] int32 ([0] without keeper delay)
+    low: Array  # [A] USD per unit: nobody else can be liquidatable while the oracle price is above
+    high: Array  # [A] USD per unit, likewise below
+    rest_quote: Array  # [] USD of all others together
+    rest_size: Array  # [A] base units of all others together
+
+
+def nobody_in_front(row: Row, width: int) -> Front:
+    """An empty front, outside of which every price lies: the first look is at everybody."""
+    markets, accounts = row.ledger.size.shape
+    width = min(width, accounts)
+    none = jnp.zeros((markets, width), jnp.float64)
+    return Front(
+        index=jnp.full(width, accounts, jnp.int32),
+        quote=none[0],
+        size=none,
+        flagged=jnp.full(width if row.flagged.shape[0] else 0, NEVER, jnp.int32),
+        low=jnp.full(markets, jnp.inf),
+        high=jnp.full(markets, -jnp.inf),
+        rest_quote=none[0, 0],
+        rest_size=none[:, 0],
+    )
+
+
+def choose_front(venue: Venue, accounts: Accounts, row: Row, tick: Tick, width: int) -> Front:
+    """The accounts with the shortest reach at the current prices."""
+    ledger, seen = row.ledger, check(venue, accounts, row, tick)
+    count = ledger.quote.shape[0]
+    reach = reaches(venue, accounts, ledger.size, seen)
+    limit = _limit(reach, width)
+    index = _places((reach <= limit) & (reach < jnp.inf), width)
+    member = index < count
+    bound = limit * (1.0 - MARGIN) - MARGIN
+    quote, size = jnp.where(member, ledger.quote[index], 0.0), jnp.where(member, ledger.size[:, index], 0.0)
+    return Front(
+        index=index,
+        quote=quote,
+        size=size,
+        flagged=jnp.where(member, row.flagged[index], NEVER) if row.flagged.shape[0] else row.flagged,
+        low=seen.price * (1.0 - bound),
+        high=seen.price * (1.0 + bound),
+        rest_quote=ledger.quote.sum() - quote.sum(),
+        rest_size=ledger.size.sum(1) - size.sum(1),
+    )
+
+
+def _limit(reach: Array, width: int) -> Array:
+    """A reach [] that at most ``width`` accounts do not exceed, found by halving; infinite where none has to stay out.
+
+    A sort would find the last of them, and take longer than all the rest of a look.
+    """
+
+    def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        middle = 0.5 * (ends[0] + ends[1])
+        few = (reach <= middle).sum() <= width
+        return jnp.where(few, middle, ends[0]), jnp.where(few, ends[1], middle)
+
+    finite = reach < jnp.inf
+    ends = reach.min() - 1.0, jnp.where(finite, reach, -jnp.inf).max()
+    return jnp.where(finite.sum() <= width, jnp.inf, jax.lax.fori_loop(0, HALVINGS, halve, ends)[0])
+
+
+def _places(member: Array, width: int) -> Array:
+    """Indices [width] of the members [N], N for none."""
+
+    def one(n: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        index, found = state
+        return index.at[found].set(n.astype(jnp.int32)), found + member[n]
+
+    count = member.shape[0]
+    index, found = jax.lax.fori_loop(0, count, one, (jnp.zeros(width + 1, jnp.int32), jnp.int32(0)))
+    return jnp.where(jnp.arange(width) < found, index[:width], count)
+
+
+def written_back(row: Row, front: Front) -> Row:
+    """The row with what accounts in front own in its ledger."""
+    last = row.ledger.quote.shape[0] - 1
+
+    def one(k: Array, held: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        n = jnp.minimum(front.index[k], last)
+        mine = front.index[k] <= last
+        quote, size, flagged = held
+        quote = quote.at[n].set(jnp.where(mine, front.quote[k], quote[n]))
+        size = size.at[:, n].set(jnp.where(mine, front.size[:, k], size[:, n]))
+        if flagged.shape[0]:
+            flagged = flagged.at[n].set(jnp.where(mine, front.flagged[k], flagged[n]))
+        return quote, size, flagged
+
+    held = (row.ledger.quote, row.ledger.size, row.flagged)
+    quote, size, flagged = jax.lax.fori_loop(0, front.index.shape[0], one, held)
+    return replace(row, ledger=replace(row.ledger, quote=quote, size=size), flagged=flagged)
+
+
+def accounts_in_front(accounts: Accounts, front: Front) -> Accounts:
+    """Their fixed part: never the residual account; entry prices only matter to ADL and levies."""
+    return Accounts(
+        entry=jnp.zeros_like(front.size),
+        residual=jnp.zeros(front.index.shape, bool),
+        quote_total=accounts.quote_total,
+    )
+
+
+def kept_from(row: Row, front: Front) -> Front:
+    """The front after a look at it."""
+    return replace(front, quote=row.ledger.quote, size=row.ledger.size, flagged=row.flagged)
+
+
+def beyond(venue: Venue, front: Front, row: Row, tick: Tick) -> Array:
+    """Whether somebody outside the front might be liquidatable []."""
+    price = oracle_price(venue, row, tick)
+    return (price <= front.low).any() | (price >= front.high).any()
+
+
+def within(box: Screen, front: Front) -> Screen:
+    """The box of the accounts in front, cut to where the front stands for everybody."""
+    return replace(box, low=jnp.maximum(box.low, front.low), high=jnp.minimum(box.high, front.high))

@@ -1,0 +1,27 @@
+"""Loops that say to the compiler what branches and barriers do not: work in place, and keep what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from stress.types import Array
+
+T = TypeVar("T")
+
+
+def when(condition: Array, work: Callable[[T], T], state: T) -> T:
+    """``work(state)`` on a condition []. A loop of at most one turn works in place, where branches copy."""
+    return jax.lax.fori_loop(0, condition.astype(jnp.int32), lambda _, now: work(now), state)
+
+
+def held(true: Array, tree: T) -> T:
+    """``tree`` in memory of its own; ``true`` [] is true, which the compiler must not be able to tell.
+
+    Else it reads a large array again wherever a row of it is used, also after the row was written, for which it first
+    copies the whole array. A loop of one turn is what it cannot look through.
+    """
+    return when(true, lambda now: jax.tree.map(lambda leaf: jnp.where(true, leaf, jnp.zeros_like(leaf)), now), tree)
