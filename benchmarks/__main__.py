@@ -11,27 +11,30 @@ from pathlib import Path
 
 from benchmarks import cpp_ladder
 from benchmarks.case import CASES, Accounts, Case, make_accounts
+from benchmarks.cross import CROSS, CrossAccounts, CrossCase, make_cross_accounts
 from benchmarks.measure import Run, Timing, machine, measure
 
 Prepared = tuple[Run, int]  # the function, and the paths it takes at a time
-BASELINES = {"C++ ladder": "cpp_ladder", "Numba dense": "numba_accounts"}
+BASELINES = {"C++ ladder": ("cpp_ladder",), "Numba dense": ("numba_accounts", "numba_cross")}
 
 
-def baseline(module: str, multiple: int, case: Case, accounts: Accounts) -> Prepared:
+def baseline(module: str, multiple: int, case: Case, accounts: Accounts | CrossAccounts) -> Prepared:
     """A baseline of this folder."""
     return partial(importlib.import_module(f"benchmarks.{module}").simulate_seed, case, accounts), multiple
 
 
-def engine(case: Case, accounts: Accounts) -> Prepared:
+def engine(case: Case, accounts: Accounts | CrossAccounts) -> Prepared:
     """Our engine."""
     return importlib.import_module("benchmarks.stress_engine").prepare(case, accounts)
 
 
-CONTENDERS: dict[str, Callable[[Case, Accounts], Prepared]] = {
+LADDER = ("stress", "cpp_ladder", "numba_accounts", "numpy_accounts")
+CONTENDERS: dict[str, Callable[[Case, Accounts | CrossAccounts], Prepared]] = {
     "stress": engine,
     "cpp_ladder": partial(baseline, "cpp_ladder", cpp_ladder.LANES),
     "numba_accounts": partial(baseline, "numba_accounts", 1),
     "numpy_accounts": partial(baseline, "numpy_accounts", 64),
+    "numba_cross": partial(baseline, "numba_cross", 1),
 }
 
 
@@ -39,7 +42,7 @@ def missing(name: str) -> str | None:
     """Why a contender cannot run here."""
     if name == "cpp_ladder":
         return cpp_ladder.problem()
-    if name == "numba_accounts" and not importlib.util.find_spec("numba"):
+    if name.startswith("numba") and not importlib.util.find_spec("numba"):
         return "numba is not installed: pip install numba"
     return None
 
@@ -49,7 +52,8 @@ def table(timings: list[Timing]) -> str:
     rates = {timing.name: timing.rate for timing in timings}
     lines = [f"{'million path-ticks/s':>36} {'seconds, median and best':>26}" + "".join(f"{b:>16}" for b in BASELINES)]
     for timing in timings:
-        ratios = (f"{timing.rate / rates[m]:>15.3g}x" if m in rates else " " * 16 for m in BASELINES.values())
+        found = (next((rates[m] for m in modules if m in rates), None) for modules in BASELINES.values())
+        ratios = (f"{timing.rate / rate:>15.3g}x" if rate else " " * 16 for rate in found)
         middle, best = timing.paths * timing.case.steps / timing.rate, min(timing.seconds)
         lines.append(f"{timing.name:<16}{timing.rate / 1e6:>20.4g} {f'{middle:.3f} {best:.3f}':>26}" + "".join(ratios))
     return "\n".join(lines)
@@ -65,10 +69,14 @@ def main() -> None:
     seconds, repeats = (0.3, 3) if arguments.quick else (2.0, 7)
     facts = machine()
     print(facts["machine"], "commit", facts["commit"])
-    for case in CASES[:1] if arguments.quick else CASES:
+    for case in CASES[:1] if arguments.quick else (*CASES, CROSS):
+        cross = isinstance(case, CrossCase)
         print(f"\n{case.name}: {case.accounts:,} accounts, {case.steps:,} ticks")
-        accounts, timings = make_accounts(case), []
+        accounts = make_cross_accounts(case) if isinstance(case, CrossCase) else make_accounts(case)
+        timings = []
         for name in arguments.only:
+            if name not in (("stress", "numba_cross") if cross else LADDER):
+                continue
             if reason := missing(name):
                 print(f"{name}: left out, {reason}")
                 continue

@@ -47,7 +47,7 @@ class Case:
 
 
 CASES = (Case(), Case(name="ladder_deep", depth=1e8))
-"""One with cascades, the fund runs dry on about 1 % of the paths; one without, so liquidations are many and small."""
+"""One with cascades, where the fund runs dry on 30 % of the paths; one without, so liquidations are many and small."""
 
 
 @dataclass(frozen=True)

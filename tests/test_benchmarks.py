@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import cpp_ladder, numpy_accounts, reference_ladder, stress_engine
+from benchmarks import cpp_ladder, numpy_accounts, reference_cross, reference_ladder, stress_engine
 from benchmarks.__main__ import table
 from benchmarks.case import Case, Outcome, gbm_prices, make_accounts
+from benchmarks.cross import CrossCase, cross_prices, make_cross_accounts
 from benchmarks.measure import enough_paths, machine, measure
 
 LIVELY = Case(
@@ -96,6 +97,49 @@ def test_engine_agrees_with_the_reference() -> None:
     ours = stress_engine.simulate_given(LIVELY, ACCOUNTS, PRICES[:ENGINE_PATHS])
     agree(ours, first(reference(), ENGINE_PATHS), "engine")
     assert 0 < ours.depleted.sum() < ENGINE_PATHS
+
+
+LIVELY_CROSS = CrossCase(
+    name="lively cross",
+    accounts=60,
+    steps=60,
+    volatility=18.0,
+    interest=2.5e5,
+    fund=8e3,
+    depth=1.5e4,
+    fee=0.008,
+    cap=0.06,
+)
+CROSS_PATHS = 40
+CROSS_ACCOUNTS = make_cross_accounts(LIVELY_CROSS)
+CROSS_PRICES = cross_prices(LIVELY_CROSS, CROSS_PATHS)
+
+
+@cache
+def cross_reference() -> Outcome:
+    return reference_cross.simulate_given(LIVELY_CROSS, CROSS_ACCOUNTS, CROSS_PRICES)
+
+
+def test_the_cross_case_is_lively() -> None:
+    out = cross_reference()
+    assert 0.1 < out.depleted.mean() < 0.9 and (out.bad_debt > 0).any()
+    assert out.liquidated_accounts.min() < 12 and 25 < out.liquidated_accounts.max() < LIVELY_CROSS.accounts
+
+
+def test_numba_cross_agrees_with_the_reference() -> None:
+    pytest.importorskip("numba", reason="numba is not installed")
+    from benchmarks import numba_cross
+
+    found = numba_cross.simulate_given(LIVELY_CROSS, CROSS_ACCOUNTS, CROSS_PRICES)
+    agree(found, cross_reference(), "numba_cross")
+    other = dataclasses.replace(LIVELY_CROSS, maintenance=1.02 * LIVELY_CROSS.maintenance)
+    with pytest.raises(AssertionError):
+        agree(numba_cross.simulate_given(other, CROSS_ACCOUNTS, CROSS_PRICES), cross_reference(), "2 % off")
+
+
+def test_engine_agrees_with_the_cross_reference() -> None:
+    ours = stress_engine.simulate_given(LIVELY_CROSS, CROSS_ACCOUNTS, CROSS_PRICES[:ENGINE_PATHS])
+    agree(ours, first(cross_reference(), ENGINE_PATHS), "engine, cross")
 
 
 def test_cpp_paths_are_those_of_their_returns() -> None:

@@ -75,7 +75,6 @@ CHANGES: dict[str, dict[str, dict[str, Any]]] = {
     "target": {"protocol": {"liquidation": {"target_multiple": 2.0}}},
     "closing whole": {"protocol": {"liquidation": {"close_whole_below_usd": 1e5}}},
     "remaining equity": {"protocol": {"liquidation": {"remaining_equity": "fund", "close_whole_below_usd": 1e5}}},
-    "capacity": {"protocol": {"liquidation": {"keeper_capacity_usd_per_minute": 3e3}}},
     "no funding": {"protocol": {"funding": {"interval_hours": None}}},
     "premium": {"protocol": {"funding": {"premium": 0.002}}},
     "oracle's share of the impact": {"protocol": {"oracle": {"impact_share": 0.2}}},
@@ -103,6 +102,7 @@ NEW_PROGRAM = {
     "delay": {"protocol": {"liquidation": {"keeper_delay_seconds": 60.0}}},
     "precision": {"run": {"precision": "float64"}},
     "square-root law": {"liquidity": {"law": "square_root"}},
+    "capacity": {"protocol": {"liquidation": {"keeper_capacity_usd_per_minute": 3e3}}},
     "layers": {"protocol": {"waterfall": ["insurance_fund"]}},
 }
 ROWS: list[Row] = [

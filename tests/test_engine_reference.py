@@ -17,7 +17,7 @@ from tests.reference.result import Result
 from tests.reference.rules import Rules
 from tests.reference.venue import simulate
 
-BOOKS = 30
+BOOKS = 15
 RELATIVE, ABSOLUTE = 1e-9, 1e-6
 """Rounding of sums in another order: relative to the largest money of the case, and in USD."""
 

@@ -25,7 +25,7 @@ RELATIVE, ABSOLUTE = 1e-9, 1e-12
 PICTURE = 3e-6
 """The fan is float32."""
 CONSERVED = 1e-12
-BOOKS = 25
+BOOKS = 15
 
 run = jax.jit(simulate_block)
 

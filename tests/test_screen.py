@@ -23,7 +23,7 @@ from tests.random_books import DESIGNS, random_study
 from tests.reference.building import ladder
 from tests.studies import config, margins, outcome, path_study, simulated
 
-BOOKS = 8
+BOOKS = 6
 FRONT = 5
 """Accounts in front, of 14."""
 WIDE = -0.01

@@ -101,24 +101,33 @@ def advance(
     books, holdings = when(
         pays, lambda parts: _all_paid(rules, opened, Rows(rows.clock, *parts), tick), (rows.books, rows.holdings)
     )
-    front = books.unpack()["front"]
     look = jax.vmap(outside)(rules, opened, tick) | pays
-    everybody = jax.vmap(beyond)(rules, front, opened, tick) | pays
     clock = {name: getattr(opened, name) for name in CLOCK}
     if companion:
         awake = awakened(books.unpack()["outcome"].depletion_tick < number, companion)
         look, tick = look & awake, _ticks_of_sleepers(tick, awake, companion)
 
+    def mate(index: Array, new: list[dict[str, Any]]) -> Array:
+        del new
+        return jnp.where(index < look.shape[0] - companion, index + companion, index)
+
     def wake(index: Array, new: list[dict[str, Any]]) -> Array:
-        main = index < look.shape[0] - companion
-        return jnp.where(main & (new[1]["outcome"].depletion_tick == number), index + companion, index)
+        return jnp.where(new[0]["wakes"], mate(index, new), index)
 
     given, known = [venue, pack(tick)], fundamental[0, 0] > 0
-    state = [pack(clock | {"undone": jnp.zeros(look.shape, bool)}), books]
-    state = in_batches(partial(_look_at_front, accounts, companion > 0), state, given, look & ~everybody, BATCH, known)
-    everybody = look & (everybody | state[0].unpack()["undone"])
+    far = look & jax.vmap(beyond)(rules, books.unpack()["front"], opened, tick)
+    books, holdings = in_batches(
+        partial(_new_front, accounts), [books, holdings], [*given, pack(clock)], far, BATCH, known
+    )
+    far = look & jax.vmap(beyond)(rules, books.unpack()["front"], opened, tick)
+    waker, main = (wake if companion else None), jnp.arange(look.shape[0]) < look.shape[0] - companion
+    state = [pack(clock | {"undone": far, "wakes": jnp.zeros_like(far)}), books]
+    state = in_batches(partial(_look_at_front, accounts, companion > 0), state, given, look & ~far, BATCH, known, waker)
+    flags = state[0].unpack()
+    if companion:
+        (holdings,) = in_batches(_unchanged, [holdings], [], flags["wakes"] & main, BATCH, known, mate)
     state = in_batches(
-        partial(_look_at_all, accounts), [*state, holdings], given, everybody, BATCH, known, wake if companion else None
+        partial(_look_at_all, accounts), [*state, holdings], given, flags["undone"], BATCH, known, waker
     )
     clock = state[0].unpack()
     return Rows({name: clock[name] for name in CLOCK}, *state[1:])
@@ -226,13 +235,27 @@ def _look_at_front(
     undone, out = end.beyond, end.rows.outcome
     if venue.adl is not None or venue.socialised:
         undone = undone | (out.uncovered > before.outcome.uncovered)
-    if companion:
-        undone = undone | (out.depletion_tick == tick.number)
+    wakes = (out.depletion_tick == tick.number) if companion else jnp.zeros_like(undone)
+    undone = undone | wakes
     outcome = jax.vmap(step.conserve, in_axes=(0, 0, 0, 0))(mine, end.rows, front.rest_quote, front.rest_size)
     rows = replace(end.rows, outcome=outcome, screen=jax.vmap(within)(end.rows.screen, front))
     new = _parts(rows, jax.vmap(kept_from)(rows, front))[:2]
     pick = partial(jax.tree.map, lambda old, late: jnp.where(undone.reshape(-1, *[1] * (old.ndim - 1)), old, late))
-    return [pick({name: clock[name] for name in CLOCK}, new[0]) | {"undone": undone}, pick(books, new[1])]
+    now = pick({name: clock[name] for name in CLOCK}, new[0])
+    return [now | {"undone": undone, "wakes": wakes}, pick(books, new[1])]
+
+
+def _new_front(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]) -> list[dict[str, Any]]:
+    """The front written back and chosen anew, at prices that are beyond what it stands for."""
+    (books, holdings), (venue, tick, clock) = state, given
+    rows = jax.vmap(written_back)(_row(clock, books, holdings), books["front"])
+    return list(_parts(rows, _chosen(accounts, venue, rows, tick, books["front"]))[1:])
+
+
+def _chosen(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, last: Front) -> Front:
+    """New fronts of a batch, as wide as the last."""
+    choose = partial(choose_front, width=last.index.shape[1])
+    return jax.vmap(choose, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
 
 
 def _look_at_all(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]) -> list[dict[str, Any]]:
@@ -243,10 +266,16 @@ def _look_at_all(accounts: Accounts, state: list[dict[str, Any]], given: list[An
     many = jax.tree.map(lambda leaf: leaf[None], accounts)
     rows = _rounds(many, venue, rows, tick, None).rows
     rows = replace(rows, outcome=jax.vmap(step.conserve, in_axes=(None, 0))(accounts, rows))
-    chosen = partial(choose_front, width=books["front"].index.shape[1])
-    front = jax.vmap(chosen, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
-    parts = _parts(rows, front)
-    return [parts[0] | {"undone": clock["undone"]}, *parts[1:]]
+    parts = _parts(rows, _chosen(accounts, venue, rows, tick, books["front"]))
+    # a companion that a look at the front woke is under way
+    wakes = (rows.outcome.depletion_tick == tick.number) & ~clock["wakes"]
+    return [parts[0] | {"undone": clock["undone"], "wakes": wakes}, *parts[1:]]
+
+
+def _unchanged(state: list[Any], given: list[Any]) -> list[Any]:
+    """No work: rows are only copied."""
+    del given
+    return state
 
 
 @jax.tree_util.register_dataclass

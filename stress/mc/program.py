@@ -22,11 +22,19 @@ import jax.numpy as jnp
 from stress.errors import bad_value
 from stress.mc.block import BlockResult, Job, simulate_block
 
-COMPILER: dict[str, bool | str] = {"xla_cpu_multi_thread_eigen": False, "xla_cpu_prefer_vector_width": "512"}
-"""One thread a block: how an operation is split over threads would change the order of its sums with their number.
-The widest vectors that the machine has: they take a third off the ladder's noise."""
+COMPILER: dict[str, bool | str] = {
+    # one thread a block: how an operation is split over threads would change the order of its sums with their number
+    "xla_cpu_multi_thread_eigen": False,
+    # the widest vectors that the machine has: they take a third off the ladder's noise
+    "xla_cpu_prefer_vector_width": "512",
+}
 if jax.__version_info__ < (0, 11):  # halves the time to compile at the same speed; later versions have no such switch
     COMPILER["xla_cpu_use_fusion_emitters"] = False
+DENSE: dict[str, bool | str] = {
+    # long sums stay in our loops: a library would take them, with threads of its own, at three times the time
+    "xla_cpu_experimental_ynn_fusion_type": "",
+}
+"""Besides, for the dense engine."""
 
 IN_FLIGHT = 2
 """Blocks given to each worker, so that it works while the host stores."""
@@ -100,7 +108,8 @@ def compile_program(job: Job, workers: tuple[Any, ...]) -> Program:
 
 def _compile(job: Job, device: Any) -> Any:
     arguments = jax.device_put((job, jnp.uint32(0), jnp.int32(0)), device)
-    return jax.jit(simulate_block).lower(*arguments).compile(compiler_options=COMPILER)
+    options = COMPILER | (DENSE if job.ladders is None else {})
+    return jax.jit(simulate_block).lower(*arguments).compile(compiler_options=options)
 
 
 def compiled_programs() -> int:
