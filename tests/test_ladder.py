@@ -194,6 +194,13 @@ def test_where_it_is_not_exact_the_dense_engine_runs(override: str, word: str) -
     assert reason in str(caught.value) and "run.engine=auto" in str(caught.value)
 
 
+def test_another_device_than_a_cpu_gets_the_dense_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = made()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    (reason,) = obstacles(study.config.protocol, study.book, study.margin)
+    assert "gpu" in reason
+
+
 def test_the_engine_can_be_chosen() -> None:
     assert made().plan.job.ladders is not None and made("run.engine=ladder").plan.job.ladders is not None
     assert made("run.engine=dense").plan.job.ladders is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 
 from stress.book.schema import Book
@@ -28,11 +29,12 @@ def build_ladders(cfg: Config, book: Book, margin: MarginTable, quote: np.ndarra
 
 
 def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable) -> list[str]:
-    """Why a ladder would not be exact: it needs accounts whose order of liquidation never changes."""
-    rules, oracle = protocol.liquidation, protocol.oracle
+    """Why a ladder will not do: it needs accounts whose order of liquidation never changes, and a CPU."""
+    rules, oracle, device = protocol.liquidation, protocol.oracle, jax.default_backend()
     positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     checks = {
+        f"the device is a {device}: the ladder is written for a CPU's caches": device != "cpu",
         f"{several} accounts hold positions in several markets": several > 0,
         "margin tiers: the rate of an account may change (a flat one is protocol.maintenance_margin=...)": bool(
             (margin.rate != margin.rate[:, :1]).any()
