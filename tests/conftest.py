@@ -11,6 +11,7 @@ import jax
 CACHE = Path(tempfile.gettempdir()) / "perpstress-tests"
 
 os.environ["XDG_CACHE_HOME"] = str(CACHE)
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1"  # compiles sooner
 if jax.__version_info__ < (0, 11):  # as blocks are compiled (stress.mc.program.COMPILER)
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
 

@@ -1,4 +1,4 @@
-"""The engine against the plain NumPy reference, every feature on: 210 random books in seven structures of the venue."""
+"""The engine against the plain NumPy reference, every feature on: 70 random books in seven structures of the venue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.reference.result import Result
 from tests.reference.rules import Rules
 from tests.reference.venue import simulate
 
-BOOKS = 15
+BOOKS = 10
 RELATIVE, ABSOLUTE = 1e-9, 1e-6
 """Rounding of sums in another order: relative to the largest money of the case, and in USD."""
 

@@ -249,24 +249,20 @@ def _new_front(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]
     """The front written back and chosen anew, at prices that are beyond what it stands for."""
     (books, holdings), (venue, tick, clock) = state, given
     rows = jax.vmap(written_back)(_row(clock, books, holdings), books["front"])
-    return list(_parts(rows, _chosen(accounts, venue, rows, tick, books["front"]))[1:])
-
-
-def _chosen(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, last: Front) -> Front:
-    """New fronts of a batch, as wide as the last."""
-    choose = partial(choose_front, width=last.index.shape[1])
-    return jax.vmap(choose, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
+    choose = partial(choose_front, width=books["front"].index.shape[1])
+    return list(_parts(rows, jax.vmap(choose, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick))[1:])
 
 
 def _look_at_all(accounts: Accounts, state: list[dict[str, Any]], given: list[Any]) -> list[dict[str, Any]]:
-    """A look at all accounts; a new front."""
+    """A look at all accounts, after which nobody is in front: the next look chooses."""
     (clock, books, holdings), (venue, tick) = state, given
     rows = _row({name: clock[name] for name in CLOCK}, books, holdings)
     rows = jax.vmap(written_back)(rows, books["front"])
     many = jax.tree.map(lambda leaf: leaf[None], accounts)
     rows = _rounds(many, venue, rows, tick, None).rows
     rows = replace(rows, outcome=jax.vmap(step.conserve, in_axes=(None, 0))(accounts, rows))
-    parts = _parts(rows, _chosen(accounts, venue, rows, tick, books["front"]))
+    nobody = partial(nobody_in_front, width=books["front"].index.shape[1])
+    parts = _parts(rows, jax.vmap(nobody)(rows))
     # a companion that a look at the front woke is under way
     wakes = (rows.outcome.depletion_tick == tick.number) & ~clock["wakes"]
     return [parts[0] | {"undone": clock["undone"], "wakes": wakes}, *parts[1:]]
