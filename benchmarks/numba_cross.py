@@ -63,8 +63,10 @@ def settle(who, size, quote, fill, rate):
 
 
 @njit
-def tick(fundamental, z, mark, near, distance, alive, who, flow, out, book, numbers):
+def tick(fundamental, prices, open_book, flow, out, book, numbers):
     """All rounds of a tick; ``flow`` is the fund's net flow, ``out`` the path's outcomes."""
+    z, mark = prices
+    near, distance, alive, who = open_book
     quote, size = book
     maintenance, rate, keeper_share, fund, depth, cap = numbers
     while True:
@@ -105,15 +107,18 @@ def paths_given(prices, near, distance, decay, book, numbers):
         z, mark, flow = np.zeros(prices.shape[2]), np.zeros(prices.shape[2]), 0.0
         for t in range(1, prices.shape[1]):
             z *= decay
-            flow = tick(prices[p, t], z, mark, mine, distance, alive, who, flow, outcomes[p], book, numbers)
+            flow = tick(prices[p, t], (z, mark), (mine, distance, alive, who), flow, outcomes[p], book, numbers)
     return outcomes
 
 
 @njit(parallel=True)
-def paths_drawn(seed, shape, walk, lower, near, distance, decay, book, numbers):
-    """Outcomes [P, 5] of drawn prices; ``shape`` is paths and ticks, ``walk`` the first price, mean and deviation."""
+def paths_drawn(seed, shape, walk, near, distance, decay, book, numbers):
+    """Outcomes [P, 5] of drawn prices; ``shape`` is paths and ticks.
+
+    ``walk`` is the first price, mean, deviation, and the factor of the correlation.
+    """
     paths, steps = shape
-    first, mean, deviation = walk
+    first, mean, deviation, lower = walk
     outcomes = np.zeros((paths, 5))
     for p in prange(paths):
         np.random.seed(seed * 1_000_003 + p)  # noqa: NPY002 (the generator that Numba runs in parallel)
@@ -129,7 +134,7 @@ def paths_drawn(seed, shape, walk, lower, near, distance, decay, book, numbers):
                 log_price[a] += mean + deviation * move
                 price[a] = first * math.exp(log_price[a])
             z *= decay
-            flow = tick(price, z, mark, mine, distance, alive, who, flow, outcomes[p], book, numbers)
+            flow = tick(price, (z, mark), (mine, distance, alive, who), flow, outcomes[p], book, numbers)
     return outcomes
 
 
@@ -151,5 +156,5 @@ def simulate_given(case: CrossCase, accounts: CrossAccounts, prices: np.ndarray)
 
 def simulate_seed(case: CrossCase, accounts: CrossAccounts, seed: int, paths: int) -> Outcome:
     """Paths of the case's markets."""
-    walk = (case.price, -0.5 * case.step_volatility**2, case.step_volatility)
-    return Outcome(*paths_drawn(seed, (paths, case.steps), walk, factor(case), *arguments(case, accounts)).T)
+    walk = (case.price, -0.5 * case.step_volatility**2, case.step_volatility, factor(case))
+    return Outcome(*paths_drawn(seed, (paths, case.steps), walk, *arguments(case, accounts)).T)

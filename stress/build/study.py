@@ -125,6 +125,6 @@ def block_paths(cfg: Config, book: Book, variants: int, ladder: bool) -> int:
     if isinstance(cfg.run.block_paths, int):
         return cfg.run.block_paths
     one_path = variants * book.accounts * (len(book.markets) + 1) * 8
-    tiles = LARGEST_BLOCK if ladder else STATE_BUDGET // (TILE * one_path)
+    tiles = LARGEST_BLOCK // TILE if ladder else STATE_BUDGET // (TILE * one_path)
     wanted = math.ceil(cfg.run.paths / TILE)
     return TILE * max(1, min(tiles, LARGEST_BLOCK // TILE, wanted))

@@ -1,7 +1,8 @@
 """Dense engine: every margin account of the rows that need a look, over a block of rows.
 
-Rows are variants x paths. A tick touches the accounts of a row only when its screen says so; such rows are
-gathered in batches of fixed size, checked, and, where somebody is liquidatable, taken through the rounds.
+Rows are variants x paths. A tick touches the accounts of a row only when its screen says so, and then those in
+front (``engine.front``) where they can stand for everybody; such rows are gathered in batches of fixed size,
+checked, and, where somebody is liquidatable, taken through the rounds.
 Branches are taken per batch ("anyone?"), since under ``vmap`` a ``cond`` would run both sides for everybody.
 """
 
@@ -221,9 +222,10 @@ def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlem
 def _look_at_front(
     accounts: Accounts, companion: bool, state: list[dict[str, Any]], given: list[Any]
 ) -> list[dict[str, Any]]:
-    """A look at the accounts in front. Where it turns out not to be enough, nothing is changed but ``undone``.
+    """A look at the accounts in front. Where it turns out not to be enough, only the flag ``undone`` is changed.
 
-    That is where prices went beyond what the front stands for, somebody else has to pay, or the companion wakes.
+    That is where prices went beyond what the front stands for, somebody else has to pay, or the companion wakes
+    (flag ``wakes``).
     """
     (clock, books), (venue, tick) = state, given
     front: Front = books["front"]

@@ -2,8 +2,8 @@
 
 An account outside the front is safe while every market moves by less than its reach (``engine.screen``), and all of
 them reach at least as far as the last account of the front. While the prices stay within that, a look at the front
-is a look at everybody. Whatever touches all accounts (funding, ADL, socialised loss) needs a look at all of them,
-which writes the front back and chooses a new one.
+is a look at everybody. Beyond that the front is written back and chosen anew, and so it is after whatever touches
+all accounts: funding, ADL, socialised loss.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from stress.types import NEVER, Array
 
 HALVINGS = 30
 """Steps of the search for the reach that bounds the front."""
+FAR = 1.0
+"""A reach beyond which the search does not look: one odd account must not make its steps coarse."""
 
 
 @jax.tree_util.register_dataclass
@@ -39,7 +41,7 @@ class Front:
 
 
 def nobody_in_front(row: Row, width: int) -> Front:
-    """An empty front, outside of which every price lies: the first look is at everybody."""
+    """An empty front, beyond which every price lies: the next look chooses."""
     markets, accounts = row.ledger.size.shape
     width = min(width, accounts)
     none = jnp.zeros((markets, width), jnp.float64)
@@ -89,7 +91,7 @@ def _limit(reach: Array, width: int) -> Array:
         return jnp.where(few, middle, ends[0]), jnp.where(few, ends[1], middle)
 
     finite = reach < jnp.inf
-    ends = reach.min() - 1.0, jnp.where(finite, reach, -jnp.inf).max()
+    ends = jnp.maximum(reach.min(), -FAR) - 1.0, jnp.minimum(jnp.where(finite, reach, -jnp.inf).max(), FAR)
     return jnp.where(finite.sum() <= width, jnp.inf, jax.lax.fori_loop(0, HALVINGS, halve, ends)[0])
 
 

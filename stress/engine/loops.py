@@ -1,4 +1,4 @@
-"""Loops that say to the compiler what branches and barriers do not: work in place, and keep what was read."""
+"""Doing something on a condition, and loops that tell the compiler to work in place and to keep what was read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from stress.types import Array
 T = TypeVar("T")
 
 
+def branch(condition: Array, work: Callable[[T], T], state: T) -> T:
+    """``work(state)`` on a condition []: for a state of many small arrays, which :func:`when` would carry."""
+    return jax.lax.cond(condition, work, lambda now: now, state)
+
+
 def when(condition: Array, work: Callable[[T], T], state: T) -> T:
-    """``work(state)`` on a condition []. A loop of at most one turn works in place, where branches copy."""
+    """``work(state)`` on a condition []: for a few large arrays, on which a loop works in place and a branch copies."""
     return jax.lax.fori_loop(0, condition.astype(jnp.int32), lambda _, now: work(now), state)
 
 

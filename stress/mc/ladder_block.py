@@ -9,9 +9,8 @@ scheduled on its own, and a tile stays in the first cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +19,7 @@ from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.rounds import LadderTick, run_rounds
 from stress.engine.ladder.screen import REACH, thresholds
 from stress.engine.ladder.state import LadderRow, first_row, pay_funding
+from stress.engine.loops import branch
 from stress.engine.state import NOT_FINITE, Outcome
 from stress.mc.cascade import CascadeWindow, open_window, slide
 from stress.mc.cipher import Words, threefry
@@ -32,7 +32,6 @@ from stress.types import NEVER, Array
 if TYPE_CHECKING:
     from stress.mc.block import Job
 
-T = TypeVar("T")
 WORD = 32
 """Paths whose hits share a word of bits."""
 WORDS = TILE // WORD
@@ -138,8 +137,7 @@ def _tick(job: Job, ladders: Ladders, tile: Tile, noise: Noise, number: Array, l
         free=tile.free * (liquidity.decay**liquidity.impact.exponent)[:, None, None],
     )
     tile = _funded(job, ladders, tile, number)
-    hits, log_price, free = jax.lax.optimization_barrier((_hits(job, tile, number), tile.log_price, tile.free))
-    tile = replace(tile, log_price=log_price, free=free)
+    hits = _hits(job, tile, number)
     if job.cascade.paired:
         tile = replace(tile, sold=jnp.zeros_like(tile.sold))
     tile = branch(hits.any(), lambda tile: _work(job, ladders, tile, shock, hits, number), tile)
@@ -147,11 +145,6 @@ def _tick(job: Job, ladders: Ladders, tile: Tile, noise: Noise, number: Array, l
         tile = replace(tile, window=slide(job.cascade, tile.window, tile.sold, number))
     tile = replace(tile, fan=_fan(job, tile, number))
     return replace(tile, trace=branch(lane >= 0, lambda trace: _traced(job, tile, trace, number, lane), tile.trace))
-
-
-def branch(condition: Array, work: Callable[[T], T], state: T) -> T:
-    """``work(state)`` on a condition []."""
-    return jax.lax.cond(condition, work, lambda now: now, state)
 
 
 def _hits(job: Job, tile: Tile, number: Array) -> Array:
@@ -195,9 +188,8 @@ def _path(
 ) -> tuple[Array, Tile]:
     """The rounds of one path."""
     venue: Venue = jax.tree.map(lambda leaf: leaf[v], job.venues)
-    # the barriers keep reads before and writes behind the work, so that no array is copied
-    mine = jax.tree.map(lambda leaf: leaf[v, lane], tile.rows)
-    row, free = jax.lax.optimization_barrier((mine, tile.free[v, :, lane]))
+    row: LadderRow = jax.tree.map(lambda leaf: leaf[v, lane], tile.rows)
+    free = tile.free[v, :, lane]
     liquidity = venue.liquidity
     z = liquidity.impact.absorbed(free)
     tick = LadderTick(
@@ -205,18 +197,14 @@ def _path(
         fundamental=job.prices * jnp.exp(tile.log_price[:, lane]),
         depth=liquidity.depth_now(shock.depth_multiplier[lane], liquidity.impact.displacement(z)),
     )
-    after, z_after, sold = jax.lax.optimization_barrier(run_rounds(ladders, venue, row, z, tick))
+    after, z_after, sold = run_rounds(ladders, venue, row, z, tick)
     if job.unlimited:
         wakes = (v == 0) & (after.outcome.depletion_tick == number)
         hits, tile = jax.lax.cond(wakes, lambda: _woken(job, hits, tile, row, free, lane), lambda: (hits, tile))
     low, high = thresholds(ladders, venue, after, job.prices)
-    if venue.adl is None:  # only ADL changes them here, and what is read and written as it is would be copied
-        rows = replace(_stored(tile.rows, after, v, lane), scale=tile.rows.scale, shift=tile.rows.shift)
-    else:
-        rows = _stored(tile.rows, after, v, lane)
     return hits, replace(
         tile,
-        rows=rows,
+        rows=_stored(tile.rows, after, v, lane),
         free=tile.free.at[v, :, lane].set(liquidity.impact.uncapped(z_after)),
         low=tile.low.at[v, :, lane].set(low),
         high=tile.high.at[v, :, lane].set(high),

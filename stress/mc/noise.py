@@ -54,9 +54,7 @@ def draw_noise(keys: Keys, draws: Draws, dtype: jnp.dtype, cipher: Cipher = loop
     blocks = {name: _blocks(draw, dtype) for name, draw in draws.items()}
     streams = np.concatenate([np.full(count, stream_id(name), np.uint32) for name, count in blocks.items()])
     indices = np.concatenate([np.arange(count, dtype=np.uint32) for count in blocks.values()])
-    words = cipher((keys[0][:, None], keys[1][:, None]), (jnp.asarray(streams), jnp.asarray(indices)))
-    # the barriers keep loops apart that are vectors on their own and slow when they are merged
-    first, second = jax.lax.optimization_barrier(words)
+    first, second = cipher((keys[0][:, None], keys[1][:, None]), (jnp.asarray(streams), jnp.asarray(indices)))
     noise, start = {}, 0
     for name, draw in draws.items():
         mine = slice(start, start + blocks[name])
@@ -79,7 +77,7 @@ def _values(draw: Draw, first: Array, second: Array, dtype: jnp.dtype) -> Array:
     if draw.kind == "uniform":
         return _uniform(first, second)
     if dtype == jnp.float32:
-        return jnp.concatenate(jax.lax.optimization_barrier(normal_pairs(first, second)), axis=1)
+        return jnp.concatenate(normal_pairs(first, second), axis=1)
     return np.sqrt(2.0) * jax.lax.erf_inv(2.0 * _uniform(first, second) + (2.0**-53 - 1.0))
 
 

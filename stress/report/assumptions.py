@@ -199,4 +199,4 @@ def _engine(run: Run) -> str:
     if engine["name"] == "ladder":
         return "ladder: all accounts sorted by bankruptcy price, exact for this venue and book"
     reasons = "; ".join(engine["not_ladder"]) or "asked for"
-    return f"dense: every account of every path that needs a look (no ladder: {reasons})"
+    return f"dense: account by account, wherever somebody might be liquidatable (no ladder: {reasons})"

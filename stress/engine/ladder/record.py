@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.deleverage import Match
-from stress.engine.ladder.settle import Sale
+from stress.engine.ladder.settle import Sale, inflow
 from stress.engine.ladder.state import LadderRow, contracts, quotes
 from stress.engine.state import ROUNDS_EXHAUSTED, Outcome
 from stress.protocol.venue import Venue
@@ -20,15 +20,14 @@ def record(
     row: LadderRow,
     number: Array,
     ends: Array,
-    loss: Array,
     paid: Array,
-    income: Array,
     full: Sale,
     sale: Sale,
     match: Match,
 ) -> Outcome:
-    """``loss`` [] is what the round's deficits leave of the fund's flow, ``income`` [] what it brought the fund."""
+    """The outcome after a round: ``full`` at prices of the full flow, ``sale`` as settled, ``paid`` [] by the fund."""
     deficits, rest = full.closed.deficit, sale.closed.deficit
+    loss = deficits - row.fund_flow - inflow(venue, full)
     depleted = loss > venue.fund if venue.insured else deficits > 0
     sold, market = sale.book * sale.fill + match.paid, sale.book.reshape(-1, 2).sum(1)
     impact = venue.liquidity.impact
@@ -37,7 +36,7 @@ def record(
         insurance_paid=paid,
         adl_haircut=deficits - rest,
         uncovered=rest - paid,
-        fees_to_fund=income,
+        fees_to_fund=inflow(venue, sale),
         liquidated=sold.reshape(-1, 2),
         liquidated_accounts=(ends - row.next).sum(dtype=jnp.int32),
         capped=(impact.capped(sale.z) & (market > 0)).sum(dtype=jnp.int32),

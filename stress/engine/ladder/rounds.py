@@ -10,7 +10,17 @@ import jax.numpy as jnp
 from stress.engine.ladder.book import Index, Ladders, each
 from stress.engine.ladder.deleverage import Match, deleverage, nobody
 from stress.engine.ladder.record import conserve, record
-from stress.engine.ladder.settle import Closed, Run, Sale, close, nothing_closed, units, worth
+from stress.engine.ladder.settle import (
+    Closed,
+    Run,
+    Sale,
+    available,
+    close,
+    inflow,
+    nothing_closed,
+    units,
+    worth,
+)
 from stress.engine.ladder.state import LadderRow
 from stress.engine.state import BEYOND_LADDER
 from stress.protocol.venue import Venue
@@ -117,18 +127,6 @@ def _runs(row: LadderRow, ends: Array, match: Match | None, ladder: Index) -> li
     return [Run(ladder, start, losers, 1.0 - match.share[ladder], unknown), Run(ladder, losers, end, 1.0, unknown)]
 
 
-def inflow(venue: Venue, sale: Sale) -> Array:
-    """What a round's fees and remainders bring the fund [] in USD."""
-    return sale.closed.fee * (1.0 - venue.fees.keeper_share) + sale.closed.remainder
-
-
-def available(venue: Venue, row: LadderRow, sale: Sale) -> Array:
-    """The fund [] in USD after the round's inflow; zero where the waterfall has none."""
-    if not venue.insured:
-        return jnp.zeros(())
-    return venue.fund + row.fund_flow + inflow(venue, sale)
-
-
 def _after(
     ladders: Ladders,
     venue: Venue,
@@ -143,8 +141,7 @@ def _after(
     row = now.row
     paid = payment(available(venue, row, sale), sale.closed.deficit)
     sold = ladders.sign() * sale.book
-    loss = full.closed.deficit - row.fund_flow - inflow(venue, full)
-    outcome = record(venue, row, tick.number, ends, loss, paid, inflow(venue, sale), full, sale, match)
+    outcome = record(venue, row, tick.number, ends, paid, full, sale, match)
     status = jnp.where(match.beyond, jnp.maximum(outcome.status, BEYOND_LADDER), outcome.status)
     after = replace(
         row,

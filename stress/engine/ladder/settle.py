@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.book import Index, Ladders, entry
 from stress.engine.ladder.state import LadderRow
-from stress.protocol.venue import Fees
+from stress.protocol.venue import Fees, Venue
 from stress.types import Array
 
 
@@ -93,3 +93,15 @@ class Sale:
     z: Array  # [A] absorbed flow over depth, afterwards
     fill: Array  # [L] USD per unit
     book: Array  # [L] units sold on the book
+
+
+def inflow(venue: Venue, sale: Sale) -> Array:
+    """What a round's fees and remainders bring the fund [] in USD."""
+    return sale.closed.fee * (1.0 - venue.fees.keeper_share) + sale.closed.remainder
+
+
+def available(venue: Venue, row: LadderRow, sale: Sale) -> Array:
+    """The fund [] in USD after the round's inflow; zero where the waterfall has none."""
+    if not venue.insured:
+        return jnp.zeros(())
+    return venue.fund + row.fund_flow + inflow(venue, sale)
