@@ -46,7 +46,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
         "lag": 1,
     },
 }
-"""Structures of the venue; each compiles once, its numbers are drawn anew for every book."""
+"""Structures of the venue; its numbers are drawn anew for every book. Each compiles twice (``_structure``)."""
 
 LADDER_DESIGNS: dict[str, dict[str, Any]] = {
     "fund and pro rata": {"law": "linear", "rule": "full", "adl": "pro_rata", "waterfall": ["insurance_fund", "adl"]},
@@ -140,7 +140,14 @@ def _book(rng: np.random.Generator, prices: np.ndarray, single: bool) -> Book:
     )
 
 
+def _structure(design: dict[str, Any], rng: np.random.Generator) -> tuple[bool, bool]:
+    """Whether margin rates come in tiers, and whether keepers have a capacity: both or neither, or one of them."""
+    tiered = bool(rng.integers(2))
+    return tiered, tiered == (design["law"] == "power")
+
+
 def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> Any:
+    tiered, limited = _structure(design, rng)
     protocol, flat = cfg.protocol, rng.uniform(0.005, 0.03)
     tiers = [
         TierConfig(up_to_usd=up, initial_margin=2 * rate, maintenance_margin=rate)
@@ -157,7 +164,7 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
         keeper_share=rng.uniform(0, 1),
         remaining_equity=rng.choice(["trader", "fund"]),
         keeper_delay_seconds=delay,
-        keeper_capacity_usd_per_minute=rng.choice([None, 2e4, 1e5]),
+        keeper_capacity_usd_per_minute=rng.choice([2e4, 1e5]) if limited else None,
         max_rounds=int(rng.choice([2, 50])),
     )
     funding = dataclasses.replace(
@@ -186,7 +193,7 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
         protocol,
         margin_tiers={"default": tiers},
         initial_margin=None,
-        maintenance_margin=rng.choice([None, flat]),
+        maintenance_margin=None if tiered else flat,
         liquidation=liquidation,
         insurance_fund=rng.choice([0.0, 500.0, 1e4]),
         waterfall=design.get("waterfall", ["insurance_fund", "adl", "socialised_loss"]),

@@ -19,6 +19,7 @@ OWN = {
     "book/file": [f"book.positions={BOOK / 'positions.csv'}", f"book.collateral={BOOK / 'collateral.csv'}",
                   "price.initial_prices=[100000,4000,200]", *SMALL],
     "experiment/gap_duration": ["price.jump_duration_seconds=0,300", "run.step_seconds=60", *SMALL],
+    "experiment/oracle_lag": ["protocol.oracle.lag_seconds=0,60", *SMALL],
     "experiment/liquidation_rule": ["protocol.liquidation.rule=close_factor,restore_target",
                                     "protocol.adl.policy=none,profit_leverage", *SMALL],
 }
