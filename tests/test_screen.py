@@ -16,7 +16,7 @@ import pytest
 from stress.build.price import build_market
 from stress.build.study import Study, assemble
 from stress.config.schema import JumpConfig
-from stress.engine import dense, screen
+from stress.engine import dense, rounds, screen
 from stress.engine.state import ROUNDS_EXHAUSTED
 from stress.mc.block import BlockResult, Job, simulate_block
 from tests.random_books import DESIGNS, random_study
@@ -40,6 +40,7 @@ def looked_at(job: Job, force: Any, margin: Any) -> BlockResult:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dense, "outside", outside)
+        patch.setattr(rounds, "outside", outside)
         patch.setattr(screen, "MARGIN", margin)
         return simulate_block(job, jnp.uint32(0), jnp.int32(0))
 

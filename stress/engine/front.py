@@ -15,14 +15,20 @@ import jax.numpy as jnp
 
 from stress.engine.screen import MARGIN, reaches
 from stress.engine.state import Accounts, Row, Screen
-from stress.engine.step import Tick, check, oracle_price
+from stress.engine.step import Tick, check
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
 
-HALVINGS = 30
-"""Steps of the search for the reach that bounds the front."""
+HALVINGS = 24
+"""Most steps of the search for the reach that bounds the front."""
+FILLED = 0.875
+"""Share of the front that is enough to end the search."""
 FAR = 1.0
 """A reach beyond which the search does not look: one odd account must not make its steps coarse."""
+
+
+ROUNDING = 1e-6
+"""More than the rounding of a reach, which is float32."""
 
 
 @jax.tree_util.register_dataclass
@@ -61,11 +67,11 @@ def choose_front(venue: Venue, accounts: Accounts, row: Row, tick: Tick, width: 
     """The accounts with the shortest reach at the current prices."""
     ledger, seen = row.ledger, check(venue, accounts, row, tick)
     count = ledger.quote.shape[0]
-    reach = reaches(venue, accounts, ledger.size, seen)
+    reach = reaches(venue, accounts, ledger.size, seen).astype(jnp.float32)
     limit = _limit(reach, width)
     index = _places((reach <= limit) & (reach < jnp.inf), width)
     member = index < count
-    bound = limit * (1.0 - MARGIN) - MARGIN
+    bound = limit.astype(jnp.float64) * (1.0 - ROUNDING) - MARGIN
     quote, size = jnp.where(member, ledger.quote[index], 0.0), jnp.where(member, ledger.size[:, index], 0.0)
     return Front(
         index=index,
@@ -85,14 +91,18 @@ def _limit(reach: Array, width: int) -> Array:
     A sort would find the last of them, and take longer than all the rest of a look.
     """
 
-    def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        middle = 0.5 * (ends[0] + ends[1])
-        few = (reach <= middle).sum() <= width
-        return jnp.where(few, middle, ends[0]), jnp.where(few, ends[1], middle)
+    def search(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        low, high, _, step = state
+        middle = 0.5 * (low + high)
+        count = (reach <= middle).sum()
+        few = count <= width
+        return jnp.where(few, middle, low), jnp.where(few, high, middle), few & (count >= FILLED * width), step + 1
 
     finite = reach < jnp.inf
-    ends = jnp.maximum(reach.min(), -FAR) - 1.0, jnp.minimum(jnp.where(finite, reach, -jnp.inf).max(), FAR)
-    return jnp.where(finite.sum() <= width, jnp.inf, jax.lax.fori_loop(0, HALVINGS, halve, ends)[0])
+    low, high = jnp.maximum(reach.min(), -FAR) - 1.0, jnp.minimum(jnp.where(finite, reach, -jnp.inf).max(), FAR)
+    start = (low, high, finite.sum() <= width, jnp.int32(0))
+    limit = jax.lax.while_loop(lambda state: ~state[2] & (state[3] < HALVINGS), search, start)[0]
+    return jnp.where(start[2], jnp.inf, limit)
 
 
 def _places(member: Array, width: int) -> Array:
@@ -140,9 +150,8 @@ def kept_from(row: Row, front: Front) -> Front:
     return replace(front, quote=row.ledger.quote, size=row.ledger.size, flagged=row.flagged)
 
 
-def beyond(venue: Venue, front: Front, row: Row, tick: Tick) -> Array:
-    """Whether somebody outside the front might be liquidatable []."""
-    price = oracle_price(venue, row, tick)
+def beyond(front: Front, price: Array) -> Array:
+    """Whether somebody outside the front might be liquidatable at oracle prices [A]."""
     return (price <= front.low).any() | (price >= front.high).any()
 
 

@@ -32,9 +32,9 @@ def reaches(venue: Venue, accounts: Accounts, held: Array, seen: Check) -> Array
     return jnp.where(watched, (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0), jnp.inf)
 
 
-def screen(venue: Venue, accounts: Accounts, row: Row, seen: Check, share: Array) -> Screen:
-    """The box around the prices of a check, for the accounts that are not closed whole by ``share`` [N]."""
-    held = jnp.where(share >= 1.0, 0.0, row.ledger.size)
+def screen(venue: Venue, accounts: Accounts, size: Array, seen: Check, share: Array) -> Screen:
+    """The box around the prices of a check of accounts with sizes [A, N] that are not closed whole by ``share`` [N]."""
+    held = jnp.where(share >= 1.0, 0.0, size)
     reach = reaches(venue, accounts, held, seen)
     down = jnp.where(held > 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
     up = jnp.where(held < 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN

@@ -9,10 +9,10 @@
     7 execution  the net flow walks the book                             execute
     8 settlement PnL at the fill, fee, remainder, deficit                settle
     9 waterfall  fund, ADL, socialised loss, uncovered                   shortfall, deleverage, insure, socialise
-   10 rounds     5 to 9 again at the new mark until nobody new acts      engine.dense
+   10 rounds     5 to 9 again at the new mark until nobody new acts      engine.rounds
    11 record     what the metrics need                                   record
 
-``engine.dense`` maps these functions over rows; branches are taken there, outside of ``vmap``.
+``engine.dense`` and ``engine.rounds`` map these functions over rows; branches are taken there, outside of ``vmap``.
 """
 
 from __future__ import annotations
@@ -138,12 +138,19 @@ def oracle_price(venue: Venue, row: Row, tick: Tick) -> Array:
 
 
 def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
-    """Phase 5. An account is liquidatable when it holds a position and equity < requirement, strictly."""
-    price = oracle_price(venue, row, tick)
-    value = row.ledger.size * price[:, None]
+    """Phase 5 at the current mark."""
+    return check_at(venue, accounts, row.ledger.quote, row.ledger.size, oracle_price(venue, row, tick))
+
+
+def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price: Array) -> Check:
+    """Phase 5 at oracle prices [A] of accounts with quote [N] and sizes [A, N].
+
+    An account is liquidatable when it holds a position and equity < requirement, strictly.
+    """
+    value = size * price[:, None]
     notional = jnp.abs(value)
     margin = venue.maintenance.requirement(notional)
-    equity, requirement = row.ledger.quote + value.sum(0), margin.sum(0)
+    equity, requirement = quote + value.sum(0), margin.sum(0)
     liquidatable = (requirement > 0) & (equity < requirement) & ~accounts.residual
     return Check(
         price=price, notional=notional, margin=margin, equity=equity, requirement=requirement, liquidatable=liquidatable

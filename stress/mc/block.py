@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.batches import pack
-from stress.engine.dense import Rows, advance, awakened, pack_rows
+from stress.engine.dense import advance, awakened
 from stress.engine.ladder.book import Ladders
+from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
     NOT_FINITE,
     Accounts,
@@ -19,6 +20,7 @@ from stress.engine.state import (
     Screen,
     empty_outcome,
 )
+from stress.engine.step import conserve
 from stress.mc.cascade import CascadeRule, CascadeWindow, open_window, slide
 from stress.mc.ladder_block import simulate_tiles
 from stress.mc.noise import TILE, draw_noise, tile_keys
@@ -119,6 +121,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     start = State(market, log_price, rows, open_window(job.cascade, paths), fan)
     end, trace = jax.lax.scan(tick, start, jnp.arange(1, job.steps + 1, dtype=jnp.int32))
     last = end.rows.row()
+    last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
     split = jax.tree.map(

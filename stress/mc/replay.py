@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
-from stress.engine.dense import execute, liquidation_round, open_rows, paid
+from stress.engine.dense import open_rows, paid
+from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import Row
 from stress.engine.step import Round, conserve, oracle_price
 from stress.mc.block import Job, first_row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,8 @@ from stress.types import Array
 class LiquidationRule(Protocol):
     """The contract: the share to close of every account, before keepers limit it."""
 
+    whole: ClassVar[bool]  # whether the share is always one
+
     def share(self, equity: Array, notional: Array, table: MarginTable) -> Array:
         """Share [N] in (0, 1], from equity [N] and notional [A, N] at the oracle price, in USD."""
         ...
@@ -25,6 +27,8 @@ class LiquidationRule(Protocol):
 class Full:
     """Close everything."""
 
+    whole: ClassVar[bool] = True
+
     def share(self, equity: Array, notional: Array, table: MarginTable) -> Array:
         """One."""
         return jnp.ones_like(equity)
@@ -34,6 +38,8 @@ class Full:
 @dataclass(frozen=True)
 class CloseFactor:
     """Close a fixed share, and small accounts whole."""
+
+    whole: ClassVar[bool] = False
 
     factor: Array  # []
     whole_below: Array  # [] USD of account notional
@@ -47,6 +53,8 @@ class CloseFactor:
 @dataclass(frozen=True)
 class RestoreTarget:
     """Close the smallest share after which equity, fee paid, is a multiple of the maintenance requirement."""
+
+    whole: ClassVar[bool] = False
 
     multiple: Array  # []
     whole_below: Array  # [] USD of account notional

@@ -1,0 +1,125 @@
+"""Looks at rows in which somebody might be liquidatable: at the accounts in front, or at all.
+
+Each takes and returns parts of a batch of rows (``engine.batches.in_batches``), of the clock with the marks that
+tell what is left to do:
+
+    todo     wants a look at the front
+    undone   wants a look at all accounts
+    wakes    its companion was woken in this tick
+    count    rounds of this tick so far
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine import step
+from stress.engine.front import (
+    Front,
+    accounts_in_front,
+    choose_front,
+    kept_from,
+    nobody_in_front,
+    within,
+    written_back,
+)
+from stress.engine.rounds import Rounds, run_rounds
+from stress.engine.rows import parts_of, row_of
+from stress.engine.screen import screen
+from stress.engine.state import Accounts, Row
+from stress.engine.step import Tick
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+Tree = dict[str, Any]
+
+
+def new_front(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
+    """The front written back and chosen anew, at prices that are beyond what it stands for."""
+    (books, holdings), (venue, tick, clock) = state, given
+    rows = jax.vmap(written_back)(row_of(clock, books, holdings), books["front"])
+    choose = partial(choose_front, width=books["front"].index.shape[1])
+    return list(parts_of(rows, jax.vmap(choose, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick))[1:])
+
+
+def glance(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
+    """The check of the accounts in front. Where nobody is liquidatable, a new screen is all that there is to do."""
+    (now,), (venue, there) = state, given
+    front: Front = there["front"]
+    mine = jax.vmap(accounts_in_front, in_axes=(None, 0))(accounts, front)
+    seen = jax.vmap(step.check_at)(venue, mine, front.quote, front.size, there["price"])
+    box = jax.vmap(screen)(venue, mine, front.size, seen, jnp.zeros_like(front.quote))
+    box = replace(jax.vmap(within)(box, front), always=now["screen"].always)
+    acts = now["screen"].always | seen.liquidatable.any(1)
+    return [{"screen": jax.tree.map(partial(_where, acts), now["screen"], box), "todo": now["todo"] & acts}]
+
+
+def look_at_front(accounts: Accounts, companion: bool, state: list[Tree], given: list[Any]) -> list[Tree]:
+    """The rounds of the accounts in front.
+
+    Prices that go beyond what the front stands for leave the rest of the rounds for later, with a new front, if an
+    account acts only once in a tick because it then holds nothing. Else, and where somebody else has to pay or the
+    companion wakes, nothing is changed but the marks.
+    """
+    (clock, books), (venue, tick) = state, given
+    front: Front = books["front"]
+    before = row_of(clock, books, {"quote": front.quote, "size": front.size, "flagged": front.flagged})
+    mine = jax.vmap(accounts_in_front, in_axes=(None, 0))(accounts, front)
+    bare = replace(venue, adl=None, socialised=False)
+    end = run_rounds(mine, bare, before, tick, clock["count"], front)
+    wakes = _depleted(end.rows, tick) & companion
+    undone = wakes if _continues(venue) else wakes | end.beyond
+    if venue.adl is not None or venue.socialised:
+        undone = undone | (end.rows.outcome.uncovered > before.outcome.uncovered)
+    marks = {"todo": end.beyond & ~undone, "undone": undone, "wakes": wakes, "count": end.count}
+    new = _kept(mine, end, front)
+    pick = partial(jax.tree.map, partial(_where, undone))
+    old = {name: clock[name] for name in new[0]}
+    marks["count"] = jnp.where(undone, clock["count"], end.count)
+    return [pick(old, new[0]) | marks, pick(books, new[1])]
+
+
+def look_at_all(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
+    """The rounds of all accounts, after which nobody is in front: the next look chooses."""
+    (clock, books, holdings), (venue, tick) = state, given
+    rows = jax.vmap(written_back)(row_of(clock, books, holdings), books["front"])
+    many = jax.tree.map(lambda leaf: leaf[None], accounts)
+    end = run_rounds(many, venue, rows, tick, clock["count"], None)
+    rows = replace(end.rows, outcome=jax.vmap(step.conserve, in_axes=(None, 0))(accounts, end.rows))
+    nobody = partial(nobody_in_front, width=books["front"].index.shape[1])
+    parts = parts_of(rows, jax.vmap(nobody)(rows))
+    marks = {name: clock[name] for name in ("todo", "undone")}
+    # a companion that a look at the front woke is under way
+    return [parts[0] | marks | {"wakes": _depleted(rows, tick) & ~clock["wakes"], "count": end.count}, *parts[1:]]
+
+
+def unchanged(state: list[Any], given: list[Any]) -> list[Any]:
+    """No work: rows are only copied."""
+    del given
+    return state
+
+
+def _continues(venue: Venue) -> bool:
+    """Whether rounds can go on with another front: who acted in this tick holds nothing, and need not be known."""
+    return venue.rule.whole and not venue.keepers.limited
+
+
+def _depleted(rows: Row, tick: Tick) -> Array:
+    return rows.outcome.depletion_tick == tick.number
+
+
+def _kept(mine: Accounts, end: Rounds, front: Front) -> list[Tree]:
+    """Clock and books of a batch after a look at the front, which conserves cash and contracts."""
+    outcome = jax.vmap(step.conserve)(mine, end.rows, front.rest_quote, front.rest_size)
+    rows = replace(end.rows, outcome=outcome, screen=jax.vmap(within)(end.rows.screen, front))
+    return list(parts_of(rows, jax.vmap(kept_from)(rows, front))[:2])
+
+
+def _where(rows: Array, true: Array, false: Array) -> Array:
+    """By rows [rows]."""
+    return jnp.where(rows.reshape(-1, *[1] * (true.ndim - 1)), true, false)

@@ -1,0 +1,135 @@
+"""Phases 5 to 11 of a batch of rows, and the rounds of a tick.
+
+Branches are taken per batch ("anyone?"), since under ``vmap`` a ``cond`` would run both sides for everybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine import step
+from stress.engine.front import Front, beyond
+from stress.engine.screen import outside, screen
+from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
+from stress.engine.step import Check, Closing, Round, Settlement, Tick
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+
+def liquidation_round(
+    accounts: Accounts, venue: Venue, rows: Row, tick: Tick, acted: Array
+) -> tuple[Row, Array, Check]:
+    """Phases 5 and 6 of a batch: flags and screens renewed, the share to close [batch, N], the check."""
+    seen = jax.vmap(step.check)(venue, accounts, rows, tick)
+    share, flagged = jax.vmap(step.size)(venue, rows, tick, seen, acted)
+    if venue.keepers.limited:
+        demand = (share * seen.notional.sum(1)).sum(1)
+        share = jax.lax.cond(
+            (demand > tick.capacity).any(),
+            lambda: jax.vmap(step.limit_to_capacity)(seen, share, tick.capacity),
+            lambda: share,
+        )
+    box = jax.vmap(screen)(venue, accounts, rows.ledger.size, seen, share)
+    return replace(rows, flagged=flagged, screen=box), share, seen
+
+
+def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Round]:
+    """Phases 7 to 9 and 11 of a batch."""
+    closing = jax.vmap(step.book_closing)(rows, share)
+    full = jax.vmap(step.settle)(venue, rows, tick, closing)
+    closing, settled = _deleveraged(accounts, venue, rows, tick, seen, closing, full)
+    paid = jax.vmap(step.insure)(venue, rows, settled)
+    levied = _levied(accounts, venue, full, settled, paid)
+    done = Round(full=full, settled=settled, closing=closing, paid=paid, levied=levied)
+    return jax.vmap(step.book_round)(venue, accounts, rows, tick, done), done
+
+
+def _deleveraged(
+    accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, closing: Closing, full: Settlement
+) -> tuple[Closing, Settlement]:
+    """Closing and settlement of a batch after ADL took what the fund cannot carry."""
+    if venue.adl is None:
+        return closing, full
+    unpaid = jax.vmap(step.shortfall)(venue, rows, full)
+
+    def deleveraged() -> tuple[Closing, Settlement]:
+        matched = jax.vmap(step.deleverage)(venue, accounts, rows, seen, full, closing, unpaid)
+        return matched, jax.vmap(step.settle)(venue, rows, tick, matched)
+
+    return jax.lax.cond((unpaid > 0).any(), deleveraged, lambda: (closing, full))
+
+
+def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlement, paid: Array) -> Array:
+    """Levies [batch, N] for what the fund left."""
+    if not venue.socialised:
+        return jnp.zeros_like(settled.quote)
+    rest = settled.deficit.sum(1) - paid
+    rest = jnp.where(rest > step.DUST * full.deficit.sum(1), rest, 0.0)
+    return jax.lax.cond(
+        (rest > 0).any(),
+        lambda: jax.vmap(step.socialise)(accounts, settled, rest),
+        lambda: jnp.zeros_like(settled.quote),
+    )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rounds:
+    """State of a batch between the rounds of a tick."""
+
+    rows: Row
+    tick: Tick
+    acted: Array  # [batch, N] bool, liquidated earlier in this tick
+    count: Array  # [batch] int32 rounds with a liquidation
+    settled: Array  # [batch] bool, nobody new can act
+    beyond: Array  # [batch] bool, prices went beyond what the front stands for
+
+
+def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: Array, front: Front | None) -> Rounds:
+    """Phase 10: rounds of a batch until nobody new acts or the rounds are used up, ``count`` [batch] of them already.
+
+    With a ``front``, whose accounts these are, also until prices are beyond what it stands for.
+    """
+
+    def one_round(state: Rounds) -> Rounds:
+        rows, share, seen = liquidation_round(accounts, venue, state.rows, state.tick, state.acted)
+        exhausted = (state.count >= venue.max_rounds) & (share > 0).any(1)
+        share = jnp.where((exhausted | state.settled)[:, None], 0.0, share)
+        flagged = (
+            jnp.where(exhausted[:, None], state.rows.flagged, rows.flagged) if venue.keepers.delayed else rows.flagged
+        )
+        # a look that only sets the status starts no delay, and whoever could not act is looked at in the next tick
+        box = replace(rows.screen, always=rows.screen.always | exhausted)
+        rows = replace(rows, flagged=flagged, screen=box)
+        rows, others = jax.lax.cond(
+            (share > 0).any(),
+            lambda: _executed(accounts, venue, rows, state.tick, seen, share),
+            lambda: (rows, jnp.zeros_like(exhausted)),
+        )
+        status = jnp.where(exhausted, jnp.maximum(rows.outcome.status, ROUNDS_EXHAUSTED), rows.outcome.status)
+        rows = replace(rows, outcome=replace(rows.outcome, status=status))
+        acts = (share > 0).any(1)
+        tick = replace(state.tick, capacity=state.tick.capacity - (share * seen.notional.sum(1)).sum(1))
+        again = acts & (others | jax.vmap(outside)(venue, rows, tick))
+        far = state.beyond if front is None else state.beyond | _beyond(venue, front, rows, tick)
+        return Rounds(rows, tick, state.acted | (share > 0), state.count + acts, state.settled | ~again | far, far)
+
+    none = jnp.zeros(count.shape, bool)
+    start = Rounds(rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), count, none, none)
+    end = jax.lax.while_loop(lambda state: ~state.settled.all(), one_round, start)
+    outcome = replace(end.rows.outcome, rounds=jnp.maximum(end.rows.outcome.rounds, end.count))
+    return replace(end, rows=replace(end.rows, outcome=outcome))
+
+
+def _executed(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Array]:
+    """Rows after a round, and which of them [batch] changed accounts other than those that were closed."""
+    rows, done = execute(accounts, venue, rows, tick, seen, share)
+    return rows, (done.closing.adl != 0).any((1, 2)) | (done.levied != 0).any(1)
+
+
+def _beyond(venue: Venue, front: Front, rows: Row, tick: Tick) -> Array:
+    """Rows [batch] whose prices are beyond what their front stands for."""
+    return jax.vmap(beyond)(front, jax.vmap(step.oracle_price)(venue, rows, tick))

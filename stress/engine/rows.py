@@ -1,0 +1,61 @@
+"""Rows of a block, packed by how often they change, and the parts of them that a look is given.
+
+Rows are variants x paths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+
+from stress.engine.batches import Packed, pack
+from stress.engine.front import Front, nobody_in_front, written_back
+from stress.engine.state import Ledger, Row
+
+CLOCK = ("z", "displacement", "mark", "oracle", "breaker", "screen")
+PURSE = ("outside_quote", "outside_size", "fund_flow", "keepers")
+Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+"""Clock, books and holdings of rows."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a block: what every tick changes as it is, what only looks change packed."""
+
+    clock: dict[str, Any]  # fields of Row that every tick touches: z, displacement, mark, oracle, breaker, screen
+    books: Packed  # outcome, purse (the ledger without accounts), front
+    holdings: Packed  # quote, size, flagged of all accounts, those in front out of date
+
+    def row(self) -> Row:
+        """All rows with a leading axis."""
+        books = self.books.unpack()
+        return jax.vmap(written_back)(row_of(self.clock, books, self.holdings.unpack()), books["front"])
+
+
+def pack_rows(rows: Row, width: int) -> Rows:
+    """Rows [rows, ...] packed, with a front of ``width`` accounts at most."""
+    front = jax.vmap(partial(nobody_in_front, width=width))(rows)
+    clock, books, holdings = parts_of(rows, front)
+    return Rows(clock, pack(books), pack(holdings))
+
+
+def parts_of(rows: Row, front: Front) -> Parts:
+    """Clock, books and holdings of rows."""
+    ledger = rows.ledger
+    purse = {name: getattr(ledger, name) for name in PURSE}
+    return (
+        {name: getattr(rows, name) for name in CLOCK},
+        {"outcome": rows.outcome, "purse": purse, "front": front},
+        {"quote": ledger.quote, "size": ledger.size, "flagged": rows.flagged},
+    )
+
+
+def row_of(clock: dict[str, Any], books: dict[str, Any], holdings: dict[str, Any]) -> Row:
+    """Rows of their parts, of which only what a row has counts; the front is not written back."""
+    ledger = Ledger(quote=holdings["quote"], size=holdings["size"], **books["purse"])
+    timed = {name: clock[name] for name in CLOCK}
+    return Row(ledger=ledger, flagged=holdings["flagged"], outcome=books["outcome"], **timed)
