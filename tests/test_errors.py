@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import stress
 from stress.cli.main import BAD_INPUT, main
 
 WORST = {
@@ -90,3 +91,14 @@ def test_a_broken_yaml_of_the_user_is_named(capsys: pytest.CaptureFixture[str], 
     err = capsys.readouterr().err
     assert "mine.yaml" in err
     assert "Traceback" not in err
+
+
+def test_a_run_whose_prices_overflow_says_so(tmp_path: Path) -> None:
+    """No path has a number to show, which is no reason to lose the run."""
+    words = ["price=gbm", "price.drift=1e8", "run.paths=128", "run.horizon_hours=0.1", "run.progress=false"]
+    summary = stress.run([*words, "report.dpi=50"], output=tmp_path / "run").summary
+    assert summary["status"] == {"not_finite": 128}
+    assert set(summary["conservation"].values()) == {None}
+    probability = summary["metrics"]["depletion_probability"]
+    assert (probability["low"], probability["high"]) == (0.0, 1.0)
+    assert (tmp_path / "run" / "report.html").exists()

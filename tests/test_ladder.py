@@ -14,7 +14,7 @@ from stress.build.engine import obstacles
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
 from stress.engine.ladder.book import sort_book
-from stress.engine.state import BEYOND_LADDER, OK
+from stress.engine.state import BEYOND_LADDER, NOT_FINITE, OK
 from stress.errors import UserError
 from stress.mc.block import BlockResult, simulate_block
 from stress.types import NEVER
@@ -132,6 +132,12 @@ def test_the_paths_are_lively() -> None:
     assert (out.adl_accounts[main] > 50).any() and (out.adl_notional[unlimited] == 0).all()
     assert out.rounds.max() >= 4 and (out.liquidated[main] > 0).any(0).all()
     assert (out.liquidated[twin].sum() < out.liquidated[main].sum()) and (out.liquidated_accounts > 100).any()
+
+
+def test_prices_that_overflow_are_seen() -> None:
+    """By both engines, on every path."""
+    for result in both("price.drift=3e7", "run.paths=128", "run.block_paths=128"):
+        assert (result.outcome.status == NOT_FINITE).all()
 
 
 def test_a_number_two_percent_off_is_noticed() -> None:

@@ -70,7 +70,7 @@ class Outcome:
     capped: Array  # [] int32, rounds, times markets, that ended at the displacement cap
     rounds: Array  # [] int32, most rounds in one tick
     cash_residual: Array  # [] USD, largest conservation error
-    contracts_residual: Array  # [] USD, likewise, at mark prices
+    contracts_residual: Array  # [] USD, likewise, of all markets at mark prices
     status: Array  # [] int32
 
     def add(self, **amounts: Array) -> Outcome:

@@ -363,6 +363,11 @@ def conserve(accounts: Accounts, row: Row, rest_quote: Array | float = 0.0, rest
     out = row.outcome
     return replace(
         out,
-        cash_residual=jnp.maximum(out.cash_residual, jnp.abs(cash)),
-        contracts_residual=jnp.maximum(out.contracts_residual, jnp.abs(contracts).max()),
+        cash_residual=larger(out.cash_residual, jnp.abs(cash)),
+        contracts_residual=larger(out.contracts_residual, jnp.abs(contracts).sum()),
     )
+
+
+def larger(old: Array, new: Array) -> Array:
+    """The larger of two numbers, or ``new`` if that is none: a maximum may lose it (``mc.program.DENSE``)."""
+    return jnp.where(new <= old, old, new)

@@ -33,6 +33,8 @@ if jax.__version_info__ < (0, 11):  # halves the time to compile at the same spe
 DENSE: dict[str, bool | str] = {
     # long sums stay in our loops: a library would take them, with threads of its own, at three times the time
     "xla_cpu_experimental_ynn_fusion_type": "",
+    # minima and maxima that the compiler may vectorise: a number that is none may get lost in them
+    "xla_cpu_enable_fast_min_max": True,
     # the higher levels take half as long again to compile and make nothing faster
     "xla_backend_optimization_level": "1",
 }

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pyarrow import parquet
 
-from stress.engine.state import STATUS_NAMES
+from stress.engine.state import NOT_FINITE, STATUS_NAMES
 from stress.mc.driver import rank_worst, stream
 from stress.mc.estimators.curve import fund_curve
 from stress.mc.estimators.metrics import summarise
@@ -31,6 +31,7 @@ from stress.mc.store import (
 )
 
 CURVE_POINTS = 60
+RESIDUALS = ("cash_residual", "contracts_residual")
 DIAGNOSTIC = ("fan", "fan_path", "worst", "worst_path", "worst_key")
 """Arrays of a chunk that are not columns of ``paths.parquet``."""
 
@@ -126,13 +127,18 @@ def estimate(plan: Plan, folder: Path) -> dict[str, Any]:
         curve = fund_curve(
             columns["fund_drawdown"], weights, plan.confidence, CURVE_POINTS, fund=plan.fund, failed=failed
         )
-    scale = max(plan.gross_notional, 1.0)
     return {
         "metrics": summarise(columns, confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours),
         "fund_curve": curve,
-        "conservation": {name: float(columns[name].max()) / scale for name in ("cash_residual", "contracts_residual")},
+        "conservation": {name: _largest(columns, name, plan.gross_notional) for name in RESIDUALS},
         "status": {STATUS_NAMES[code]: count for code, count in sorted(status.items())},
     }
+
+
+def _largest(columns: Mapping[str, np.ndarray], name: str, gross: float) -> float | None:
+    """The largest residual of all paths whose numbers are finite, relative to the gross notional; None without any."""
+    residuals = columns[name][columns["status"] != NOT_FINITE]
+    return float(residuals.max()) / max(gross, 1.0) if len(residuals) else None
 
 
 def assert_one_depletion(columns: Mapping[str, np.ndarray], fund: float) -> None:

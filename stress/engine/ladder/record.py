@@ -65,6 +65,6 @@ def conserve(
         rounds=jnp.maximum(out.rounds, rounds),
         status=jnp.where(left, jnp.maximum(out.status, ROUNDS_EXHAUSTED), out.status),
         cash_residual=jnp.maximum(out.cash_residual, jnp.abs(cash)),
-        contracts_residual=jnp.maximum(out.contracts_residual, jnp.abs(units * mark).max()),
+        contracts_residual=jnp.maximum(out.contracts_residual, jnp.abs(units * mark).sum()),
     )
     return replace(row, outcome=outcome)
