@@ -27,6 +27,8 @@ FAR = 1.0
 """A reach beyond which the search does not look: one odd account must not make its steps coarse."""
 
 
+WORD = 32
+"""Accounts whose membership shares a word of bits."""
 ROUNDING = 1e-6
 """More than the rounding of a reach, which is float32."""
 
@@ -58,15 +60,15 @@ def nobody_in_front(row: Row, width: int) -> Front:
         flagged=jnp.full(width if row.flagged.shape[0] else 0, NEVER, jnp.int32),
         low=jnp.full(markets, jnp.inf),
         high=jnp.full(markets, -jnp.inf),
-        rest_quote=none[0, 0],
-        rest_size=none[:, 0],
+        rest_quote=row.ledger.quote.sum(),
+        rest_size=row.ledger.size.sum(1),
     )
 
 
-def choose_front(venue: Venue, accounts: Accounts, row: Row, tick: Tick, width: int) -> Front:
-    """The accounts with the shortest reach at the current prices."""
+def choose_front(venue: Venue, accounts: Accounts, row: Row, tick: Tick, old: Front) -> Front:
+    """The accounts with the shortest reach at the current prices; ``old`` is the front that was written back."""
     ledger, seen = row.ledger, check(venue, accounts, row, tick)
-    count = ledger.quote.shape[0]
+    count, width = ledger.quote.shape[0], old.index.shape[0]
     reach = reaches(venue, accounts, ledger.size, seen).astype(jnp.float32)
     limit = _limit(reach, width)
     index = _places((reach <= limit) & (reach < jnp.inf), width)
@@ -80,8 +82,8 @@ def choose_front(venue: Venue, accounts: Accounts, row: Row, tick: Tick, width: 
         flagged=jnp.where(member, row.flagged[index], NEVER) if row.flagged.shape[0] else row.flagged,
         low=seen.price * (1.0 - bound),
         high=seen.price * (1.0 + bound),
-        rest_quote=ledger.quote.sum() - quote.sum(),
-        rest_size=ledger.size.sum(1) - size.sum(1),
+        rest_quote=old.rest_quote + old.quote.sum() - quote.sum(),
+        rest_size=old.rest_size + old.size.sum(1) - size.sum(1),
     )
 
 
@@ -94,27 +96,33 @@ def _limit(reach: Array, width: int) -> Array:
     def search(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         low, high, _, step = state
         middle = 0.5 * (low + high)
-        count = (reach <= middle).sum()
+        count = (reach <= middle).sum(dtype=jnp.int32)
         few = count <= width
         return jnp.where(few, middle, low), jnp.where(few, high, middle), few & (count >= FILLED * width), step + 1
 
     finite = reach < jnp.inf
     low, high = jnp.maximum(reach.min(), -FAR) - 1.0, jnp.minimum(jnp.where(finite, reach, -jnp.inf).max(), FAR)
-    start = (low, high, finite.sum() <= width, jnp.int32(0))
+    start = (low, high, finite.sum(dtype=jnp.int32) <= width, jnp.int32(0))
     limit = jax.lax.while_loop(lambda state: ~state[2] & (state[3] < HALVINGS), search, start)[0]
     return jnp.where(start[2], jnp.inf, limit)
 
 
 def _places(member: Array, width: int) -> Array:
-    """Indices [width] of the members [N], N for none."""
-
-    def one(n: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        index, found = state
-        return index.at[found].set(n.astype(jnp.int32)), found + member[n]
-
+    """Indices [width] of the members [N], of which there are at most as many; N for none."""
     count = member.shape[0]
-    index, found = jax.lax.fori_loop(0, count, one, (jnp.zeros(width + 1, jnp.int32), jnp.int32(0)))
-    return jnp.where(jnp.arange(width) < found, index[:width], count)
+    bits = jnp.pad(member, (0, -count % WORD)).reshape(-1, WORD).astype(jnp.uint32) << jnp.arange(WORD, dtype=jnp.uint32)
+    words, members = bits.sum(1, dtype=jnp.uint32), member.sum(dtype=jnp.int32)
+
+    def one(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        index, found, place, word = state
+        lowest = jax.lax.population_count((word & -word) - 1).astype(jnp.int32)
+        index, hit = index.at[found].set(WORD * place + lowest), word != 0
+        word = jnp.where(hit, word & (word - 1), words[place + 1])
+        return index, found + hit, place + ~hit, word
+
+    start = (jnp.full(width + 1, count, jnp.int32), jnp.int32(0), jnp.int32(0), words[0])
+    index, *_ = jax.lax.while_loop(lambda state: state[1] < members, one, start)
+    return jnp.where(jnp.arange(width) < members, index[:width], count)
 
 
 def written_back(row: Row, front: Front) -> Row:

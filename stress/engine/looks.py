@@ -43,8 +43,8 @@ def new_front(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[T
     """The front written back and chosen anew, at prices that are beyond what it stands for."""
     (books, holdings), (venue, tick, clock) = state, given
     rows = jax.vmap(written_back)(row_of(clock, books, holdings), books["front"])
-    choose = partial(choose_front, width=books["front"].index.shape[1])
-    return list(parts_of(rows, jax.vmap(choose, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick))[1:])
+    front = jax.vmap(choose_front, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, tick, books["front"])
+    return list(parts_of(rows, front)[1:])
 
 
 def glance(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
