@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -42,6 +42,7 @@ class Packed:
     arrays: tuple[Array, ...]
     tree: Any = field(metadata={"static": True})
     slots: tuple[Slot, ...] = field(metadata={"static": True})
+    large: int = field(metadata={"static": True})  # leaves with more numbers a row than this are as they are
 
     def unpack(self) -> Tree:
         """The tree."""
@@ -56,33 +57,31 @@ class Packed:
 
     def rows(self, index: Array) -> Packed:
         """The rows at ``index`` [batch]."""
-        return Packed(tuple(array[index] for array in self.arrays), self.tree, self.slots)
+        return replace(self, arrays=tuple(array[index] for array in self.arrays))
 
     def write(self, new: Packed, index: Array) -> Packed:
         """With the rows at ``index`` [batch] replaced by those of ``new``."""
-        return Packed(
-            tuple(_write(a, b, index) for a, b in zip(self.arrays, new.arrays, strict=True)), self.tree, self.slots
-        )
+        return replace(self, arrays=tuple(_write(a, b, index) for a, b in zip(self.arrays, new.arrays, strict=True)))
 
 
-def pack(tree: Tree) -> Packed:
-    """Pack a tree whose leaves share a leading axis."""
+def pack(tree: Tree, large: int = LARGE) -> Packed:
+    """Pack a tree whose leaves share a leading axis; those with more than ``large`` numbers a row stay as they are."""
     leaves, structure = jax.tree.flatten(tree)
     rows = leaves[0].shape[0]
     joined: tuple[list[Array], list[Array]] = ([], [])
-    widths, large, slots = [0, 0], [], []
+    widths, alone, slots = [0, 0], [], []
     for leaf in leaves:
         shape, size = leaf.shape[1:], math.prod(leaf.shape[1:])
-        if size > LARGE:
-            slots.append(Slot(SMALL_ARRAYS + len(large), None, shape, leaf.dtype))
-            large.append(leaf)
+        if size > large:
+            slots.append(Slot(SMALL_ARRAYS + len(alone), None, shape, leaf.dtype))
+            alone.append(leaf)
             continue
         kind = 0 if jnp.issubdtype(leaf.dtype, jnp.floating) else 1
         slots.append(Slot(kind, widths[kind], shape, leaf.dtype))
         joined[kind].append(leaf.reshape(rows, size).astype((jnp.float64, jnp.int32)[kind]))
         widths[kind] += size
     small = [jnp.concatenate(parts, axis=1) if parts else jnp.zeros((rows, 0), jnp.int32) for parts in joined]
-    return Packed((*small, *large), structure, tuple(slots))
+    return Packed((*small, *alone), structure, tuple(slots), large)
 
 
 def in_batches(
@@ -112,7 +111,7 @@ def in_batches(
             target = copy_to(index, changed)
             kept = [old.write(before, target) for old, before in zip(kept, mine, strict=True)]
             remaining = _write(remaining, target != index, target)
-        return remaining, [old.write(pack(new), index) for old, new in zip(kept, changed, strict=True)]
+        return remaining, [old.write(pack(new, old.large), index) for old, new in zip(kept, changed, strict=True)]
 
     return jax.lax.while_loop(lambda loop: loop[0].any(), body, (wanted, state))[1]
 

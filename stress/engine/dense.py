@@ -17,9 +17,9 @@ import jax.numpy as jnp
 from stress.engine import step
 from stress.engine.batches import Packed, in_batches, pack
 from stress.engine.front import beyond, nobody_in_front
-from stress.engine.looks import glance, look_at_all, look_at_front, new_front, unchanged
+from stress.engine.looks import glance, look_at_all, look_at_front, new_fronts, unchanged
 from stress.engine.loops import when
-from stress.engine.rows import CLOCK, Rows, parts_of, row_of
+from stress.engine.rows import CLOCK, Rows, pack_holdings, parts_of, row_of
 from stress.engine.screen import outside
 from stress.engine.state import Accounts, Row
 from stress.engine.step import Tick
@@ -74,12 +74,11 @@ class _Looks:
         """New fronts for the rows that need one; then a look at the front of all rows that have it to do."""
         clock, books, holdings = state
         now, given = clock.unpack(), [self.venue, pack(self.tick)]
-        far = now["todo"] & self._beyond(now, books)
-        books, holdings = in_batches(
-            partial(new_front, self.accounts), [books, holdings], [*given, clock], far, BATCH, self.true
-        )
-        far = now["todo"] & self._beyond(now, books)
-        now = self._glanced(now | {"todo": now["todo"] & ~far, "undone": now["undone"] | far}, books)
+        price = self._prices(now)
+        far = now["todo"] & _beyond(books, price)
+        books, holdings = new_fronts(self.accounts, self.venue, books, holdings, price, far, self.true)
+        far = now["todo"] & _beyond(books, price)
+        now = self._glanced(now | {"todo": now["todo"] & ~far, "undone": now["undone"] | far}, books, price)
         look = partial(look_at_front, self.accounts, self.companion > 0)
         clock, books = in_batches(
             look, [pack(now), books], given, now["todo"], BATCH, self.true, self._wake if self.companion else None
@@ -95,18 +94,14 @@ class _Looks:
         look = partial(look_at_all, self.accounts)
         return in_batches(look, state, given, undone, BATCH, self.true, self._wake if self.companion else None)
 
-    def _beyond(self, clock: dict[str, Any], books: Packed) -> Array:
-        """Rows [rows] whose prices are beyond what their front stands for."""
-        return jax.vmap(beyond)(books.unpack()["front"], self._prices(clock))
-
     def _prices(self, clock: dict[str, Any]) -> Array:
         """Oracle prices [rows, A]."""
         oracle = self.venue.unpack().oracle
         return jax.vmap(type(oracle).price)(oracle, clock["oracle"], self.tick.fundamental, clock["displacement"])
 
-    def _glanced(self, clock: dict[str, Any], books: Packed) -> dict[str, Any]:
+    def _glanced(self, clock: dict[str, Any], books: Packed, price: Array) -> dict[str, Any]:
         """The clock after a glance at the front, with nothing to do where nobody is liquidatable."""
-        there = pack({"front": books.unpack()["front"], "price": self._prices(clock)})
+        there = pack({"front": books.unpack()["front"], "price": price})
         now = pack({name: clock[name] for name in ("screen", "todo")})
         wanted = clock["todo"] & ~clock["screen"].always
         (now,) = in_batches(partial(glance, self.accounts), [now], [self.venue, there], wanted, BATCH, self.true)
@@ -122,12 +117,17 @@ class _Looks:
         return jnp.where(new[0]["wakes"], self._mate(index, new), index)
 
 
+def _beyond(books: Packed, price: Array) -> Array:
+    """Rows [rows] whose oracle prices [rows, A] are beyond what their front stands for."""
+    return jax.vmap(beyond)(books.unpack()["front"], price)
+
+
 def _all_paid(venue: Venue, opened: Row, rows: Rows, tick: Tick) -> tuple[Packed, Packed]:
     """Phase 3 of all rows: books and holdings, with nobody in front."""
     row, width = rows.row(), rows.books.unpack()["front"].index.shape[1]
     row = paid(venue, replace(opened, ledger=row.ledger, flagged=row.flagged), tick)
     _, books, holdings = parts_of(row, jax.vmap(partial(nobody_in_front, width=width))(row))
-    return pack(books), pack(holdings)
+    return pack(books), pack_holdings(holdings)
 
 
 def _ticks_of_sleepers(tick: Tick, awake: Array, companion: int) -> Tick:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from stress.engine.screen import MARGIN, reaches
 from stress.engine.state import Accounts, Row, Screen
-from stress.engine.step import Tick, check
+from stress.engine.step import check_at
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
 
@@ -24,7 +24,7 @@ HALVINGS = 24
 FILLED = 0.875
 """Share of the front that is enough to end the search."""
 FAR = 1.0
-"""A reach beyond which the search does not look: one odd account must not make its steps coarse."""
+"""Between minus and plus this reach is searched; whoever is further away is never in front of many."""
 
 
 WORD = 32
@@ -42,6 +42,7 @@ class Front:
     quote: Array  # [W] USD
     size: Array  # [A, W] base units
     flagged: Array  # [W] int32 ([0] without keeper delay)
+    touched: Array  # [W] bool, what it owns is no longer what the ledger says
     low: Array  # [A] USD per unit: nobody else can be liquidatable while the oracle price is above
     high: Array  # [A] USD per unit, likewise below
     rest_quote: Array  # [] USD of all others together
@@ -58,6 +59,7 @@ def nobody_in_front(row: Row, width: int) -> Front:
         quote=none[0],
         size=none,
         flagged=jnp.full(width if row.flagged.shape[0] else 0, NEVER, jnp.int32),
+        touched=jnp.zeros(width, bool),
         low=jnp.full(markets, jnp.inf),
         high=jnp.full(markets, -jnp.inf),
         rest_quote=row.ledger.quote.sum(),
@@ -65,25 +67,32 @@ def nobody_in_front(row: Row, width: int) -> Front:
     )
 
 
-def choose_front(venue: Venue, accounts: Accounts, row: Row, tick: Tick, old: Front) -> Front:
-    """The accounts with the shortest reach at the current prices; ``old`` is the front that was written back."""
-    ledger, seen = row.ledger, check(venue, accounts, row, tick)
-    count, width = ledger.quote.shape[0], old.index.shape[0]
-    reach = reaches(venue, accounts, ledger.size, seen).astype(jnp.float32)
+def choose_front(
+    venue: Venue, accounts: Accounts, holdings: dict[str, Array], row: Array, price: Array, old: Front
+) -> Front:
+    """The accounts of a ``row`` [] with the shortest reach at oracle prices [A].
+
+    ``holdings`` are those of all rows; the ``old`` front is written back in them.
+    """
+    quote, size, flagged = (holdings[name][row] for name in ("quote", "size", "flagged"))
+    count, width = quote.shape[0], old.index.shape[0]
+    seen = check_at(venue, accounts, quote, size, price)
+    reach = reaches(venue, accounts, size, seen).astype(jnp.float32)
     limit = _limit(reach, width)
     index = _places((reach <= limit) & (reach < jnp.inf), width)
     member = index < count
     bound = limit.astype(jnp.float64) * (1.0 - ROUNDING) - MARGIN
-    quote, size = jnp.where(member, ledger.quote[index], 0.0), jnp.where(member, ledger.size[:, index], 0.0)
+    mine, held = jnp.where(member, quote[index], 0.0), jnp.where(member, size[:, index], 0.0)
     return Front(
         index=index,
-        quote=quote,
-        size=size,
-        flagged=jnp.where(member, row.flagged[index], NEVER) if row.flagged.shape[0] else row.flagged,
-        low=seen.price * (1.0 - bound),
-        high=seen.price * (1.0 + bound),
-        rest_quote=old.rest_quote + old.quote.sum() - quote.sum(),
-        rest_size=old.rest_size + old.size.sum(1) - size.sum(1),
+        quote=mine,
+        size=held,
+        flagged=jnp.where(member, flagged[index], NEVER) if flagged.shape[0] else flagged,
+        touched=jnp.zeros(width, bool),
+        low=price * (1.0 - bound),
+        high=price * (1.0 + bound),
+        rest_quote=old.rest_quote + old.quote.sum() - mine.sum(),
+        rest_size=old.rest_size + old.size.sum(1) - held.sum(1),
     )
 
 
@@ -92,26 +101,26 @@ def _limit(reach: Array, width: int) -> Array:
 
     A sort would find the last of them, and take longer than all the rest of a look.
     """
+    if reach.shape[0] <= width:
+        return jnp.float32(jnp.inf)
 
-    def search(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        low, high, _, step = state
-        middle = 0.5 * (low + high)
-        count = (reach <= middle).sum(dtype=jnp.int32)
-        few = count <= width
-        return jnp.where(few, middle, low), jnp.where(few, high, middle), few & (count >= FILLED * width), step + 1
+    def halve(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        low, high, count, steps = state
+        middle = 0.5 * (jnp.maximum(low, -FAR) + high)
+        within = (reach <= middle).sum(dtype=jnp.int32)
+        few = within <= width
+        return jnp.where(few, middle, low), jnp.where(few, high, middle), jnp.where(few, within, count), steps + 1
 
-    finite = reach < jnp.inf
-    low, high = jnp.maximum(reach.min(), -FAR) - 1.0, jnp.minimum(jnp.where(finite, reach, -jnp.inf).max(), FAR)
-    start = (low, high, finite.sum(dtype=jnp.int32) <= width, jnp.int32(0))
-    limit = jax.lax.while_loop(lambda state: ~state[2] & (state[3] < HALVINGS), search, start)[0]
-    return jnp.where(start[2], jnp.inf, limit)
+    start = (jnp.float32(-jnp.inf), jnp.float32(FAR), jnp.int32(0), jnp.int32(0))
+    return jax.lax.while_loop(lambda state: (state[2] < FILLED * width) & (state[3] < HALVINGS), halve, start)[0]
 
 
 def _places(member: Array, width: int) -> Array:
     """Indices [width] of the members [N], of which there are at most as many; N for none."""
     count = member.shape[0]
-    bits = jnp.pad(member, (0, -count % WORD)).reshape(-1, WORD).astype(jnp.uint32) << jnp.arange(WORD, dtype=jnp.uint32)
-    words, members = bits.sum(1, dtype=jnp.uint32), member.sum(dtype=jnp.int32)
+    bits = jnp.pad(member, (0, -count % WORD)).reshape(-1, WORD).astype(jnp.uint32)
+    words = (bits << jnp.arange(WORD, dtype=jnp.uint32)).sum(1, dtype=jnp.uint32)
+    members = member.sum(dtype=jnp.int32)
 
     def one(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         index, found, place, word = state
@@ -125,23 +134,28 @@ def _places(member: Array, width: int) -> Array:
     return jnp.where(jnp.arange(width) < members, index[:width], count)
 
 
-def written_back(row: Row, front: Front) -> Row:
-    """The row with what accounts in front own in its ledger."""
-    last = row.ledger.quote.shape[0] - 1
+def write_back(holdings: dict[str, Array], front: Front, row: Array) -> dict[str, Array]:
+    """The holdings of all rows with what accounts in front of one ``row`` [] own; other entries are not touched."""
 
-    def one(k: Array, held: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        n = jnp.minimum(front.index[k], last)
-        mine = front.index[k] <= last
-        quote, size, flagged = held
-        quote = quote.at[n].set(jnp.where(mine, front.quote[k], quote[n]))
-        size = size.at[:, n].set(jnp.where(mine, front.size[:, k], size[:, n]))
-        if flagged.shape[0]:
-            flagged = flagged.at[n].set(jnp.where(mine, front.flagged[k], flagged[n]))
-        return quote, size, flagged
+    def one(k: Array, held: dict[str, Array]) -> dict[str, Array]:
+        mine = front.touched[k]
+        n = jnp.where(mine, front.index[k], 0)
 
-    held = (row.ledger.quote, row.ledger.size, row.flagged)
-    quote, size, flagged = jax.lax.fori_loop(0, front.index.shape[0], one, held)
-    return replace(row, ledger=replace(row.ledger, quote=quote, size=size), flagged=flagged)
+        def put(old: Array, new: Array) -> Array:
+            return old.at[row, ..., n].set(jnp.where(mine, new[..., k], old[row, ..., n]))
+
+        return {name: put(old, getattr(front, name)) if old.shape[1] else old for name, old in held.items()}
+
+    return jax.lax.fori_loop(0, front.index.shape[0], one, holdings)
+
+
+def all_written_back(holdings: dict[str, Array], fronts: Front) -> dict[str, Array]:
+    """The holdings of rows with what the accounts in front of each own."""
+
+    def one(row: Array, held: dict[str, Array]) -> dict[str, Array]:
+        return write_back(held, jax.tree.map(lambda leaf: leaf[row], fronts), row)
+
+    return jax.lax.fori_loop(0, fronts.index.shape[0], one, holdings)
 
 
 def accounts_in_front(accounts: Accounts, front: Front) -> Accounts:
@@ -155,7 +169,11 @@ def accounts_in_front(accounts: Accounts, front: Front) -> Accounts:
 
 def kept_from(row: Row, front: Front) -> Front:
     """The front after a look at it."""
-    return replace(front, quote=row.ledger.quote, size=row.ledger.size, flagged=row.flagged)
+    quote, size = row.ledger.quote, row.ledger.size
+    touched = front.touched | (quote != front.quote) | (size != front.size).any(0)
+    if row.flagged.shape[0]:
+        touched = touched | (row.flagged != front.flagged)
+    return replace(front, quote=quote, size=size, flagged=row.flagged, touched=touched)
 
 
 def beyond(front: Front, price: Array) -> Array:

@@ -19,17 +19,20 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine import step
+from stress.engine.batches import Packed, pack
 from stress.engine.front import (
     Front,
     accounts_in_front,
+    all_written_back,
     choose_front,
     kept_from,
     nobody_in_front,
     within,
-    written_back,
+    write_back,
 )
+from stress.engine.loops import held
 from stress.engine.rounds import Rounds, run_rounds
-from stress.engine.rows import parts_of, row_of
+from stress.engine.rows import pack_holdings, parts_of, row_of
 from stress.engine.screen import screen
 from stress.engine.state import Accounts, Row
 from stress.engine.step import Tick
@@ -39,12 +42,28 @@ from stress.types import Array
 Tree = dict[str, Any]
 
 
-def new_front(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
-    """The front written back and chosen anew, at prices that are beyond what it stands for."""
-    (books, holdings), (venue, tick, clock) = state, given
-    rows = jax.vmap(written_back)(row_of(clock, books, holdings), books["front"])
-    front = jax.vmap(choose_front, in_axes=(0, None, 0, 0, 0))(venue, accounts, rows, tick, books["front"])
-    return list(parts_of(rows, front)[1:])
+def new_fronts(
+    accounts: Accounts, venue: Packed, books: Packed, holdings: Packed, price: Array, wanted: Array, true: Array
+) -> tuple[Packed, Packed]:
+    """Books and holdings after fronts were written back and chosen anew in the ``wanted`` rows [rows].
+
+    ``price`` [rows, A] are the oracle prices, ``true`` [] is true (``engine.loops``). Row by row, in place: of the
+    holdings only what changed is written.
+    """
+
+    def one(state: tuple[Array, Packed, Packed]) -> tuple[Array, Packed, Packed]:
+        remaining, books, holdings = state
+        row = jnp.argmax(remaining)
+        mine, rules = held(true, (books.rows(row[None]), venue.rows(row[None])))
+        tree: Tree = mine.unpack()
+        old: Front = jax.tree.map(lambda leaf: leaf[0], tree["front"])
+        own = write_back(holdings.unpack(), old, row)
+        rules = jax.tree.map(lambda leaf: leaf[0], rules.unpack())
+        front = jax.tree.map(lambda leaf: leaf[None], choose_front(rules, accounts, own, row, price[row], old))
+        books = books.write(pack(tree | {"front": front}, books.large), row[None])
+        return remaining.at[row].set(False), books, pack_holdings(own)
+
+    return jax.lax.while_loop(lambda state: state[0].any(), one, (wanted, books, holdings))[1:]
 
 
 def glance(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
@@ -87,7 +106,7 @@ def look_at_front(accounts: Accounts, companion: bool, state: list[Tree], given:
 def look_at_all(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
     """The rounds of all accounts, after which nobody is in front: the next look chooses."""
     (clock, books, holdings), (venue, tick) = state, given
-    rows = jax.vmap(written_back)(row_of(clock, books, holdings), books["front"])
+    rows = row_of(clock, books, all_written_back(holdings, books["front"]))
     many = jax.tree.map(lambda leaf: leaf[None], accounts)
     end = run_rounds(many, venue, rows, tick, clock["count"], None)
     rows = replace(end.rows, outcome=jax.vmap(step.conserve, in_axes=(None, 0))(accounts, end.rows))

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from stress.engine.batches import Packed, pack
-from stress.engine.front import Front, nobody_in_front, written_back
+from stress.engine.front import Front, all_written_back, nobody_in_front
 from stress.engine.state import Ledger, Row
 
 CLOCK = ("z", "displacement", "mark", "oracle", "breaker", "screen")
@@ -33,14 +33,19 @@ class Rows:
     def row(self) -> Row:
         """All rows with a leading axis."""
         books = self.books.unpack()
-        return jax.vmap(written_back)(row_of(self.clock, books, self.holdings.unpack()), books["front"])
+        return row_of(self.clock, books, all_written_back(self.holdings.unpack(), books["front"]))
 
 
 def pack_rows(rows: Row, width: int) -> Rows:
     """Rows [rows, ...] packed, with a front of ``width`` accounts at most."""
     front = jax.vmap(partial(nobody_in_front, width=width))(rows)
     clock, books, holdings = parts_of(rows, front)
-    return Rows(clock, pack(books), pack(holdings))
+    return Rows(clock, pack(books), pack_holdings(holdings))
+
+
+def pack_holdings(holdings: dict[str, Any]) -> Packed:
+    """Holdings as they are, since some work on single entries of them."""
+    return pack(holdings, large=-1)
 
 
 def parts_of(rows: Row, front: Front) -> Parts:
