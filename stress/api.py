@@ -51,6 +51,8 @@ def run(overrides: Iterable[str] = (), *, output: str | Path | None = None) -> R
         config, container = load(overrides)
     if config.book.export is not None:
         raise UserError("book.export: stops before a simulation; use it on the command line.")
+    if config.run.process > 0:
+        raise UserError("run.process: only process 0 has results. Start the others on the command line.")
     folder = Path(tempfile.mkdtemp(prefix="perpstress-")) if output is None else Path(output)
     try:
         write_config(container, folder)

@@ -26,12 +26,16 @@ from stress.build.study import Study
 from stress.errors import UserError
 from stress.files import read_json, write_json
 from stress.mc.limits import judge
+from stress.mc.processes import agree_on, shared_stream
 from stress.mc.program import compile_program, pick_workers
 from stress.mc.run import drop_chunks, estimate, join, simulate, tell_story
 from stress.mc.store import finished_chunks
 
 SCHEMA = 1
-EXECUTION_ONLY = {"run": ("devices", "resume", "chunk_seconds", "progress", "compile_cache"), "book": ("export",)}
+EXECUTION_ONLY = {
+    "run": ("devices", "processes", "process", "coordinator", "resume", "chunk_seconds", "progress", "compile_cache"),
+    "book": ("export",),
+}
 """Keys that cannot change a result: not in the configuration hash, nor are report, data, calibrate and limits."""
 HEATMAP_MOVES = np.round(np.concatenate([np.arange(-0.5, 0.0, 0.01), np.arange(0.01, 0.51, 0.01)]), 4)
 
@@ -44,6 +48,7 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     """
     started = time.perf_counter()
     plan = study.plan
+    agree_on(config_hash(study))
     workers = pick_workers(study.config.run.devices, plan.blocks)
     manifest = _open_manifest(study, folder, workers)
     _write_book(study, folder)
@@ -65,6 +70,15 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     )
     drop_chunks(folder)
     return summary
+
+
+def assist(study: Study) -> None:
+    """The share in a run of a process other than 0, which gets the results. Raises UserError as :func:`execute`."""
+    plan = study.plan
+    agree_on(config_hash(study))
+    program = compile_program(plan.job, pick_workers(study.config.run.devices, plan.blocks))
+    for _ in shared_stream(plan, program, []):
+        pass
 
 
 def _summary(study: Study, estimates: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +133,7 @@ def _open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict
         **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")},
         "platform": platform.platform(),
         "devices": [str(device) for device in workers],
+        "processes": study.config.run.processes,
         "engine": study.engine,
         "config_hash": config_hash(study),
         "data_hashes": data_hashes(study),

@@ -121,6 +121,8 @@ def check_ahead(overrides: list[str], flags: dict[str, str | None]) -> bool:
             _check_values(container, [*swept, *_sweeper_params(composed)])
             _check_presets(root, ready, swept)
         config = parse_fields(container) if sweeping else parse(container)
+        if sweeping and config.run.processes > 1:
+            raise UserError("run.processes: several processes share one run; a sweep needs run.processes=1.")
         if config.run.resume is not None:
             raise UserError("run.resume: give it on the command line as run.resume=DIR, not in a file.")
     return sweeping

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -69,17 +71,34 @@ def run_job(config: Config, folder: Path, *, report: bool = True) -> Finished:
     configure_jax(config.run, debug=config.debug)
     from stress.build.study import build_study
     from stress.cli.show import announce
+    from stress.mc.processes import join_processes
     from stress.session import execute
 
     try:
+        join_processes(config.run)
         study = build_study(config)
         if config.book.export is not None:
             return _export(study, Path(config.book.export), folder)
+        if config.run.process > 0:
+            return _assist(study, folder)
         announce(study)
         summary = execute(study, folder, progress=config.run.progress)
         return _finish(folder, summary, report and config.report.enabled)
     except KeyboardInterrupt:
         raise Interrupted(folder) from None
+
+
+def _assist(study: Any, folder: Path) -> Finished:
+    """The share of a process other than 0, of whose own folder nothing is left but what others put there."""
+    from stress.session import assist
+
+    assist(study)
+    shutil.rmtree(folder / CONFIG_FILE.parent, ignore_errors=True)
+    with contextlib.suppress(OSError):  # not empty
+        folder.rmdir()
+        folder.parent.rmdir()
+    run = study.config.run
+    return Finished(folder, lines=[f"Process {run.process} of {run.processes} is done; the run is with process 0."])
 
 
 def resume_job(config: Config, folder: Path) -> Finished:

@@ -10,7 +10,7 @@ from stress.config.parse import parse
 from stress.config.schema import Config
 from stress.errors import UserError
 
-FREE = ("run.devices", "run.progress", "report.")
+FREE = ("run.devices", "run.processes", "run.coordinator", "run.progress", "report.")
 """What may differ from the run that is finished: none of it changes a number."""
 
 
@@ -37,6 +37,7 @@ def load_resumed(folder: Path, overrides: list[str]) -> Config:
         raise UserError(f"run.resume: {folder} holds no run to finish (no {CONFIG_FILE} or no manifest.json). "
                         "Give the folder of a killed run, or start it anew without run.resume.")
     stored = OmegaConf.load(file)
+    OmegaConf.update(stored, "run.processes", 1)  # those that helped are gone
     for override in OverridesParser.create().parse_overrides(overrides):
         key = override.key_or_group
         if key == "run.resume":

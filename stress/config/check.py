@@ -48,8 +48,8 @@ _WHOLE = 1e-9
 def check(config: Config) -> list[str]:
     """Every message of every cross-field check; empty when the configuration is consistent."""
     price, run = config.price, config.run
-    groups = (check_price(price), _time(price, run), _block(run), _events(config), check_protocol(config),
-              _book(config), _limits(config), _dates(config))
+    groups = (check_price(price), _time(price, run), _block(run), _processes(run), _events(config),
+              check_protocol(config), _book(config), _limits(config), _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 
@@ -76,6 +76,14 @@ def _block(run: RunConfig) -> Iterator[str]:
         nearest = max(TILE, round(run.block_paths / TILE) * TILE)
         yield str(bad_value("run.block_paths", run.block_paths, f"a multiple of {TILE} or 'auto'",
                             f"The nearest is run.block_paths={nearest}."))
+
+
+def _processes(run: RunConfig) -> Iterator[str]:
+    if run.process >= run.processes:
+        yield str(bad_value("run.process", run.process, f"0 to {run.processes - 1}, run.processes less one"))
+    if run.processes > 1 and (run.coordinator is None or not run.coordinator.rpartition(":")[2].isdigit()):
+        yield str(bad_value("run.coordinator", run.coordinator, "host:port with more than one process",
+                            "Give where process 0 is to be found, as in run.coordinator=localhost:9911."))
 
 
 def _events(config: Config) -> Iterator[str]:

@@ -211,6 +211,10 @@ class RunConfig:
     precision: str = field("precision of prices and noise; money is always float64", choices=("float32", "float64"))
     engine: str = field("engine; auto: the ladder wherever it is exact", choices=("auto", "dense", "ladder"))
     devices: int | str = field("devices to use, on a CPU cores; or 'auto' for all", low=1)
+    processes: int = field("processes, on any machines, that share the paths; each is started with its own run.process",
+                           low=1)
+    process: int = field("number of this process, from 0; process 0 writes the run folder", low=0)
+    coordinator: str | None = field("host:port at which process 0 waits for the others")
     twin: bool = field("run the companion without impact, for cascades and amplification")
     fund_curve: bool = field("run the companion with an unlimited fund, for the fund curve")
     chunk_seconds: float = field("about how much work one stored chunk holds", unit="s", low=0)

@@ -12,6 +12,7 @@ import numpy as np
 from stress.mc.block import BlockResult
 from stress.mc.columns import path_columns
 from stress.mc.plan import Plan
+from stress.mc.processes import shared_stream
 from stress.mc.program import Program
 from stress.mc.store import Chunk, write_chunk
 
@@ -31,7 +32,7 @@ def stream(
 ) -> Iterator[Chunk]:
     """Simulate ``blocks`` and store them; yields every stored chunk. Chunks hold consecutive blocks."""
     buffer = Buffer()
-    for block, result in program.stream(plan.job, blocks):
+    for block, result in shared_stream(plan, program, blocks):
         if buffer.parts and block != buffer.last + 1:
             yield _flush(plan, buffer, folder, on_chunk)
             buffer = Buffer()

@@ -61,6 +61,10 @@ class Program:
         arguments = jax.device_put((job, jnp.uint32(block), jnp.int32(traced)), device)
         return jax.device_get(self.runs[device](*arguments))
 
+    def result(self, job: Job) -> BlockResult:
+        """Shapes and types of what a block leaves."""
+        return jax.eval_shape(simulate_block, job, jnp.uint32(0), jnp.int32(0))
+
     def stream(self, job: Job, blocks: list[int]) -> Iterator[tuple[int, BlockResult]]:
         """``blocks`` with their results, in order, on all workers."""
         waiting = deque[tuple[int, Future[BlockResult]]]()
