@@ -21,7 +21,8 @@ OWN = {
     "experiment/gap_duration": ["price.jump_duration_seconds=0,300", "run.step_seconds=60", *SMALL],
     "experiment/oracle_lag": ["protocol.oracle.lag_seconds=0,60", *SMALL],
     "experiment/liquidation_rule": ["protocol.liquidation.rule=close_factor,restore_target",
-                                    "protocol.adl.policy=none,profit_leverage", *SMALL],
+                                    "protocol.adl.policy=none", *SMALL],
+    "experiment/slow_keepers": ["protocol.liquidation.keeper_delay_seconds=0,60", *SMALL],
 }
 """What a file needs, or fewer jobs where each compiles anew."""
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,6 +26,8 @@ from stress.protocol.margin import MarginTable
 STATE_BUDGET = 16 * 2**20
 """Bytes of account state a block may hold with block_paths=auto: what stays in a core's share of the cache."""
 LARGEST_BLOCK = 4096
+ACCELERATOR_STATE_BUDGET, ACCELERATOR_LARGEST_BLOCK, ACCELERATOR_BATCH = 8 * 2**30, 65_536, 512
+"""Where no cache but the number of operations limits: budget and block, and rows that a look takes together."""
 FAN_POINTS = 120
 FRONT = (128, 256)
 """Fewest and most accounts in front (``engine.front``)."""
@@ -102,6 +105,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         unlimited=cfg.run.fund_curve,
         block_paths=block_paths(cfg, book, len(variants), ladders is not None),
         front=min(max(book.accounts // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
+        batch=ACCELERATOR_BATCH if accelerated() else 1,
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )
@@ -127,6 +131,14 @@ def block_paths(cfg: Config, book: Book, variants: int, ladder: bool) -> int:
     if isinstance(cfg.run.block_paths, int):
         return cfg.run.block_paths
     one_path = variants * book.accounts * (len(book.markets) + 1) * 8
-    tiles = LARGEST_BLOCK // TILE if ladder else STATE_BUDGET // (TILE * one_path)
+    budget, largest = STATE_BUDGET, LARGEST_BLOCK
+    if accelerated():
+        budget, largest = ACCELERATOR_STATE_BUDGET, ACCELERATOR_LARGEST_BLOCK
+    tiles = largest // TILE if ladder else budget // (TILE * one_path)
     wanted = math.ceil(cfg.run.paths / TILE)
-    return TILE * max(1, min(tiles, LARGEST_BLOCK // TILE, wanted))
+    return TILE * max(1, min(tiles, largest // TILE, wanted))
+
+
+def accelerated() -> bool:
+    """Whether JAX computes on something else than a CPU."""
+    return jax.default_backend() != "cpu"

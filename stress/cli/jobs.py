@@ -75,7 +75,7 @@ def run_job(config: Config, folder: Path, *, report: bool = True) -> Finished:
     from stress.session import execute
 
     try:
-        join_processes(config.run)
+        join_processes(config.run.coordinator, config.run.processes, config.run.process)
         study = build_study(config)
         if config.book.export is not None:
             return _export(study, Path(config.book.export), folder)

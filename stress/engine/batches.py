@@ -1,7 +1,7 @@
 """Working on some rows of many: gather a batch, work, write back, until all wanted rows are done.
 
 On a CPU the time goes into the number of small operations, not into bytes, so the many small leaves of a row travel
-packed in one array a type; and rows are written by slice updates, since a scatter becomes a loop of its own.
+packed in one array a type, and a batch is one row. On a GPU it is many.
 """
 
 from __future__ import annotations
@@ -96,17 +96,17 @@ def in_batches(
     """``state`` with ``work(state, given)`` in the wanted rows [rows], ``batch`` at a time; ``given`` is read only.
 
     ``true`` [] is true, and not known to be when this is compiled (``engine.loops``).
-    The last batch is filled up with rows that did not ask: for them ``work`` must change nothing that matters.
+    What ``work`` makes of the places that the last batch has to spare is thrown away.
     ``copy_to(index, new)`` [batch] names the rows that get a copy of these rows as they were before the work, and are
     then wanted themselves (a row's own index for none).
     """
 
     def body(loop: tuple[Array, list[Packed]]) -> tuple[Array, list[Packed]]:
         remaining, kept = loop
-        index = _some(remaining, batch)
+        index = _some(remaining, batch)  # past the end where fewer rows are left
         mine, theirs = held(true, ([p.rows(index) for p in kept], [p.rows(index) for p in given]))
         changed = work([p.unpack() for p in mine], [p.unpack() for p in theirs])
-        remaining = _write(remaining, jnp.zeros(batch, bool), index)
+        remaining = _write(remaining, jnp.zeros_like(index, bool), index)
         if copy_to is not None:
             target = copy_to(index, changed)
             kept = [old.write(before, target) for old, before in zip(kept, mine, strict=True)]
@@ -117,13 +117,15 @@ def in_batches(
 
 
 def _some(wanted: Array, batch: int) -> Array:
-    """Indices [batch] with the wanted rows [rows] first (a full sort would cost more than the work on one row)."""
+    """Indices [batch] of wanted rows [rows], the number of rows where there are not as many."""
     if batch == 1:
         return jnp.argmax(wanted)[None]
-    return jax.lax.top_k(wanted.astype(jnp.float32), batch)[1]
+    found, index = jax.lax.top_k(wanted.astype(jnp.float32), min(batch, wanted.shape[0]))
+    return jnp.where(found > 0, index, wanted.shape[0])
 
 
 def _write(old: Array, new: Array, index: Array) -> Array:
-    for lane in range(index.shape[0]):
-        old = jax.lax.dynamic_update_slice_in_dim(old, new[lane : lane + 1], index[lane], 0)
-    return old
+    """``old`` with the rows at ``index`` [batch] replaced; one row by a slice, since a scatter is a loop of its own."""
+    if index.shape[0] == 1:
+        return jax.lax.dynamic_update_slice_in_dim(old, new, index[0], 0)
+    return old.at[index].set(new, mode="drop")

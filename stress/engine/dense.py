@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from stress.engine import step
 from stress.engine.batches import Packed, in_batches, pack
 from stress.engine.front import beyond, nobody_in_front
-from stress.engine.looks import glance, look_at_all, look_at_front, new_fronts, unchanged
+from stress.engine.looks import glance, look_at_all, look_at_front, new_fronts, new_fronts_together, unchanged
 from stress.engine.loops import when
 from stress.engine.rows import CLOCK, Rows, pack_holdings, parts_of, row_of
 from stress.engine.screen import outside
@@ -26,14 +26,20 @@ from stress.engine.step import Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
 
-BATCH = 1
-"""Rows that are taken through the rounds together: one, since few rows of a tick need a look."""
-
 
 def advance(
-    venue: Packed, accounts: Accounts, rows: Rows, fundamental: Array, multiplier: Array, number: Array, companion: int
+    venue: Packed,
+    accounts: Accounts,
+    rows: Rows,
+    fundamental: Array,
+    multiplier: Array,
+    number: Array,
+    companion: int,
+    batch: int,
 ) -> Rows:
     """One tick of all rows; venue packed [rows], fundamental [rows, A], multiplier [rows], number [].
+
+    ``batch`` rows are looked at together: on a CPU one, since few rows of a tick need a look.
 
     ``companion`` is how many rows behind its main row the one with the unlimited fund lies, 0 without. Both are the
     same until the fund is depleted, so the companion sleeps until then: in the tick of depletion it becomes a copy of
@@ -43,9 +49,11 @@ def advance(
     stale = row_of(rows.clock, rows.books.unpack(), rows.holdings.unpack())
     opened, tick = open_rows(rules, stale, fundamental, multiplier, number)
     pays = rules.funding.due(number).any()
-    books, holdings = when(
-        pays, lambda parts: _all_paid(rules, opened, Rows(rows.clock, *parts), tick), (rows.books, rows.holdings)
-    )
+
+    def pay(parts: tuple[Packed, Packed]) -> tuple[Packed, Packed]:
+        return _all_paid(rules, opened, Rows(rows.clock, *parts), tick, batch > 1)
+
+    books, holdings = when(pays, pay, (rows.books, rows.holdings))
     look = jax.vmap(outside)(rules, opened, tick) | pays
     clock = {name: getattr(opened, name) for name in CLOCK}
     if companion:
@@ -53,7 +61,7 @@ def advance(
         look, tick = look & awake, _ticks_of_sleepers(tick, awake, companion)
     none = jnp.zeros_like(look)
     marks = {"todo": look, "undone": none, "wakes": none, "count": jnp.zeros(look.shape, jnp.int32)}
-    looks = _Looks(accounts, venue, tick, companion, true=fundamental[0, 0] > 0)
+    looks = _Looks(accounts, venue, tick, companion, batch, true=fundamental[0, 0] > 0)
     state = [pack(clock | marks), books, holdings]
     state = jax.lax.while_loop(lambda now: now[0].unpack()["todo"].any(), looks.at_fronts, state)
     clock, books, holdings = looks.at_all(state)
@@ -68,6 +76,7 @@ class _Looks:
     venue: Packed
     tick: Tick
     companion: int
+    batch: int
     true: Array  # [] true, which the compiler does not know
 
     def at_fronts(self, state: list[Packed]) -> list[Packed]:
@@ -76,23 +85,31 @@ class _Looks:
         now, given = clock.unpack(), [self.venue, pack(self.tick)]
         price = self._prices(now)
         far = now["todo"] & _beyond(books, price)
-        books, holdings = new_fronts(self.accounts, self.venue, books, holdings, price, far, self.true)
+        books, holdings = self._new_fronts(books, holdings, price, far)
         far = now["todo"] & _beyond(books, price)
         now = self._glanced(now | {"todo": now["todo"] & ~far, "undone": now["undone"] | far}, books, price)
         look = partial(look_at_front, self.accounts, self.companion > 0)
         clock, books = in_batches(
-            look, [pack(now), books], given, now["todo"], BATCH, self.true, self._wake if self.companion else None
+            look, [pack(now), books], given, now["todo"], self.batch, self.true, self._wake if self.companion else None
         )
         if self.companion:
             woken = clock.unpack()["wakes"] & now["todo"]
-            (holdings,) = in_batches(unchanged, [holdings], [], woken, BATCH, self.true, self._mate)
+            (holdings,) = in_batches(unchanged, [holdings], [], woken, self.batch, self.true, self._mate)
         return [clock, books, holdings]
 
     def at_all(self, state: list[Packed]) -> list[Packed]:
         """Looks at all accounts of the rows that the front was not enough for."""
         given, undone = [self.venue, pack(self.tick)], state[0].unpack()["undone"]
         look = partial(look_at_all, self.accounts)
-        return in_batches(look, state, given, undone, BATCH, self.true, self._wake if self.companion else None)
+        return in_batches(look, state, given, undone, self.batch, self.true, self._wake if self.companion else None)
+
+    def _new_fronts(self, books: Packed, holdings: Packed, price: Array, far: Array) -> tuple[Packed, Packed]:
+        """Books and holdings with new fronts in the rows that are ``far`` [rows] beyond the old ones."""
+        if self.batch == 1:
+            return new_fronts(self.accounts, self.venue, books, holdings, price, far, self.true)
+        work, there = partial(new_fronts_together, self.accounts), pack({"price": price})
+        books, holdings = in_batches(work, [books, holdings], [self.venue, there], far, self.batch, self.true)
+        return books, holdings
 
     def _prices(self, clock: dict[str, Any]) -> Array:
         """Oracle prices [rows, A]."""
@@ -104,7 +121,7 @@ class _Looks:
         there = pack({"front": books.unpack()["front"], "price": price})
         now = pack({name: clock[name] for name in ("screen", "todo")})
         wanted = clock["todo"] & ~clock["screen"].always
-        (now,) = in_batches(partial(glance, self.accounts), [now], [self.venue, there], wanted, BATCH, self.true)
+        (now,) = in_batches(partial(glance, self.accounts), [now], [self.venue, there], wanted, self.batch, self.true)
         return clock | now.unpack()
 
     def _mate(self, index: Array, new: list[Any]) -> Array:
@@ -122,9 +139,9 @@ def _beyond(books: Packed, price: Array) -> Array:
     return jax.vmap(beyond)(books.unpack()["front"], price)
 
 
-def _all_paid(venue: Venue, opened: Row, rows: Rows, tick: Tick) -> tuple[Packed, Packed]:
+def _all_paid(venue: Venue, opened: Row, rows: Rows, tick: Tick, together: bool) -> tuple[Packed, Packed]:
     """Phase 3 of all rows: books and holdings, with nobody in front."""
-    row, width = rows.row(), rows.books.unpack()["front"].index.shape[1]
+    row, width = rows.row(together), rows.books.unpack()["front"].index.shape[1]
     row = paid(venue, replace(opened, ledger=row.ledger, flagged=row.flagged), tick)
     _, books, holdings = parts_of(row, jax.vmap(partial(nobody_in_front, width=width))(row))
     return pack(books), pack_holdings(holdings)

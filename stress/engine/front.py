@@ -8,6 +8,7 @@ all accounts: funding, ADL, socialised loss.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import jax
@@ -31,6 +32,10 @@ WORD = 32
 """Accounts whose membership shares a word of bits."""
 ROUNDING = 1e-6
 """More than the rounding of a reach, which is float32."""
+
+
+Nearest = Callable[[Array, int], tuple[Array, Array]]
+"""Finds the front: of reaches [N] a bound [] that all others keep, and places [width] of at most so many accounts."""
 
 
 @jax.tree_util.register_dataclass
@@ -68,19 +73,16 @@ def nobody_in_front(row: Row, width: int) -> Front:
 
 
 def choose_front(
-    venue: Venue, accounts: Accounts, holdings: dict[str, Array], row: Array, price: Array, old: Front
+    venue: Venue, accounts: Accounts, own: dict[str, Array], price: Array, old: Front, nearest: Nearest
 ) -> Front:
-    """The accounts of a ``row`` [] with the shortest reach at oracle prices [A].
+    """The accounts of a row with the shortest reach at oracle prices [A], as ``nearest`` finds them.
 
-    ``holdings`` are those of all rows; the ``old`` front is written back in them.
+    ``own`` is what all accounts own, with the ``old`` front written back.
     """
-    quote, size, flagged = (holdings[name][row] for name in ("quote", "size", "flagged"))
-    count, width = quote.shape[0], old.index.shape[0]
+    quote, size, flagged = (own[name] for name in ("quote", "size", "flagged"))
     seen = check_at(venue, accounts, quote, size, price)
-    reach = reaches(venue, accounts, size, seen).astype(jnp.float32)
-    limit = _limit(reach, width)
-    index = _places((reach <= limit) & (reach < jnp.inf), width)
-    member = index < count
+    limit, index = nearest(reaches(venue, accounts, size, seen).astype(jnp.float32), old.index.shape[0])
+    member = index < quote.shape[0]
     bound = limit.astype(jnp.float64) * (1.0 - ROUNDING) - MARGIN
     mine, held = jnp.where(member, quote[index], 0.0), jnp.where(member, size[:, index], 0.0)
     return Front(
@@ -88,7 +90,7 @@ def choose_front(
         quote=mine,
         size=held,
         flagged=jnp.where(member, flagged[index], NEVER) if flagged.shape[0] else flagged,
-        touched=jnp.zeros(width, bool),
+        touched=jnp.zeros(index.shape, bool),
         low=price * (1.0 - bound),
         high=price * (1.0 + bound),
         rest_quote=old.rest_quote + old.quote.sum() - mine.sum(),
@@ -96,11 +98,24 @@ def choose_front(
     )
 
 
-def _limit(reach: Array, width: int) -> Array:
-    """A reach [] that at most ``width`` accounts do not exceed, found by halving; infinite where none has to stay out.
+def nearest_by_sorting(reach: Array, width: int) -> tuple[Array, Array]:
+    """A reach [] that no other account falls short of, and the ``width`` nearest accounts [width], N for none."""
+    if reach.shape[0] <= width:
+        return jnp.float32(jnp.inf), jnp.where(reach < jnp.inf, jnp.arange(reach.shape[0], dtype=jnp.int32), len(reach))
+    found, index = jax.lax.top_k(-reach, width)
+    return -found[-1], jnp.where(found > -jnp.inf, index.astype(jnp.int32), reach.shape[0])
 
-    A sort would find the last of them, and take longer than all the rest of a look.
-    """
+
+def nearest_by_halving(reach: Array, width: int) -> tuple[Array, Array]:
+    """As :func:`nearest_by_sorting`, a few accounts less: on a CPU sorting takes longer than all the rest of a look."""
+    limit = _limit(reach, width)
+    index, members = _places((reach <= limit) & (reach < jnp.inf), width)
+    # a compiler that computes reaches twice may round them differently, and find one account too many: no front then
+    return jnp.where(members > width, -jnp.inf, limit), index
+
+
+def _limit(reach: Array, width: int) -> Array:
+    """A reach [] that at most ``width`` accounts do not exceed; infinite where none has to stay out."""
     if reach.shape[0] <= width:
         return jnp.float32(jnp.inf)
 
@@ -115,23 +130,22 @@ def _limit(reach: Array, width: int) -> Array:
     return jax.lax.while_loop(lambda state: (state[2] < FILLED * width) & (state[3] < HALVINGS), halve, start)[0]
 
 
-def _places(member: Array, width: int) -> Array:
-    """Indices [width] of the members [N], of which there are at most as many; N for none."""
+def _places(member: Array, width: int) -> tuple[Array, Array]:
+    """Indices [width] of the first members [N], N for none, and the number of members []."""
     count = member.shape[0]
     bits = jnp.pad(member, (0, -count % WORD)).reshape(-1, WORD).astype(jnp.uint32)
     words = (bits << jnp.arange(WORD, dtype=jnp.uint32)).sum(1, dtype=jnp.uint32)
-    members = member.sum(dtype=jnp.int32)
 
     def one(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         index, found, place, word = state
         lowest = jax.lax.population_count((word & -word) - 1).astype(jnp.int32)
-        index, hit = index.at[found].set(WORD * place + lowest), word != 0
+        index, hit = index.at[jnp.minimum(found, width)].set(WORD * place + lowest), word != 0
         word = jnp.where(hit, word & (word - 1), words[place + 1])
         return index, found + hit, place + ~hit, word
 
     start = (jnp.full(width + 1, count, jnp.int32), jnp.int32(0), jnp.int32(0), words[0])
-    index, *_ = jax.lax.while_loop(lambda state: state[1] < members, one, start)
-    return jnp.where(jnp.arange(width) < members, index[:width], count)
+    index, found, *_ = jax.lax.while_loop(lambda state: state[2] < words.shape[0], one, start)
+    return jnp.where(jnp.arange(width) < found, index[:width], count), found
 
 
 def write_back(holdings: dict[str, Array], front: Front, row: Array) -> dict[str, Array]:
@@ -149,12 +163,18 @@ def write_back(holdings: dict[str, Array], front: Front, row: Array) -> dict[str
     return jax.lax.fori_loop(0, front.index.shape[0], one, holdings)
 
 
-def all_written_back(holdings: dict[str, Array], fronts: Front) -> dict[str, Array]:
-    """The holdings of rows with what the accounts in front of each own."""
+def all_written_back(holdings: dict[str, Array], fronts: Front, together: bool) -> dict[str, Array]:
+    """The holdings of rows with what the accounts in front of each own, entry by entry or all ``together``."""
 
     def one(row: Array, held: dict[str, Array]) -> dict[str, Array]:
         return write_back(held, jax.tree.map(lambda leaf: leaf[row], fronts), row)
 
+    def put(old: Array, new: Array, front: Front) -> Array:
+        place = jnp.where(front.touched, front.index, old.shape[-1])
+        return old.at[..., place].set(new, mode="drop") if old.shape[0] else old
+
+    if together:
+        return {name: jax.vmap(put)(old, getattr(fronts, name), fronts) for name, old in holdings.items()}
     return jax.lax.fori_loop(0, fronts.index.shape[0], one, holdings)
 
 

@@ -26,6 +26,8 @@ from stress.engine.front import (
     all_written_back,
     choose_front,
     kept_from,
+    nearest_by_halving,
+    nearest_by_sorting,
     nobody_in_front,
     within,
     write_back,
@@ -57,13 +59,24 @@ def new_fronts(
         mine, rules = held(true, (books.rows(row[None]), venue.rows(row[None])))
         tree: Tree = mine.unpack()
         old: Front = jax.tree.map(lambda leaf: leaf[0], tree["front"])
-        own = write_back(holdings.unpack(), old, row)
+        everyone = write_back(holdings.unpack(), old, row)
         rules = jax.tree.map(lambda leaf: leaf[0], rules.unpack())
-        front = jax.tree.map(lambda leaf: leaf[None], choose_front(rules, accounts, own, row, price[row], old))
+        own = {name: values[row] for name, values in everyone.items()}
+        front = choose_front(rules, accounts, own, price[row], old, nearest_by_halving)
+        front = jax.tree.map(lambda leaf: leaf[None], front)
         books = books.write(pack(tree | {"front": front}, books.large), row[None])
-        return remaining.at[row].set(False), books, pack_holdings(own)
+        return remaining.at[row].set(False), books, pack_holdings(everyone)
 
     return jax.lax.while_loop(lambda state: state[0].any(), one, (wanted, books, holdings))[1:]
+
+
+def new_fronts_together(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
+    """As :func:`new_fronts`, for the books and holdings of a batch of rows."""
+    (books, holdings), (venue, there) = state, given
+    own = all_written_back(holdings, books["front"], together=True)
+    choose = partial(choose_front, nearest=nearest_by_sorting)
+    front = jax.vmap(choose, in_axes=(0, None, 0, 0, 0))(venue, accounts, own, there["price"], books["front"])
+    return [books | {"front": front}, own]
 
 
 def glance(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
@@ -92,22 +105,23 @@ def look_at_front(accounts: Accounts, companion: bool, state: list[Tree], given:
     bare = replace(venue, adl=None, socialised=False)
     end = run_rounds(mine, bare, before, tick, clock["count"], front)
     wakes = _depleted(end.rows, tick) & companion
-    undone = wakes if _continues(venue) else wakes | end.beyond
+    goes_on = end.beyond & (end.count > clock["count"]) & _continues(venue)
+    undone = wakes | (end.beyond & ~goes_on)
     if venue.adl is not None or venue.socialised:
         undone = undone | (end.rows.outcome.uncovered > before.outcome.uncovered)
-    marks = {"todo": end.beyond & ~undone, "undone": undone, "wakes": wakes, "count": end.count}
+    marks = {"todo": goes_on & ~undone, "undone": undone, "wakes": wakes}
     new = _kept(mine, end, front)
     pick = partial(jax.tree.map, partial(_where, undone))
-    old = {name: clock[name] for name in new[0]}
-    marks["count"] = jnp.where(undone, clock["count"], end.count)
-    return [pick(old, new[0]) | marks, pick(books, new[1])]
+    old = {name: clock[name] for name in new[0]} | {"count": clock["count"]}
+    return [pick(old, new[0] | {"count": end.count}) | marks, pick(books, new[1])]
 
 
 def look_at_all(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
     """The rounds of all accounts, after which nobody is in front: the next look chooses."""
     (clock, books, holdings), (venue, tick) = state, given
-    rows = row_of(clock, books, all_written_back(holdings, books["front"]))
-    many = jax.tree.map(lambda leaf: leaf[None], accounts)
+    batch = books["front"].index.shape[0]
+    rows = row_of(clock, books, all_written_back(holdings, books["front"], together=batch > 1))
+    many = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), accounts)
     end = run_rounds(many, venue, rows, tick, clock["count"], None)
     rows = replace(end.rows, outcome=jax.vmap(step.conserve, in_axes=(None, 0))(accounts, end.rows))
     nobody = partial(nobody_in_front, width=books["front"].index.shape[1])

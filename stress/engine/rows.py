@@ -30,10 +30,10 @@ class Rows:
     books: Packed  # outcome, purse (the ledger without accounts), front
     holdings: Packed  # quote, size, flagged of all accounts, those in front out of date
 
-    def row(self) -> Row:
-        """All rows with a leading axis."""
+    def row(self, together: bool) -> Row:
+        """All rows with a leading axis, with what their fronts own in the ledger (:func:`all_written_back`)."""
         books = self.books.unpack()
-        return row_of(self.clock, books, all_written_back(self.holdings.unpack(), books["front"]))
+        return row_of(self.clock, books, all_written_back(self.holdings.unpack(), books["front"], together))
 
 
 def pack_rows(rows: Row, width: int) -> Rows:

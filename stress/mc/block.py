@@ -48,6 +48,7 @@ class Job:
     unlimited: bool = field(metadata={"static": True})  # the last variant is the main one with an unlimited fund
     block_paths: int = field(metadata={"static": True})
     front: int = field(metadata={"static": True})  # accounts that most looks of the dense engine touch
+    batch: int = field(metadata={"static": True})  # rows that a look of the dense engine takes together
     fan_points: int = field(metadata={"static": True})
     dtype: str = field(metadata={"static": True})  # of normals
 
@@ -108,9 +109,10 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
             jnp.tile(shock.depth_multiplier, variants),
             number,
             companion,
+            job.batch,
         )
-        row = rows.row()
-        sold = row.outcome.liquidated.sum((1, 2)) - state.rows.row().outcome.liquidated.sum((1, 2))
+        row = rows.row(job.batch > 1)
+        sold = row.outcome.liquidated.sum((1, 2)) - state.rows.row(job.batch > 1).outcome.liquidated.sum((1, 2))
         window = slide(job.cascade, state.window, sold.reshape(variants, paths), number)
         slot = (number * job.fan_points + job.steps - 1) // job.steps - 1
         fan = state.fan.at[slot].set(row.mark[:paths].astype(jnp.float32))
@@ -120,7 +122,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     fan = jnp.zeros((job.fan_points, *log_price.shape), jnp.float32)
     start = State(market, log_price, rows, open_window(job.cascade, paths), fan)
     end, trace = jax.lax.scan(tick, start, jnp.arange(1, job.steps + 1, dtype=jnp.int32))
-    last = end.rows.row()
+    last = end.rows.row(job.batch > 1)
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)

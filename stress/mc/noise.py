@@ -54,7 +54,9 @@ def draw_noise(keys: Keys, draws: Draws, dtype: jnp.dtype, cipher: Cipher = loop
     blocks = {name: _blocks(draw, dtype) for name, draw in draws.items()}
     streams = np.concatenate([np.full(count, stream_id(name), np.uint32) for name, count in blocks.items()])
     indices = np.concatenate([np.arange(count, dtype=np.uint32) for count in blocks.values()])
-    first, second = cipher((keys[0][:, None], keys[1][:, None]), (jnp.asarray(streams), jnp.asarray(indices)))
+    words = cipher((keys[0][:, None], keys[1][:, None]), (jnp.asarray(streams), jnp.asarray(indices)))
+    # without the barrier, XLA of JAX 0.12 computes the cipher anew for whatever looks at a number that is made of it
+    first, second = jax.lax.optimization_barrier(words)
     noise, start = {}, 0
     for name, draw in draws.items():
         mine = slice(start, start + blocks[name])

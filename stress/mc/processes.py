@@ -13,7 +13,6 @@ from typing import TypeVar
 import jax
 import numpy as np
 
-from stress.config.schema import RunConfig
 from stress.errors import UserError
 from stress.mc.block import BlockResult
 from stress.mc.plan import Plan
@@ -24,21 +23,21 @@ PATIENCE = 120
 """Seconds that a process waits for the others to start."""
 
 
-def join_processes(run: RunConfig) -> None:
-    """Meet the other processes of the run; call it before JAX starts. Raises UserError where they cannot be met."""
-    if run.processes == 1 or jax.distributed.is_initialized():
+def join_processes(coordinator: str | None, processes: int, process: int) -> None:
+    """Meet the other ``processes`` of the run; call it before JAX starts. Raises UserError where they cannot be met."""
+    if processes == 1 or jax.distributed.is_initialized():
         return
     try:
         jax.distributed.initialize(
-            run.coordinator,
-            run.processes,
-            run.process,
+            coordinator,
+            processes,
+            process,
             initialization_timeout=PATIENCE,
             cluster_detection_method="deactivate",
         )
     except RuntimeError as error:
         raise UserError(
-            f"run.processes: not all {run.processes} processes met at {run.coordinator} within {PATIENCE} seconds. "
+            f"run.processes: not all {processes} processes met at {coordinator} within {PATIENCE} seconds. "
             "Start each with its own run.process, and with a coordinator that all can reach."
         ) from error
 

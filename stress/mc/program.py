@@ -116,7 +116,7 @@ def compile_program(job: Job, workers: tuple[Any, ...]) -> Program:
 
 def _compile(job: Job, device: Any) -> Any:
     arguments = jax.device_put((job, jnp.uint32(0), jnp.int32(0)), device)
-    options = COMPILER | (DENSE if job.ladders is None else {})
+    options = COMPILER | (DENSE if job.ladders is None else {}) if device.platform == "cpu" else {}
     return jax.jit(simulate_block).lower(*arguments).compile(compiler_options=options)
 
 
