@@ -48,7 +48,7 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     """
     started = time.perf_counter()
     plan = study.plan
-    agree_on(config_hash(study))
+    agree_on(_fingerprint(study))
     workers = pick_workers(study.config.run.devices, plan.blocks)
     manifest = _open_manifest(study, folder, workers)
     _write_book(study, folder)
@@ -75,10 +75,16 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
 def assist(study: Study) -> None:
     """The share in a run of a process other than 0, which gets the results. Raises UserError as :func:`execute`."""
     plan = study.plan
-    agree_on(config_hash(study))
+    agree_on(_fingerprint(study))
     program = compile_program(plan.job, pick_workers(study.config.run.devices, plan.blocks))
     for _ in shared_stream(plan, program, []):
         pass
+
+
+def _fingerprint(study: Study) -> str:
+    """Hash of all that must be the same in processes that share a run: configuration, files and versions."""
+    facts = [config_hash(study), __version__, *(metadata.version(name) for name in ("jax", "jaxlib"))]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _summary(study: Study, estimates: dict[str, Any]) -> dict[str, Any]:

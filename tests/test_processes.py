@@ -53,7 +53,7 @@ def test_two_processes_are_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_processes_with_different_settings_say_so(tmp_path: Path) -> None:
     for status, output in both(tmp_path, [], ["run.seed=2"]):
         assert status == BAD_INPUT, output
-        assert "run.process: 1 has another configuration than 0" in output
+        assert "run.process: 1 has another configuration or version than 0" in output
 
 
 @pytest.mark.parametrize(("words", "message"), [

@@ -96,7 +96,6 @@ def _assist(study: Any, folder: Path) -> Finished:
     shutil.rmtree(folder / CONFIG_FILE.parent, ignore_errors=True)
     with contextlib.suppress(OSError):  # not empty
         folder.rmdir()
-        folder.parent.rmdir()
     run = study.config.run
     return Finished(folder, lines=[f"Process {run.process} of {run.processes} is done; the run is with process 0."])
 

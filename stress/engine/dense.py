@@ -18,7 +18,7 @@ from stress.engine import step
 from stress.engine.batches import Packed, in_batches, pack
 from stress.engine.front import beyond, nobody_in_front
 from stress.engine.looks import glance, look_at_all, look_at_front, new_fronts, new_fronts_together, unchanged
-from stress.engine.loops import when
+from stress.engine.loops import by_rows, when
 from stress.engine.rows import CLOCK, Rows, pack_holdings, parts_of, row_of
 from stress.engine.screen import outside
 from stress.engine.state import Accounts, Row
@@ -150,7 +150,7 @@ def _all_paid(venue: Venue, opened: Row, rows: Rows, tick: Tick, together: bool)
 def _ticks_of_sleepers(tick: Tick, awake: Array, companion: int) -> Tick:
     """The tick, for companions that sleep that of their main rows."""
     main = jnp.maximum(jnp.arange(awake.shape[0]) - companion, 0)
-    return jax.tree.map(lambda leaf: jnp.where(awake.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, leaf[main]), tick)
+    return jax.tree.map(lambda leaf: by_rows(awake, leaf, leaf[main]), tick)
 
 
 def awakened(depleted: Array, companion: int) -> Array:

@@ -26,14 +26,10 @@ FILLED = 0.875
 """Share of the front that is enough to end the search."""
 FAR = 1.0
 """Between minus and plus this reach is searched; whoever is further away is never in front of many."""
-
-
 WORD = 32
 """Accounts whose membership shares a word of bits."""
 ROUNDING = 1e-6
 """More than the rounding of a reach, which is float32."""
-
-
 Nearest = Callable[[Array, int], tuple[Array, Array]]
 """Finds the front: of reaches [N] a bound [] that all others keep, and places [width] of at most so many accounts."""
 
@@ -41,7 +37,7 @@ Nearest = Callable[[Array, int], tuple[Array, Array]]
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Front:
-    """What accounts in front own; their entries in the ledger are out of date."""
+    """What accounts in front own; the ledger is out of date where they are touched."""
 
     index: Array  # [W] int32 account, N for none
     quote: Array  # [W] USD

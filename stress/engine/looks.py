@@ -32,7 +32,7 @@ from stress.engine.front import (
     within,
     write_back,
 )
-from stress.engine.loops import held
+from stress.engine.loops import by_rows, held
 from stress.engine.rounds import Rounds, run_rounds
 from stress.engine.rows import pack_holdings, parts_of, row_of
 from stress.engine.screen import screen
@@ -88,7 +88,7 @@ def glance(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree
     box = jax.vmap(screen)(venue, mine, front.size, seen, jnp.zeros_like(front.quote))
     box = replace(jax.vmap(within)(box, front), always=now["screen"].always)
     acts = now["screen"].always | seen.liquidatable.any(1)
-    return [{"screen": jax.tree.map(partial(_where, acts), now["screen"], box), "todo": now["todo"] & acts}]
+    return [{"screen": jax.tree.map(partial(by_rows, acts), now["screen"], box), "todo": now["todo"] & acts}]
 
 
 def look_at_front(accounts: Accounts, companion: bool, state: list[Tree], given: list[Any]) -> list[Tree]:
@@ -111,7 +111,7 @@ def look_at_front(accounts: Accounts, companion: bool, state: list[Tree], given:
         undone = undone | (end.rows.outcome.uncovered > before.outcome.uncovered)
     marks = {"todo": goes_on & ~undone, "undone": undone, "wakes": wakes}
     new = _kept(mine, end, front)
-    pick = partial(jax.tree.map, partial(_where, undone))
+    pick = partial(jax.tree.map, partial(by_rows, undone))
     old = {name: clock[name] for name in new[0]} | {"count": clock["count"]}
     return [pick(old, new[0] | {"count": end.count}) | marks, pick(books, new[1])]
 
@@ -151,8 +151,3 @@ def _kept(mine: Accounts, end: Rounds, front: Front) -> list[Tree]:
     outcome = jax.vmap(step.conserve)(mine, end.rows, front.rest_quote, front.rest_size)
     rows = replace(end.rows, outcome=outcome, screen=jax.vmap(within)(end.rows.screen, front))
     return list(parts_of(rows, jax.vmap(kept_from)(rows, front))[:2])
-
-
-def _where(rows: Array, true: Array, false: Array) -> Array:
-    """By rows [rows]."""
-    return jnp.where(rows.reshape(-1, *[1] * (true.ndim - 1)), true, false)

@@ -18,6 +18,11 @@ def branch(condition: Array, work: Callable[[T], T], state: T) -> T:
     return jax.lax.cond(condition, work, lambda now: now, state)
 
 
+def by_rows(rows: Array, true: Array, false: Array) -> Array:
+    """``true`` in the rows of a mask [rows], ``false`` in the others; both [rows, ...]."""
+    return jnp.where(rows.reshape(-1, *[1] * (true.ndim - 1)), true, false)
+
+
 def when(condition: Array, work: Callable[[T], T], state: T) -> T:
     """``work(state)`` on a condition []: for a few large arrays, on which a loop works in place and a branch copies."""
     return jax.lax.fori_loop(0, condition.astype(jnp.int32), lambda _, now: work(now), state)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from stress.engine.batches import pack
 from stress.engine.dense import advance, awakened
 from stress.engine.ladder.book import Ladders
+from stress.engine.loops import by_rows
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
     NOT_FINITE,
@@ -185,7 +186,7 @@ def _with_sleepers(rows: Row, companion: int) -> Row:
     main = jnp.maximum(jnp.arange(awake.shape[0]) - companion, 0)
 
     def pick(leaf: Array) -> Array:
-        return jnp.where(awake.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, leaf[main])
+        return by_rows(awake, leaf, leaf[main])
 
     return replace(
         rows,

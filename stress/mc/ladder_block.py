@@ -19,7 +19,7 @@ from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.rounds import LadderTick, run_rounds
 from stress.engine.ladder.screen import REACH, thresholds
 from stress.engine.ladder.state import LadderRow, first_row, pay_funding
-from stress.engine.loops import branch
+from stress.engine.loops import branch, by_rows
 from stress.engine.state import NOT_FINITE, Outcome
 from stress.mc.cascade import CascadeWindow, open_window, slide
 from stress.mc.cipher import Words, threefry
@@ -297,12 +297,8 @@ def _result(job: Job, end: Tile) -> TileResult:
     out, flow = end.rows.outcome, end.rows.fund_flow
     if job.unlimited:  # companions that never woke are what their main paths are
         slept = out.depletion_tick[0] == NEVER
-        out = jax.tree.map(lambda leaf: leaf.at[-1].set(_where(slept, leaf[0], leaf[-1])), out)
+        out = jax.tree.map(lambda leaf: leaf.at[-1].set(by_rows(slept, leaf[0], leaf[-1])), out)
         flow = flow.at[-1].set(jnp.where(slept, flow[0], flow[-1]))
     finite = jnp.isfinite(_mark(job, end)).all(1) & jnp.isfinite(flow) & jnp.isfinite(out.cash_residual)
     outcome = replace(out, status=jnp.where(finite, out.status, NOT_FINITE))
     return TileResult(outcome=outcome, fund_flow=flow, cascade=end.window.cascade, fan=end.fan)
-
-
-def _where(mask: Array, yes: Array, no: Array) -> Array:
-    return jnp.where(mask.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)

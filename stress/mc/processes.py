@@ -43,15 +43,15 @@ def join_processes(coordinator: str | None, processes: int, process: int) -> Non
 
 
 def agree_on(digest: str) -> None:
-    """Compare the configuration's ``digest`` (hexadecimal) over all processes; all raise UserError where it differs."""
+    """Compare the ``digest`` (hexadecimal) of a run over all processes; all raise UserError where it differs."""
     if jax.process_count() == 1:
         return
     digests = _from_all(np.frombuffer(bytes.fromhex(digest), np.uint8))
     odd = np.flatnonzero((digests != digests[0]).any(1)).tolist()
     if odd:
         raise UserError(
-            f"run.process: {', '.join(map(str, odd))} has another configuration than 0. "
-            "Start all processes with the same settings and files."
+            f"run.process: {', '.join(map(str, odd))} has another configuration or version than 0. "
+            "Start all processes with the same settings, files and versions."
         )
 
 
