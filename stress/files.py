@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import yaml
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
@@ -48,3 +50,24 @@ def write_json(path: Path | str, value: Any) -> Path:
 def read_json(path: Path | str) -> Any:
     """The value in a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """The fast one where it is there."""
+
+
+def _text(dumper: Any, text: str) -> Any:
+    """A string, in quotes where OmegaConf would read a number (``1e5``) that plain YAML takes for a string."""
+    try:
+        float(text)
+    except ValueError:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'")
+
+
+_Dumper.add_representer(str, _text)
+
+
+def write_yaml(path: Path | str, value: Any) -> Path:
+    """Write plain dicts, lists and scalars as YAML that OmegaConf reads back the same, atomically."""
+    return write_text(path, yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))

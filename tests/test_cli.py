@@ -15,12 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import OmegaConf
 
 import stress
 from stress.cli.compose import load
 from stress.cli.main import BAD_INPUT, FAILED, INTERRUPTED, LIMIT_VIOLATED, OK, main
 from stress.cli.runtime import cache_folder, configure_jax
 from stress.errors import UserError
+from stress.files import write_yaml
 
 CONTRACT_LINE = "price=bates protocol=hyperliquid -m protocol.maintenance_margin=0.01,0.02"
 
@@ -274,6 +277,21 @@ def test_an_experiment_can_be_a_sweep_by_itself(stand: Stand) -> None:
     assert len(margins) > 2
 
 
+def test_a_sweep_composes_each_job_once(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    composed: list[tuple[str, ...]] = []
+    compose = ConfigLoaderImpl.load_sweep_config
+
+    def counting(self: ConfigLoaderImpl, master_config: Any, sweep_overrides: list[str]) -> Any:
+        composed.append(tuple(sweep_overrides))
+        return compose(self, master_config, sweep_overrides)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counting)
+    assert main(["-m", "run.seed=1,2,1"]) == OK
+    assert [config.run.seed for config in stand.configs] == [1, 2, 1]
+    assert [folder.name for folder in stand.folders] == ["0", "1", "2"]
+    assert composed.count(("run.seed=2",)) == 1
+
+
 def test_a_missing_sweep_report_is_no_success(stand: Stand, monkeypatch: pytest.MonkeyPatch,
                                              capsys: pytest.CaptureFixture[str]) -> None:
     def broken(folder: Path) -> Path:
@@ -289,6 +307,16 @@ def test_interrupt_ends_the_sweep(stand: Stand, capsys: pytest.CaptureFixture[st
     assert main(["-m", "run.seed=1,2,3"]) == INTERRUPTED
     assert len(stand.folders) == 2
     assert f"run.resume={stand.folders[1]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [
+    *("1e5", "1_000", "yes", "null", "~", "12:30", "2020-01-01", "0x1f", "nan", ".inf", "", " a", "a: b", "[1,2]", "-"),
+    *(1e5, 1e-7, 1e22, -0.0, 1 / 3, float("inf"), True, None, 3),
+], ids=repr)
+def test_a_configuration_is_read_back_as_it_was(value: Any, tmp_path: Path) -> None:
+    read: Any = OmegaConf.to_container(OmegaConf.load(write_yaml(tmp_path / "file.yaml", {"a": value, "b": [value]})))
+    assert read == {"a": value, "b": [value]}
+    assert type(read["a"]) is type(value)
 
 
 # --- Python ---------------------------------------------------------------------------------------------------------

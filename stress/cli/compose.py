@@ -94,7 +94,9 @@ def to_container(composed: Any) -> dict[str, Any]:
     """A composed DictConfig as plain dicts, lists and scalars, without Hydra's own node."""
     from omegaconf import DictConfig, OmegaConf
 
-    own = DictConfig({key: node for key, node in composed.items_ex(resolve=False) if key != "hydra"})
+    own = composed
+    if "hydra" in composed:
+        own = DictConfig({key: node for key, node in composed.items_ex(resolve=False) if key != "hydra"})
     return OmegaConf.to_container(own, resolve=True, throw_on_missing=False)  # type: ignore[return-value]
 
 

@@ -14,7 +14,7 @@ from stress.cli.compose import settle
 from stress.cli.runtime import configure_jax
 from stress.config.schema import Config
 from stress.errors import UserError
-from stress.files import read_json, write_json, write_text
+from stress.files import read_json, write_json, write_yaml
 
 CONFIG_FILE = Path(".hydra") / "config.yaml"
 """The resolved configuration inside a run folder."""
@@ -57,9 +57,7 @@ def perform(command: str, composed: Any) -> Finished:
 
 def write_config(container: Mapping[str, Any], folder: Path) -> None:
     """Write the resolved configuration of a run, over Hydra's unresolved one."""
-    from omegaconf import OmegaConf
-
-    write_text(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(dict(container))))
+    write_yaml(folder / CONFIG_FILE, dict(container))
 
 
 def run_job(config: Config, folder: Path, *, report: bool = True) -> Finished:

@@ -15,6 +15,7 @@ from hydra.experimental.callback import Callback
 
 from stress.cli.compose import as_typed
 from stress.cli.jobs import perform
+from stress.cli.once import compose_once
 from stress.cli.show import complain, job_line
 from stress.errors import UserError
 from stress.files import read_json, write_json
@@ -42,7 +43,7 @@ def sweep_job(composed: Any) -> float:
 
 
 class SweepReport(Callback):
-    """Hydra callback: remembers where the sweep is, and writes its report when it ends."""
+    """Hydra callback: remembers where the sweep is, and writes its report when it ends; jobs are composed once."""
 
     folder: Path | None = None
     """Folder of the sweep that this process runs."""
@@ -54,6 +55,7 @@ class SweepReport(Callback):
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
         """Note the folder."""
+        compose_once(config)
         SweepReport.folder = Path(str(config.hydra.sweep.dir)).absolute()
         SweepReport.problem, SweepReport.written = None, False
 

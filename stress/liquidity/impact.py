@@ -80,5 +80,9 @@ class Impact:
         size = jnp.abs(z)
         knee = self._flow(self.cap)
         below = jnp.minimum(size, knee)
-        curve = below * self._free(below) / (self.exponent + 1.0)
+        curve = below * self._free(below) * self._curve_share()
         return -(curve + self.cap * jnp.maximum(size - knee, 0.0))
+
+    def _curve_share(self) -> jax.Array | float:
+        """1 / (gamma + 1), without a division where it is known."""
+        return {"linear": 1 / 2, "square_root": 2 / 3}.get(self.law, 1.0 / (self.exponent + 1.0))

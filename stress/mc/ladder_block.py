@@ -19,12 +19,12 @@ from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.rounds import LadderTick, run_rounds
 from stress.engine.ladder.screen import REACH, thresholds
 from stress.engine.ladder.state import LadderRow, first_row, pay_funding
-from stress.engine.loops import branch, by_rows
+from stress.engine.loops import branch, by_rows, held
 from stress.engine.state import NOT_FINITE, Outcome
 from stress.mc.cascade import CascadeWindow, open_window, slide
 from stress.mc.cipher import Words, threefry
 from stress.mc.float32 import exponential
-from stress.mc.noise import TILE, draw_noise, fold
+from stress.mc.noise import TILE, draw_noise, fold, joined
 from stress.price.base import Noise, Shock
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
@@ -81,7 +81,7 @@ def simulate_tiles(job: Job, tiles: Array, traced: Array) -> tuple[TileResult, d
 
 
 def _run_tile(job: Job, ladders: Ladders, key: Words, place: Array, traced: Array, trace: dict[str, Array]) -> Tile:
-    dtype, draws = jnp.dtype(job.dtype), job.model.step_draws()
+    dtype, draws, true = jnp.dtype(job.dtype), job.model.step_draws(), job.prices[0] > 0
     length = _chunk_ticks(job)
     first = fold((key[0][None], key[1][None]), jnp.zeros(1, jnp.uint32))
     noise = draw_noise(first, job.model.initial_draws(), dtype, threefry)
@@ -90,7 +90,7 @@ def _run_tile(job: Job, ladders: Ladders, key: Words, place: Array, traced: Arra
 
     def chunk(number: Array, tile: Tile) -> Tile:
         steps = number * length + jnp.arange(1, length + 1, dtype=jnp.uint32)
-        noise = draw_noise(fold(key, steps), draws, dtype, threefry)
+        noise = draw_noise(held(true, fold(key, steps)), draws, dtype, threefry, joined(true))
         noise = {name: values.reshape(length, TILE, *values.shape[1:]) for name, values in noise.items()}
         ticks = jnp.minimum(length, job.steps - number * length)
 
@@ -173,12 +173,12 @@ def _work(job: Job, ladders: Ladders, tile: Tile, shock: Shock, hits: Array, num
 
         def path(state: tuple[Array, Tile]) -> tuple[Array, Tile]:
             hits, tile = state
-            bits = hits[w]
+            bits = _taken(hits, w)
             lane = (w % WORDS) * WORD + jax.lax.population_count((bits & (~bits + 1)) - 1).astype(jnp.int32)
-            hits = hits.at[w].set(bits & (bits - 1))
+            hits = _put(hits, bits & (bits - 1), w)
             return _path(job, ladders, tile, shock, hits, number, v, lane)
 
-        return jax.lax.while_loop(lambda state: state[0][w] != 0, path, state)
+        return jax.lax.while_loop(lambda state: _taken(state[0], w) != 0, path, state)
 
     return jax.lax.fori_loop(0, words.shape[0], word, (words, tile))[1]
 
@@ -187,41 +187,65 @@ def _path(
     job: Job, ladders: Ladders, tile: Tile, shock: Shock, hits: Array, number: Array, v: Array, lane: Array
 ) -> tuple[Array, Tile]:
     """The rounds of one path."""
-    venue: Venue = jax.tree.map(lambda leaf: leaf[v], job.venues)
-    row: LadderRow = jax.tree.map(lambda leaf: leaf[v, lane], tile.rows)
-    free = tile.free[v, :, lane]
+    venue: Venue = jax.tree.map(lambda leaf: _taken(leaf, v), job.venues)
+    row: LadderRow = jax.tree.map(lambda leaf: _taken(leaf, v, lane), tile.rows)
+    free = _taken(tile.free, v, None, lane)
     liquidity = venue.liquidity
     z = liquidity.impact.absorbed(free)
     tick = LadderTick(
         number=number,
-        fundamental=job.prices * jnp.exp(tile.log_price[:, lane]),
-        depth=liquidity.depth_now(shock.depth_multiplier[lane], liquidity.impact.displacement(z)),
+        fundamental=job.prices * jnp.exp(_taken(tile.log_price, None, lane)),
+        depth=liquidity.depth_now(_taken(shock.depth_multiplier, lane), liquidity.impact.displacement(z)),
     )
     after, z_after, sold = run_rounds(ladders, venue, row, z, tick)
     if job.unlimited:
         wakes = (v == 0) & (after.outcome.depletion_tick == number)
         hits, tile = jax.lax.cond(wakes, lambda: _woken(job, hits, tile, row, free, lane), lambda: (hits, tile))
     low, high = thresholds(ladders, venue, after, job.prices)
+    rows = _stored(tile.rows, after, v, lane)
+    if venue.adl is None:  # writing what rounds cannot change would copy it
+        rows = replace(rows, scale=tile.rows.scale, shift=tile.rows.shift)
     return hits, replace(
         tile,
-        rows=_stored(tile.rows, after, v, lane),
-        free=tile.free.at[v, :, lane].set(liquidity.impact.uncapped(z_after)),
-        low=tile.low.at[v, :, lane].set(low),
-        high=tile.high.at[v, :, lane].set(high),
-        sold=tile.sold.at[v, lane].set(sold),
+        rows=rows,
+        free=_put(tile.free, liquidity.impact.uncapped(z_after), v, None, lane),
+        low=_put(tile.low, low, v, None, lane),
+        high=_put(tile.high, high, v, None, lane),
+        sold=_put(tile.sold, sold, v, lane),
     )
 
 
-def _stored(rows: LadderRow, row: LadderRow, v: Array | int, lane: Array) -> LadderRow:
-    return jax.tree.map(lambda leaf, mine: leaf.at[v, lane].set(mine), rows, row)
+def _box(array: Array, where: tuple[Array | None, ...]) -> tuple[list[Array], tuple[int, ...]]:
+    """Start and shape of the part at ``where``: a place, or None for a whole axis, as all axes that are left out."""
+    full = (*where, *[None] * (array.ndim - len(where)))
+    start = [jnp.uint32(0) if place is None else place.astype(jnp.uint32) for place in full]
+    return start, tuple(size if place is None else 1 for size, place in zip(array.shape, full, strict=True))
+
+
+def _taken(array: Array, *where: Array | None) -> Array:
+    """The part at places that are in bounds: unsigned, they spare the tests for counting from the end."""
+    start, shape = _box(array, where)
+    kept = [size for size, place in zip(array.shape, (*where, *[None] * array.ndim), strict=False) if place is None]
+    return jax.lax.dynamic_slice(array, start, shape).reshape(kept)
+
+
+def _put(array: Array, part: Array, *where: Array | None) -> Array:
+    """The array with this part at places that are in bounds, which ``at`` would check."""
+    start, shape = _box(array, where)
+    return jax.lax.dynamic_update_slice(array, part.reshape(shape), start)
+
+
+def _stored(rows: LadderRow, row: LadderRow, v: Array, lane: Array) -> LadderRow:
+    return jax.tree.map(lambda leaf, mine: _put(leaf, mine, v, lane), rows, row)
 
 
 def _woken(job: Job, hits: Array, tile: Tile, row: LadderRow, free: Array, lane: Array) -> tuple[Array, Tile]:
     """The companion, now a copy of its main path from before the tick's rounds, goes through them itself."""
-    last = job.variants - 1
+    last = jnp.int32(job.variants - 1)
     w = last * WORDS + lane // WORD
-    hits = hits.at[w].set(hits[w] | (jnp.uint32(1) << (lane % WORD).astype(jnp.uint32)))
-    return hits, replace(tile, rows=_stored(tile.rows, row, last, lane), free=tile.free.at[last, :, lane].set(free))
+    hits = _put(hits, _taken(hits, w) | (jnp.uint32(1) << (lane % WORD).astype(jnp.uint32)), w)
+    rows = _stored(tile.rows, row, last, lane)
+    return hits, replace(tile, rows=rows, free=_put(tile.free, free, last, None, lane))
 
 
 def _funded(job: Job, ladders: Ladders, tile: Tile, number: Array) -> Tile:

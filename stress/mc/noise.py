@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stress.engine.loops import held
 from stress.mc.cipher import Cipher, Words, looped, threefry
 from stress.mc.normals import normal_pairs
 from stress.price.base import Draw, Draws
@@ -32,6 +34,26 @@ def stream_id(name: str) -> int:
 Keys = Words
 """Both words of cipher keys."""
 
+Kept = Callable[[tuple[Array, Array]], tuple[Array, Array]]
+"""Asks the compiler to compute two arrays once, and not anew for whatever looks at a number that is made of them."""
+
+
+def barrier(pair: tuple[Array, Array]) -> tuple[Array, Array]:
+    """What XLA of JAX 0.12 heeds."""
+    return jax.lax.optimization_barrier(pair)
+
+
+def joined(true: Array) -> Kept:
+    """Both numbers in one word of 64 bits, in memory of its own (``engine.loops.held``): heeded where loops are whole."""
+
+    def kept(pair: tuple[Array, Array]) -> tuple[Array, Array]:
+        both = held(true, jax.lax.complex(*(jax.lax.bitcast_convert_type(numbers, jnp.float32) for numbers in pair)))
+        parts = (jax.lax.real(both), jax.lax.imag(both))
+        first, second = (jax.lax.bitcast_convert_type(p, n.dtype) for p, n in zip(parts, pair, strict=True))
+        return first, second
+
+    return kept
+
 
 def tile_keys(seed: Array, tiles: Array, step: Array) -> Keys:
     """Keys of a step [] of tiles [n], or of steps [n] of one tile []; step 0 is time zero."""
@@ -44,10 +66,13 @@ def fold(key: Keys, number: Array) -> Keys:
     return threefry(key, (jnp.zeros_like(number), number))
 
 
-def draw_noise(keys: Keys, draws: Draws, dtype: jnp.dtype, cipher: Cipher = looped) -> dict[str, Array]:
+def draw_noise(
+    keys: Keys, draws: Draws, dtype: jnp.dtype, cipher: Cipher = looped, kept: Kept = barrier
+) -> dict[str, Array]:
     """Noise [n * 128, ...] of every stream under ``n`` keys; normals in ``dtype``, uniforms in float64.
 
-    All ciphers give the same bits; which is faster depends on the program around it.
+    All ciphers give the same bits; which is faster, and what it takes to compute a pair of 32-bit arrays only once,
+    depends on the program around it.
     """
     if not draws:
         return {}
@@ -55,12 +80,11 @@ def draw_noise(keys: Keys, draws: Draws, dtype: jnp.dtype, cipher: Cipher = loop
     streams = np.concatenate([np.full(count, stream_id(name), np.uint32) for name, count in blocks.items()])
     indices = np.concatenate([np.arange(count, dtype=np.uint32) for count in blocks.values()])
     words = cipher((keys[0][:, None], keys[1][:, None]), (jnp.asarray(streams), jnp.asarray(indices)))
-    # without the barrier, XLA of JAX 0.12 computes the cipher anew for whatever looks at a number that is made of it
-    first, second = jax.lax.optimization_barrier(words)
+    first, second = kept(words)
     noise, start = {}, 0
     for name, draw in draws.items():
         mine = slice(start, start + blocks[name])
-        noise[name] = _values(draw, first[:, mine], second[:, mine], dtype).reshape(-1, *draw.shape)
+        noise[name] = _values(draw, first[:, mine], second[:, mine], dtype, kept).reshape(-1, *draw.shape)
         start += blocks[name]
     return noise
 
@@ -74,12 +98,12 @@ def _blocks(draw: Draw, dtype: jnp.dtype) -> int:
     return _numbers(draw) // 2 if draw.kind == "normal" and dtype == jnp.float32 else _numbers(draw)
 
 
-def _values(draw: Draw, first: Array, second: Array, dtype: jnp.dtype) -> Array:
+def _values(draw: Draw, first: Array, second: Array, dtype: jnp.dtype, kept: Kept = barrier) -> Array:
     """Numbers [keys, n] from the two words of the blocks."""
     if draw.kind == "uniform":
         return _uniform(first, second)
     if dtype == jnp.float32:
-        return jnp.concatenate(normal_pairs(first, second), axis=1)
+        return jnp.concatenate(kept(normal_pairs(first, second)), axis=1)
     return np.sqrt(2.0) * jax.lax.erf_inv(2.0 * _uniform(first, second) + (2.0**-53 - 1.0))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from stress.errors import bad_value
 from stress.mc.block import BlockResult, Job, simulate_block
@@ -58,7 +59,7 @@ class Program:
     def run(self, job: Job, block: int, traced: int = 0, worker: int = 0) -> BlockResult:
         """One block, on the host; of its path ``traced`` the trace."""
         device = self.workers[worker % len(self.workers)]
-        arguments = jax.device_put((job, jnp.uint32(block), jnp.int32(traced)), device)
+        arguments = jax.device_put((job, np.uint32(block), np.int32(traced)), device)  # free for what is there already
         return jax.device_get(self.runs[device](*arguments))
 
     def result(self, job: Job) -> BlockResult:
@@ -67,11 +68,13 @@ class Program:
 
     def stream(self, job: Job, blocks: list[int]) -> Iterator[tuple[int, BlockResult]]:
         """``blocks`` with their results, in order, on all workers."""
+        there = {device: jax.device_put(job, device) for device in dict.fromkeys(self.workers)}
         waiting = deque[tuple[int, Future[BlockResult]]]()
         pool = ThreadPoolExecutor(len(self.workers))
         try:
             for number, block in enumerate(blocks):
-                waiting.append((block, pool.submit(self.run, job, block, worker=number)))
+                mine = there[self.workers[number % len(self.workers)]]
+                waiting.append((block, pool.submit(self.run, mine, block, worker=number)))
                 if len(waiting) >= IN_FLIGHT * len(self.workers):
                     first, result = waiting.popleft()
                     yield first, result.result()

@@ -23,8 +23,29 @@ Tree = Any
 Index = Array | int
 WRITTEN_OUT = 2
 """Ladders up to which a loop over them is written out: faster, longer to compile."""
+PARTS = (64, 2**20)
+"""Fewest and most parts of an index."""
+PARTS_TO_ONE_KEY = 4
+TAIL = 0.01
+"""Share of the keys at either end that stays out of an index's range: a few lie far off."""
 SIGN = np.array([1.0, -1.0])
 """sigma of a market's two ladders."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class KeyIndex:
+    """Where a search may start: the range of the keys in ``m`` equal parts, and the first place of each."""
+
+    first: Array  # [L, m] int32
+    top: Array  # [L] USD per unit, where the first part begins
+    parts: Array  # [L] per USD per unit
+
+    def before(self, ladder: Index, limit: Array) -> Array:
+        """A place [] before which all keys are above ``limit`` []: rounding keeps the order of keys and limits."""
+        part = (self.top[ladder] - limit) * self.parts[ladder]
+        last = self.first.shape[1] - 1.0
+        return entry(self.first, ladder, jnp.clip(part, 0.0, last).astype(jnp.int32))
 
 
 @jax.tree_util.register_dataclass
@@ -33,6 +54,7 @@ class Ladders:
     """Keys and running sums; entry ``i`` of a sum is that over the ``i`` accounts before place ``i``."""
 
     key: Array  # [L, n + 1] USD per unit, falling; -inf behind the last account
+    index: KeyIndex
     size: Array  # [L, n + 1] units
     value: Array  # [L, n + 1] USD, of size x key
     accounts: Array  # [L] int32
@@ -50,8 +72,12 @@ class Ladders:
         return jnp.tile(jnp.asarray(SIGN), self.markets)
 
     def first_not_above(self, ladder: Index, start: Array, limit: Array) -> Array:
-        """First place from ``start`` [] on in a ladder whose key is not above ``limit`` []: doubling, then halving."""
+        """First place from ``start`` [] on in a ladder whose key is not above ``limit`` [].
+
+        The index names a place at or just before it; from there by doubling, then halving.
+        """
         last = self.key.shape[1] - 1
+        start = jnp.maximum(start, self.index.before(ladder, limit))
 
         def further(state: tuple[Array, Array]) -> Array:
             place, step = state
@@ -108,6 +134,7 @@ def sort_book(size: np.ndarray, quote: np.ndarray, residual: np.ndarray) -> Ladd
     extra = np.stack([np.maximum(sign * row[residual], 0.0).sum() for row in size for sign in SIGN])
     return Ladders(
         key=jnp.asarray(key),
+        index=index_keys(key, [len(side) for side in sides]),
         size=jnp.asarray(sums[0]),
         value=jnp.asarray(sums[1]),
         accounts=jnp.asarray([len(side) for side in sides], jnp.int32),
@@ -115,3 +142,19 @@ def sort_book(size: np.ndarray, quote: np.ndarray, residual: np.ndarray) -> Ladd
         flat_quote=jnp.asarray(quote[~inside].sum()),
         quote_total=jnp.asarray(quote.sum()),
     )
+
+
+def index_keys(key: np.ndarray, counts: list[int]) -> KeyIndex:
+    """The index of keys [L, n + 1], of which ``counts`` [L] are accounts'."""
+    wanted = PARTS_TO_ONE_KEY * max(counts, default=0)
+    parts = 1 << min(max(wanted, PARTS[0]), PARTS[1]).bit_length()
+    first, top, scale = np.zeros((len(key), parts), np.int32), np.zeros(len(key)), np.zeros(len(key))
+    for ladder, count in enumerate(counts):
+        keys, skipped = key[ladder, :count], int(TAIL * count)
+        width = keys[skipped] - keys[count - 1 - skipped] if count else 0.0
+        if not width > 0:
+            continue
+        top[ladder], scale[ladder] = keys[skipped], parts / width
+        part = np.clip((top[ladder] - keys) * scale[ladder], 0, parts - 1).astype(int)
+        first[ladder] = np.searchsorted(part, np.arange(parts))
+    return KeyIndex(jnp.asarray(first), jnp.asarray(top), jnp.asarray(scale))
