@@ -44,7 +44,7 @@ def barrier(pair: tuple[Array, Array]) -> tuple[Array, Array]:
 
 
 def joined(true: Array) -> Kept:
-    """Both as one complex number in memory of its own (``engine.loops.held``): heeded where loops are compiled whole."""
+    """Both as one complex number in memory of its own (``engine.loops.held``): works where loops are compiled whole."""
 
     def kept(pair: tuple[Array, Array]) -> tuple[Array, Array]:
         both = held(true, jax.lax.complex(*(jax.lax.bitcast_convert_type(numbers, jnp.float32) for numbers in pair)))
