@@ -17,6 +17,8 @@ from stress.engine.ladder.book import sort_book
 from stress.engine.state import BEYOND_LADDER, NOT_FINITE, OK
 from stress.errors import UserError
 from stress.mc.block import BlockResult, simulate_block
+from stress.mc.program import compile_program, pick_workers
+from stress.protocol.margin import margin_table
 from stress.types import NEVER
 from tests.random_books import LADDER_DESIGNS, random_study
 
@@ -165,7 +167,7 @@ def test_look_up_is_that_of_a_plain_search() -> None:
     rng = np.random.default_rng(8)
     size = np.where(rng.random(200) < 0.7, 1.0, -1.0)[None] * rng.uniform(0.1, 5.0, 200)
     quote = -size[0] * np.round(rng.normal(90.0, 5.0, 200))
-    ladders = sort_book(size, quote, np.zeros(200, bool))
+    ladders = sort_book(size, quote, np.zeros(200, bool), margin_table([np.array([np.inf])], [np.array([0.01])]))
     for ladder, sign in enumerate((1.0, -1.0)):
         keys = np.sort(-quote[sign * size[0] > 0] / np.abs(size[0][sign * size[0] > 0]))[::-1]
         look = jax.jit(lambda start, limit, ladder=ladder: ladders.first_not_above(ladder, start, limit))
@@ -175,25 +177,75 @@ def test_look_up_is_that_of_a_plain_search() -> None:
                 assert int(look(jnp.int32(start), limit)) == expected, (ladder, start, limit)
 
 
+# --- beyond the ladder -------------------------------------------------------------------------------------------------
+LEVIED = ("protocol.waterfall=[insurance_fund,adl,socialised_loss]", "price.volatility=[12,16]")
+
+
+def owing(*more: str) -> tuple[Study, BlockResult, BlockResult, np.ndarray]:
+    """A study, its block as a run gets it, the dense engine's, and which paths the ladder could not follow."""
+    job, (ladder, dense) = made(*more).plan.job, both(*more)
+    lost = (np.asarray(ladder.outcome.status) == BEYOND_LADDER).any(0)
+    result = compile_program(job, pick_workers(1, 1)).run(job, 0, 3)
+    return made(*more), result, dense, lost
+
+
+def test_paths_with_levies_are_simulated_anew() -> None:
+    """A levy goes by profit, so it is the dense engine's."""
+    study, result, dense, lost = owing(*LEVIED)
+    np.testing.assert_array_equal(lost, (np.asarray(dense.outcome.socialised) > 0).any(0))
+    assert 0.05 < lost.mean() < 0.95
+    agree(result, dense, study.plan.gross_notional, "levies")
+    np.testing.assert_array_equal(result.anew, lost)
+
+
+@pytest.mark.parametrize("payment", [0.0, 0.009])
+def test_tiers_that_nobody_is_liquidated_in(payment: float) -> None:
+    """Positions grow beyond the first tier; funding moves triggers there on some paths, which the dense engine takes."""
+    flat = made()
+    trigger = np.abs(flat.book.quote) / (1.0 - np.sign(flat.book.size.sum(1)) * 0.01)
+    largest = np.maximum(trigger, np.abs(flat.book.size) @ flat.prices0)[~flat.book.residual].max()
+    bound = 1.025 * largest
+    first = f"{{up_to_usd:{bound},initial_margin:0.02,maintenance_margin:0.01}}"
+    tiers = f"[{first},{{up_to_usd:null,initial_margin:0.4,maintenance_margin:0.2}}]"
+    more = (
+        "protocol.maintenance_margin=null", "protocol.initial_margin=null", f"protocol.margin_tiers.default={tiers}", "price.volatility=[30,40]",
+        f"protocol.funding.premium={payment}",
+    )
+    study, result, dense, lost = owing(*more)
+    assert lost.mean() < 0.02 if payment == 0 else 0.2 < lost.mean() < 0.8
+    agree(result, dense, study.plan.gross_notional, "tiers")
+    unaware = both(*more)[0].outcome.liquidated[:, lost].sum((0, 2, 3))
+    assert payment == 0 or (unaware != dense.outcome.liquidated[:, lost].sum((0, 2, 3))).mean() > 0.1, "else no proof"
+
+
+def test_a_state_too_large_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status says so."""
+    job = made(*LEVIED).plan.job
+    monkeypatch.setattr("stress.mc.fallback.STATE_LIMIT", 1000)
+    status = compile_program(job, pick_workers(1, 1)).run(job, 0).outcome.status
+    np.testing.assert_array_equal(status, both(*LEVIED)[0].outcome.status)
+
+
 # --- which engine ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("override", "word"),
     [
-        ("protocol.maintenance_margin=null protocol.initial_margin=null", "tiers"),
+        ("protocol.maintenance_margin=null protocol.initial_margin=null", "tier"),
         ("protocol.liquidation.rule=close_factor", "whole"),
         ("protocol.liquidation.keeper_delay_seconds=60", "delay"),
         ("protocol.liquidation.keeper_capacity_usd_per_minute=1e6", "capacity"),
         ("protocol.breaker.move=0.1", "breaker"),
         ("protocol.oracle.lag_seconds=60", "lags"),
         ("protocol.adl.policy=profit_leverage", "rank"),
-        ("protocol.waterfall=[insurance_fund,adl,socialised_loss]", "profit"),
+        ("protocol.waterfall=[insurance_fund,socialised_loss]", "profit"),
+        ("protocol.waterfall=[insurance_fund,adl,socialised_loss] protocol.adl.policy=none", "profit"),
         ("book.synthetic.multi_market_share=0.5 book.synthetic.isolated_share=0", "several markets"),
     ],
 )
 def test_where_it_is_not_exact_the_dense_engine_runs(override: str, word: str) -> None:
     study = made(*override.split())
     assert study.plan.job.ladders is None
-    (reason,) = obstacles(study.config.protocol, study.book, study.margin)
+    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.prices0)
     assert word in reason
     with pytest.raises(UserError, match=r"run\.engine=ladder") as caught:
         made(*override.split(), "run.engine=ladder")
@@ -203,7 +255,7 @@ def test_where_it_is_not_exact_the_dense_engine_runs(override: str, word: str) -
 def test_another_device_than_a_cpu_gets_the_dense_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     study = made()
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    (reason,) = obstacles(study.config.protocol, study.book, study.margin)
+    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.prices0)
     assert "gpu" in reason
 
 

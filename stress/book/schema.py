@@ -30,6 +30,11 @@ class Book:
         """Margin accounts, N."""
         return len(self.cash)
 
+    @property
+    def quote(self) -> np.ndarray:
+        """Quote balances [N] in USD: equity at prices of zero."""
+        return self.cash - (self.size * self.entry).sum(1)
+
     def open_interest(self, prices: np.ndarray) -> np.ndarray:
         """One-sided open interest [A] in USD at prices [A]."""
         return np.where(self.size > 0, self.size, 0.0).sum(0) * prices

@@ -55,7 +55,7 @@ class Study:
     def engine(self) -> dict[str, Any]:
         """The engine that runs it, and why a ladder would not be exact, in words."""
         name = "dense" if self.plan.job.ladders is None else "ladder"
-        return {"name": name, "not_ladder": obstacles(self.config.protocol, self.book, self.margin)}
+        return {"name": name, "not_ladder": obstacles(self.config.protocol, self.book, self.margin, self.prices0)}
 
     @property
     def prices0(self) -> np.ndarray:
@@ -82,8 +82,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         variants["unlimited"] = unlimited(venue)
     interest = float(book.open_interest(market.prices).sum())
     window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
-    quote = book.cash - (book.size * book.entry).sum(1)
-    ladders = build_ladders(cfg, book, margin, quote)
+    quote, ladders = book.quote, build_ladders(cfg, book, margin, market.prices)
     job = Job(
         model=market.model,
         venues=stack(list(variants.values())),

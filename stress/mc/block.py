@@ -64,6 +64,7 @@ class BlockResult:
     cascade: Array  # [B] bool
     fan: Array  # [G, A, B] float32 mark of the main variant
     trace: dict[str, Array]  # [T, ...] of one path of the main variant
+    anew: Array  # [B] bool, simulated by the dense engine after the ladder (``mc.fallback``)
 
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
@@ -84,6 +85,7 @@ def _ladder(job: Job, tiles: Array, traced: Array) -> BlockResult:
         cascade=results.cascade.reshape(-1),
         fan=jnp.transpose(results.fan, (1, 2, 0, 3)).reshape(*results.fan.shape[1:3], job.block_paths),
         trace=trace,
+        anew=jnp.zeros(job.block_paths, bool),
     )
 
 
@@ -131,7 +133,12 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), (_judge(last), last.ledger.fund_flow)
     )
     return BlockResult(
-        outcome=split[0], fund_flow=split[1], cascade=end.window.cascade, fan=jnp.moveaxis(end.fan, 1, 2), trace=trace
+        outcome=split[0],
+        fund_flow=split[1],
+        cascade=end.window.cascade,
+        fan=jnp.moveaxis(end.fan, 1, 2),
+        trace=trace,
+        anew=jnp.zeros(paths, bool),
     )
 
 

@@ -60,6 +60,7 @@ def path_columns(
         "amplification": np.divide(total[main], twin, out=none.copy(), where=twin > 0),
         "cascade": np.asarray(result.cascade) if "twin" in variants else none,
         "status": _status(out.status),
+        "simulated_anew": np.asarray(result.anew),
         "log_weight": np.zeros(paths),
     }
     columns |= {name: np.asarray(getattr(out, field))[main] for name, field in (MONEY | COUNTS).items()}

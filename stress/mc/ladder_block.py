@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -251,18 +252,21 @@ def _woken(job: Job, hits: Array, tile: Tile, row: LadderRow, free: Array, lane:
 def _funded(job: Job, ladders: Ladders, tile: Tile, number: Array) -> Tile:
     """Phase 3, where it is due."""
 
-    def pay(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        rows = replace(tile.rows, shift=state[0], outside_quote=state[1])
+    def pay(_: tuple[Array, ...]) -> tuple[Array, ...]:
         moved = jnp.moveaxis(_mark(job, tile), 2, 1), jnp.moveaxis(_displacement(job, tile), 2, 1)
-        variants = jax.vmap(jax.vmap(pay_funding, in_axes=(None, 0, 0, 0, None)), in_axes=(0, 0, 0, 0, None))
-        rows = variants(job.venues, rows, *moved, number)
+        one = partial(pay_funding, ladders)
+        variants = jax.vmap(jax.vmap(one, in_axes=(None, 0, 0, 0, None)), in_axes=(0, 0, 0, 0, None))
+        rows = variants(job.venues, tile.rows, *moved, number)
         limits = jax.vmap(jax.vmap(thresholds, in_axes=(None, None, 0, None)), in_axes=(None, 0, 0, None))
         low, high = limits(ladders, job.venues, rows, job.prices)
-        return rows.shift, rows.outside_quote, jnp.moveaxis(low, 1, 2), jnp.moveaxis(high, 1, 2)
+        moved = jnp.moveaxis(low, 1, 2), jnp.moveaxis(high, 1, 2)
+        return rows.shift, rows.outside_quote, rows.outcome.status, *moved
 
-    state = (tile.rows.shift, tile.rows.outside_quote, tile.low, tile.high)
-    shift, quote, low, high = branch(job.venues.funding.due(number).any(), pay, state)
-    return replace(tile, rows=replace(tile.rows, shift=shift, outside_quote=quote), low=low, high=high)
+    rows = tile.rows
+    state = (rows.shift, rows.outside_quote, rows.outcome.status, tile.low, tile.high)
+    shift, quote, status, low, high = branch(job.venues.funding.due(number).any(), pay, state)
+    rows = replace(rows, shift=shift, outside_quote=quote, outcome=replace(rows.outcome, status=status))
+    return replace(tile, rows=rows, low=low, high=high)
 
 
 def _displacement(job: Job, tile: Tile) -> Array:

@@ -9,6 +9,7 @@ bits of sums.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ import numpy as np
 
 from stress.errors import bad_value
 from stress.mc.block import BlockResult, Job, simulate_block
+from stress.mc.fallback import followed
 
 COMPILER: dict[str, bool | str] = {
     # one thread a block: how an operation is split over threads would change the order of its sums with their number
@@ -46,6 +48,7 @@ IN_FLIGHT = 2
 
 _compiled: dict[Any, Any] = {}
 """Programs by the structure and shapes of the job and its workers: a sweep over numbers compiles once."""
+_anew = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Program:
         """One block, on the host; of its path ``traced`` the trace."""
         device = self.workers[worker % len(self.workers)]
         arguments = jax.device_put((job, np.uint32(block), np.int32(traced)), device)  # free for what is there already
-        return jax.device_get(self.runs[device](*arguments))
+        result = jax.device_get(self.runs[device](*arguments))
+        return followed(job, block, traced, result, lambda *given: _run_anew(device, *given))
 
     def result(self, job: Job) -> BlockResult:
         """Shapes and types of what a block leaves."""
@@ -83,6 +87,13 @@ class Program:
                 yield first, result.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _run_anew(device: Any, job: Job, block: int, traced: int) -> BlockResult:
+    """A block of another job, whose program the first that needs it compiles."""
+    with _anew:
+        program = compile_program(job, (device,))
+    return program.run(job, block, traced)
 
 
 def core_count() -> int:

@@ -132,6 +132,7 @@ def estimate(plan: Plan, folder: Path) -> dict[str, Any]:
         "fund_curve": curve,
         "conservation": {name: _largest(columns, name, plan.gross_notional) for name in RESIDUALS},
         "status": {STATUS_NAMES[code]: count for code, count in sorted(status.items())},
+        "simulated_anew": int(columns["simulated_anew"].sum()),
     }
 
 

@@ -197,6 +197,8 @@ def _engine(run: Run) -> str:
     if not engine:
         return ""
     if engine["name"] == "ladder":
-        return "ladder: all accounts sorted by bankruptcy price, exact for this venue and book"
+        anew = run.summary.get("simulated_anew")
+        others = f"; {count(anew)} paths, which it cannot follow, by the dense engine" if anew else ""
+        return f"ladder: all accounts sorted by bankruptcy price, exact for this venue and book{others}"
     reasons = "; ".join(engine["not_ladder"]) or "asked for"
     return f"dense: account by account, wherever somebody might be liquidatable (no ladder: {reasons})"

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stress.protocol.margin import MarginTable
 from stress.types import Array
 
 Tree = Any
@@ -58,6 +59,7 @@ class Ladders:
     size: Array  # [L, n + 1] units
     value: Array  # [L, n + 1] USD, of size x key
     accounts: Array  # [L] int32
+    room: Array  # [L] USD an original unit may owe until somebody's trigger leaves the first margin tier
     residual: Array  # [L] units of the account that balances the book: deleveraged, never liquidated
     flat_quote: Array  # [] USD, quote balances of accounts in no ladder, the residual account's included
     quote_total: Array  # [] USD, of all accounts at time zero
@@ -111,10 +113,11 @@ def each(work: Callable[[Index], Tree], ladders: int) -> Tree:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *(work(ladder) for ladder in range(ladders)))
 
 
-def sort_book(size: np.ndarray, quote: np.ndarray, residual: np.ndarray) -> Ladders:
+def sort_book(size: np.ndarray, quote: np.ndarray, residual: np.ndarray, margin: MarginTable) -> Ladders:
     """The ladders of accounts with sizes [A, N], quote balances [N] and the residual mark [N].
 
-    Every account but the residual one holds at most one position (``build.engine`` sees to it).
+    Every account but the residual one holds at most one position, and is liquidated in its first margin tier
+    (``build.engine`` sees to it).
     """
     sides = [np.flatnonzero((sign * row > 0) & ~residual) for row in size for sign in SIGN]
     width = max((len(side) for side in sides), default=0) + 1
@@ -131,6 +134,7 @@ def sort_book(size: np.ndarray, quote: np.ndarray, residual: np.ndarray) -> Ladd
             total[ladder, len(members) + 1 :] = running[-1] if len(members) else 0.0
     inside = np.zeros(len(quote), bool)
     inside[np.concatenate([*sides, np.zeros(0, int)]).astype(int)] = True
+    rooms = np.repeat(tier_room(size, quote, margin), 2, axis=0)
     extra = np.stack([np.maximum(sign * row[residual], 0.0).sum() for row in size for sign in SIGN])
     return Ladders(
         key=jnp.asarray(key),
@@ -138,10 +142,33 @@ def sort_book(size: np.ndarray, quote: np.ndarray, residual: np.ndarray) -> Ladd
         size=jnp.asarray(sums[0]),
         value=jnp.asarray(sums[1]),
         accounts=jnp.asarray([len(side) for side in sides], jnp.int32),
+        room=jnp.asarray([room[side].min(initial=np.inf) for room, side in zip(rooms, sides, strict=True)]),
         residual=jnp.asarray(extra),
         flat_quote=jnp.asarray(quote[~inside].sum()),
         quote_total=jnp.asarray(quote.sum()),
     )
+
+
+def tier_room(size: np.ndarray, quote: np.ndarray, margin: MarginTable) -> np.ndarray:
+    """What a unit of each position [A, N] may come to owe in USD until the account's trigger is beyond its first tier.
+
+    An account that owes ``c`` a unit is liquidatable where its notional is below (a short: above)
+    ``|s| (B + c) / (1 - sigma rate)``. On one side of that the requirement falls short of equity in every tier, since
+    marginal rates are below one; on the other it does not. So the first tier's rate is all that matters while this
+    notional is in the first tier.
+    """
+    rate, bound = np.asarray(margin.rate)[:, :1], first_tier(margin)[:, None]
+    units = np.where(size != 0, np.abs(size), np.nan)
+    broke = -quote / np.where(size != 0, size, np.nan)
+    return np.where(size != 0, bound * (1.0 - np.sign(size) * rate) / units - broke, np.inf)
+
+
+def first_tier(margin: MarginTable) -> np.ndarray:
+    """Notional [A] in USD up to which the first rate is all of a requirement."""
+    rate, deduction = np.asarray(margin.rate), np.asarray(margin.deduction)
+    steeper = rate > rate[:, :1]
+    cut = deduction / np.where(steeper, rate - rate[:, :1], 1.0)
+    return np.where(steeper, cut, np.inf).min(axis=1)
 
 
 def index_keys(key: np.ndarray, counts: list[int]) -> KeyIndex:

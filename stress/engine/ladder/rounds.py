@@ -23,6 +23,7 @@ from stress.engine.ladder.settle import (
 )
 from stress.engine.ladder.state import LadderRow
 from stress.engine.state import BEYOND_LADDER
+from stress.engine.step import DUST
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
 from stress.types import Array
@@ -142,7 +143,10 @@ def _after(
     paid = payment(available(venue, row, sale), sale.closed.deficit)
     sold = ladders.sign() * sale.book
     outcome = record(venue, row, tick.number, ends, paid, full, sale, match)
-    status = jnp.where(match.beyond, jnp.maximum(outcome.status, BEYOND_LADDER), outcome.status)
+    beyond = match.beyond | (match.shift > ladders.room).any()
+    if venue.socialised:  # a levy goes by profit
+        beyond = beyond | (sale.closed.deficit - paid > DUST * full.closed.deficit)
+    status = jnp.where(beyond, jnp.maximum(outcome.status, BEYOND_LADDER), outcome.status)
     after = replace(
         row,
         next=ends,

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders, entry
-from stress.engine.state import Outcome, empty_outcome
+from stress.engine.state import BEYOND_LADDER, Outcome, empty_outcome
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -64,12 +64,17 @@ def at(table: Array, place: Array) -> Array:
     return jnp.stack([entry(table, ladder, place[ladder]) for ladder in range(table.shape[0])])
 
 
-def pay_funding(venue: Venue, row: LadderRow, mark: Array, displacement: Array, number: Array) -> LadderRow:
+def pay_funding(
+    ladders: Ladders, venue: Venue, row: LadderRow, mark: Array, displacement: Array, number: Array
+) -> LadderRow:
     """Phase 3: everyone pays rate x mark [A] x size, the outside market included, so it sums to zero."""
     rate = jnp.where(venue.funding.due(number), venue.funding.rate(displacement), 0.0)
     price = rate * mark
+    shift, status = row.shift + row.scale * jnp.repeat(price, 2), row.outcome.status
+    beyond = jnp.where((shift > ladders.room).any(), jnp.maximum(status, BEYOND_LADDER), status)
     return replace(
         row,
-        shift=row.shift + row.scale * jnp.repeat(price, 2),
+        shift=shift,
         outside_quote=row.outside_quote - (price * row.outside_size).sum(),
+        outcome=replace(row.outcome, status=beyond),
     )

@@ -1,0 +1,55 @@
+"""Paths that a ladder cannot follow to their end, simulated anew by the dense engine, a tile at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from stress.engine.state import BEYOND_LADDER
+from stress.mc.block import BlockResult, Job
+from stress.mc.noise import TILE
+
+STATE_LIMIT = 4 * 2**30
+"""Bytes of account state up to which a tile is simulated anew; beyond that its paths keep their status."""
+Run = Callable[[Job, int, int], BlockResult]
+"""Simulates (job, block, traced path)."""
+
+
+def followed(job: Job, block: int, traced: int, result: BlockResult, run: Run) -> BlockResult:
+    """``result`` of a ladder's block, with what the dense engine makes of the paths that went beyond the ladder."""
+    lost = np.flatnonzero((np.asarray(result.outcome.status) == BEYOND_LADDER).any(0))
+    if not lost.size or job.ladders is None or _tile_bytes(job) > STATE_LIMIT:
+        return result
+    dense = replace(job, ladders=None, block_paths=TILE)
+    result = jax.tree.map(np.array, result)
+    for tile in np.unique(lost // TILE).tolist():
+        anew = run(dense, block * (job.block_paths // TILE) + tile, traced % TILE)
+        paths = lost[lost // TILE == tile]
+        _replace(result, anew, paths, traced)
+        np.asarray(result.anew)[paths] = True
+    return result
+
+
+def _replace(result: BlockResult, anew: BlockResult, paths: np.ndarray, traced: int) -> None:
+    """Write ``paths`` [n] of the tile ``anew`` into the result in place, and the trace if ``traced`` is one of them."""
+
+    def put(old: Any, new: Any, axis: int) -> None:
+        np.moveaxis(old, axis, 0)[paths] = np.moveaxis(np.asarray(new), axis, 0)[paths % TILE]
+
+    jax.tree.map(lambda old, new: put(old, new, 1), result.outcome, anew.outcome)
+    put(result.fund_flow, anew.fund_flow, 1)
+    put(result.cascade, anew.cascade, 0)
+    put(result.fan, anew.fan, 2)
+    if traced in paths:
+        for name, values in result.trace.items():
+            np.asarray(values)[:] = anew.trace[name]
+
+
+def _tile_bytes(job: Job) -> int:
+    """Sizes and quotes of all accounts of a tile in every variant."""
+    return job.variants * TILE * (math.prod(job.size.shape) + job.quote.shape[0]) * 8
