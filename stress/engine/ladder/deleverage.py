@@ -7,14 +7,15 @@ Closing a fraction ``d`` of that side at price ``b`` leaves ``g (1 - d)`` of eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.book import Index, Ladders, each, entry
-from stress.engine.ladder.settle import Run, keyed, units, worth
-from stress.engine.ladder.state import LadderRow
+from stress.engine.ladder.crowd import Crowd, worth
+from stress.engine.ladder.settle import Closed, Run, close, keyed, nothing_closed, units
+from stress.protocol.venue import Venue
 from stress.types import Array
 
 WHOLE = 1.0 - 1e-12
@@ -36,14 +37,14 @@ class Match:
     beyond: Array  # [] bool, a side was closed altogether and somebody on it is left below zero, which is not followed
 
 
-def nobody(ladders: Ladders, row: LadderRow) -> Match:
+def nobody(ladders: Ladders, row: Crowd) -> Match:
     """The match of a round without ADL."""
     count = ladders.key.shape[0]
     none, zero = jnp.zeros(count, jnp.float64), jnp.zeros(count, jnp.int32)
     return Match(row.next, none, none, row.scale, row.shift, zero, none, jnp.zeros((), bool))
 
 
-def deleverage(ladders: Ladders, row: LadderRow, ends: Array, fill: Array, unpaid: Array) -> Match:
+def deleverage(ladders: Ladders, row: Crowd, ends: Array, fill: Array, unpaid: Array) -> Match:
     """``unpaid`` [] is the share of the losers' quantity to be matched; losers are below zero at ``fill`` [L]."""
     sides = each(lambda i: _one_side(ladders, row, ends, fill[i], unpaid, i), ladders.key.shape[0])
     # what a ladder does to its winners is found while its losers' ladder is looked at
@@ -52,7 +53,7 @@ def deleverage(ladders: Ladders, row: LadderRow, ends: Array, fill: Array, unpai
 
 
 def _one_side(
-    ladders: Ladders, row: LadderRow, ends: Array, fill: Array, unpaid: Array, ladder: Index
+    ladders: Ladders, row: Crowd, ends: Array, fill: Array, unpaid: Array, ladder: Index
 ) -> tuple[Array, ...]:
     """Losers of a ladder, their share and its value; winners' scale, shift, number, the residual's part; beyond."""
     other = ladder ^ 1
@@ -80,3 +81,37 @@ def _one_side(
         paid * row.scale[other] * ladders.residual[other] / safe,
         taken & (fraction >= WHOLE) & below,
     )
+
+
+def sold_units(ladders: Ladders, crowd: Crowd, ends: Array, match: Match | None) -> Array:
+    """Units [L] that accounts up to ``ends`` [L] sell on the book."""
+
+    def one(ladder: Index) -> Array:
+        return crowd.scale[ladder] * sum(units(ladders, r) * r.share for r in _runs(crowd, ends, match, ladder))
+
+    return each(one, ladders.key.shape[0])
+
+
+def closed_at(
+    ladders: Ladders, venue: Venue, crowd: Crowd, ends: Array, match: Match | None, fill: Array
+) -> Closed:
+    """What it comes to for accounts up to ``ends`` [L] that they are closed at fill prices [L]."""
+
+    def closed(ladder: Index) -> Closed:
+        runs = [replace(run, fill=fill[ladder]) for run in _runs(crowd, ends, match, ladder)]
+        parts = [close(ladders, crowd, venue.fees, run) for run in runs]
+        return sum(parts[1:], parts[0])
+
+    def some(ladder: Index) -> Closed:
+        return jax.lax.cond(ends[ladder] > crowd.next[ladder], lambda: closed(ladder), nothing_closed)
+
+    return each(some, ladders.key.shape[0]).total()
+
+
+def _runs(crowd: Crowd, ends: Array, match: Match | None, ladder: Index) -> list[Run]:
+    """Losers, of whom ADL takes a share, and the others; fill prices are not known yet."""
+    start, end, unknown = crowd.next[ladder], ends[ladder], jnp.zeros(())
+    if match is None:
+        return [Run(ladder, start, end, 1.0, unknown)]
+    losers = match.losers[ladder]
+    return [Run(ladder, start, losers, 1.0 - match.share[ladder], unknown), Run(ladder, losers, end, 1.0, unknown)]

@@ -7,9 +7,10 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
+from stress.engine.ladder.crowd import contracts, quotes
 from stress.engine.ladder.deleverage import Match
 from stress.engine.ladder.settle import Sale, inflow
-from stress.engine.ladder.state import LadderRow, contracts, quotes
+from stress.engine.ladder.state import LadderRow
 from stress.engine.state import ROUNDS_EXHAUSTED, Outcome
 from stress.protocol.venue import Venue
 from stress.types import Array

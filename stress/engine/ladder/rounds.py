@@ -7,20 +7,11 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from stress.engine.ladder.book import Index, Ladders, each
-from stress.engine.ladder.deleverage import Match, deleverage, nobody
+from stress.engine.ladder.book import Ladders
+from stress.engine.ladder.crowd import reached
+from stress.engine.ladder.deleverage import Match, closed_at, deleverage, nobody, sold_units
 from stress.engine.ladder.record import conserve, record
-from stress.engine.ladder.settle import (
-    Closed,
-    Run,
-    Sale,
-    available,
-    close,
-    inflow,
-    nothing_closed,
-    units,
-    worth,
-)
+from stress.engine.ladder.settle import Sale, available, inflow
 from stress.engine.ladder.state import LadderRow
 from stress.engine.state import BEYOND_LADDER
 from stress.engine.step import DUST
@@ -64,25 +55,18 @@ def run_rounds(
 
     def one(state: tuple[Moving, Array]) -> tuple[Moving, Array]:
         after = one_round(ladders, venue, state[0], tick, state[1])
-        return after, reached(ladders, venue, after, tick)
+        return after, reached_now(ladders, venue, after, tick)
 
     start = Moving(row, z, jnp.zeros((), jnp.int32), jnp.zeros(()))
-    end, ends = jax.lax.while_loop(going, one, (start, reached(ladders, venue, start, tick)))
+    end, ends = jax.lax.while_loop(going, one, (start, reached_now(ladders, venue, start, tick)))
     left = (ends > end.row.next).any()
     return conserve(ladders, venue, end.row, end.z, end.count, left, tick.fundamental), end.z, end.sold
 
 
-def reached(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick) -> Array:
-    """Phase 5: the place [L] up to which accounts are liquidatable at the oracle price."""
+def reached_now(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick) -> Array:
+    """Phase 5: the place [L] up to which accounts are liquidatable after the rounds so far."""
     seen = tick.fundamental * (1.0 + venue.oracle.impact_share * venue.liquidity.impact.displacement(now.z))
-
-    def end(ladder: Index) -> Array:
-        price, rate = seen[ladder // 2], venue.maintenance.rate[ladder // 2, 0]
-        mine = worth(now.row, ladder, ladders.sign()[ladder], price)
-        limit = mine - rate * now.row.scale[ladder] * price
-        return ladders.first_not_above(ladder, now.row.next[ladder], limit)
-
-    return each(end, ladders.key.shape[0])
+    return reached(ladders, venue, now.row, seen)
 
 
 def one_round(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, ends: Array) -> Moving:
@@ -102,30 +86,11 @@ def one_round(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, end
 
 def sell(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, ends: Array, match: Match | None) -> Sale:
     """Phases 7 and 8: the net flow walks the book; fees, deficits and remainders at the resulting prices."""
-    row, count = now.row, ladders.key.shape[0]
-    book = each(lambda i: row.scale[i] * sum(units(ladders, r) * r.share for r in _runs(row, ends, match, i)), count)
+    book = sold_units(ladders, now.row, ends, match)
     flow = (ladders.sign() * book).reshape(-1, 2).sum(1)
     price, z = venue.liquidity.walk(now.z, flow, tick.fundamental, tick.depth)
     fill = jnp.repeat(price, 2) * (1.0 - ladders.sign() * venue.liquidity.half_spread)
-
-    def closed(ladder: Index) -> Closed:
-        runs = [replace(run, fill=fill[ladder]) for run in _runs(row, ends, match, ladder)]
-        parts = [close(ladders, row, venue.fees, run) for run in runs]
-        return sum(parts[1:], parts[0])
-
-    def some(ladder: Index) -> Closed:
-        return jax.lax.cond(ends[ladder] > row.next[ladder], lambda: closed(ladder), nothing_closed)
-
-    return Sale(closed=each(some, count).total(), z=z, fill=fill, book=book)
-
-
-def _runs(row: LadderRow, ends: Array, match: Match | None, ladder: Index) -> list[Run]:
-    """Losers, of whom ADL takes a share, and the others; fill prices are not known yet."""
-    start, end, unknown = row.next[ladder], ends[ladder], jnp.zeros(())
-    if match is None:
-        return [Run(ladder, start, end, 1.0, unknown)]
-    losers = match.losers[ladder]
-    return [Run(ladder, start, losers, 1.0 - match.share[ladder], unknown), Run(ladder, losers, end, 1.0, unknown)]
+    return Sale(closed=closed_at(ladders, venue, now.row, ends, match, fill), z=z, fill=fill, book=book)
 
 
 def _after(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
-from stress.engine.ladder.state import LadderRow, at
+from stress.engine.ladder.crowd import Crowd, triggers
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -19,11 +19,7 @@ REACH = 16.0
 """Log of fundamental over initial price beyond which every tick is looked at."""
 
 
-def thresholds(ladders: Ladders, venue: Venue, row: LadderRow, prices: Array) -> tuple[Array, Array]:
+def thresholds(ladders: Ladders, venue: Venue, row: Crowd, prices: Array) -> tuple[Array, Array]:
     """Low and high [A] in float32, oracle prices over those at time zero, of one path."""
-    sign, rate = ladders.sign(), jnp.repeat(venue.maintenance.rate[:, 0], 2)
-    # liquidatable iff sign (g p - c) - rate g p < key
-    key, held = at(ladders.key, row.next), row.scale > 0
-    price = (sign * key + row.shift) / jnp.where(held, row.scale * (1.0 - sign * rate), 1.0)
-    far = jnp.where(held, price, -sign * jnp.inf).reshape(-1, 2) / prices[:, None]
+    far = triggers(ladders, venue, row) / prices[:, None]
     return (far[:, 0] * (1.0 + SLACK)).astype(jnp.float32), (far[:, 1] * (1.0 - SLACK)).astype(jnp.float32)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.book import Index, Ladders, entry
+from stress.engine.ladder.crowd import Crowd, worth
 from stress.engine.ladder.state import LadderRow
 from stress.protocol.venue import Fees, Venue
 from stress.types import Array
@@ -62,15 +63,10 @@ def keyed(ladders: Ladders, run: Run) -> Array:
     return entry(ladders.value, run.ladder, run.end) - entry(ladders.value, run.ladder, run.start)
 
 
-def worth(row: LadderRow, ladder: Index, sign: Array, price: Array) -> Array:
-    """Worth [] in USD of an original unit at ``price``, before its key is taken off."""
-    return sign * (row.scale[ladder] * price - row.shift[ladder])
-
-
-def close(ladders: Ladders, row: LadderRow, fees: Fees, run: Run) -> Closed:
+def close(ladders: Ladders, crowd: Crowd, fees: Fees, run: Run) -> Closed:
     """Fees, deficits and what is left."""
-    mine = worth(row, run.ladder, ladders.sign()[run.ladder], run.fill)
-    charge = fees.rate * row.scale[run.ladder] * run.fill  # an original unit's
+    mine = worth(crowd, run.ladder, ladders.sign()[run.ladder], run.fill)
+    charge = fees.rate * crowd.scale[run.ladder] * run.fill  # an original unit's
     broke = jnp.minimum(ladders.first_not_above(run.ladder, run.start, mine), run.end)
     poor = jnp.minimum(ladders.first_not_above(run.ladder, broke, mine - charge), run.end)
     size = [entry(ladders.size, run.ladder, place) for place in (run.start, broke, poor, run.end)]

@@ -1,0 +1,77 @@
+"""Who of the ladders is open, and what they own: the part of a path's state that every engine with ladders has.
+
+Axes: ``L`` ladders, ``A`` markets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine.ladder.book import Index, Ladders, each, entry
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Crowd:
+    """The accounts from ``next`` on are open, those before it are closed."""
+
+    next: Array  # [L] int32, place of the next account to be liquidated
+    scale: Array  # [L] g, share of every original unit that is left
+    shift: Array  # [L] c, USD an original unit owes
+    closed_quote: Array  # [] USD, what closed accounts own (owe, if negative)
+
+
+def everybody(ladders: Ladders) -> Crowd:
+    """All accounts open."""
+    none = jnp.zeros(ladders.key.shape[0], jnp.float64)
+    return Crowd(next=jnp.zeros(none.shape, jnp.int32), scale=none + 1.0, shift=none, closed_quote=jnp.zeros(()))
+
+
+def worth(crowd: Crowd, ladder: Index, sign: Array, price: Array) -> Array:
+    """Worth [] in USD of an original unit at ``price``, before its key is taken off."""
+    return sign * (crowd.scale[ladder] * price - crowd.shift[ladder])
+
+
+def quotes(ladders: Ladders, crowd: Crowd) -> Array:
+    """Quote balances [] in USD of all accounts together."""
+    last = ladders.size.shape[1] - 1
+    units = ladders.size[:, last] - at(ladders.size, crowd.next) + ladders.residual
+    value = ladders.value[:, last] - at(ladders.value, crowd.next)
+    return ladders.flat_quote + crowd.closed_quote - (ladders.sign() * crowd.shift * units + value).sum()
+
+
+def contracts(ladders: Ladders, crowd: Crowd) -> Array:
+    """Sizes [A] of all accounts together."""
+    units = ladders.size[:, -1] - at(ladders.size, crowd.next) + ladders.residual
+    return (ladders.sign() * crowd.scale * units).reshape(-1, 2).sum(1)
+
+
+def at(table: Array, place: Array) -> Array:
+    """Entries [L] of a table [L, n + 1] at places [L]."""
+    return jnp.stack([entry(table, ladder, place[ladder]) for ladder in range(table.shape[0])])
+
+
+def triggers(ladders: Ladders, venue: Venue, crowd: Crowd) -> Array:
+    """Oracle prices [A, 2] in USD: below the first of a market a long, above the second a short is liquidatable."""
+    sign, rate = ladders.sign(), jnp.repeat(venue.maintenance.rate[:, 0], 2)
+    # liquidatable iff sign (g p - c) - rate g p < key
+    key, held = at(ladders.key, crowd.next), crowd.scale > 0
+    price = (sign * key + crowd.shift) / jnp.where(held, crowd.scale * (1.0 - sign * rate), 1.0)
+    return jnp.where(held, price, -sign * jnp.inf).reshape(-1, 2)
+
+
+def reached(ladders: Ladders, venue: Venue, crowd: Crowd, seen: Array) -> Array:
+    """Phase 5: the place [L] up to which accounts are liquidatable at oracle prices [A]."""
+
+    def end(ladder: Index) -> Array:
+        price, rate = seen[ladder // 2], venue.maintenance.rate[ladder // 2, 0]
+        mine = worth(crowd, ladder, ladders.sign()[ladder], price)
+        limit = mine - rate * crowd.scale[ladder] * price
+        return ladders.first_not_above(ladder, crowd.next[ladder], limit)
+
+    return each(end, ladders.key.shape[0])
