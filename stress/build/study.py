@@ -12,7 +12,7 @@ import numpy as np
 
 from stress.book.load import load_book
 from stress.book.schema import Book
-from stress.build.engine import build_ladders, obstacles
+from stress.build.engine import obstacles, split_book
 from stress.build.price import Market, build_market
 from stress.build.venue import build_margin, build_venue, stack, twin, unlimited
 from stress.config.schema import Config
@@ -54,8 +54,11 @@ class Study:
     @property
     def engine(self) -> dict[str, Any]:
         """The engine that runs it, and why a ladder would not be exact, in words."""
-        name = "dense" if self.plan.job.ladders is None else "ladder"
-        return {"name": name, "not_ladder": obstacles(self.config.protocol, self.book, self.margin, self.prices0)}
+        job = self.plan.job
+        name = "ladder" if job.all_on_ladders else "dense" if job.ladders is None else "split"
+        sorted_accounts = 0 if job.ladders is None else int(job.ladders.accounts.sum())
+        reasons = obstacles(self.config.protocol, self.book, self.margin, self.prices0)
+        return {"name": name, "on_ladders": sorted_accounts, "not_ladder": reasons}
 
     @property
     def prices0(self) -> np.ndarray:
@@ -82,7 +85,8 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         variants["unlimited"] = unlimited(venue)
     interest = float(book.open_interest(market.prices).sum())
     window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
-    quote, ladders = book.quote, build_ladders(cfg, book, margin, market.prices)
+    quote, (ladders, rest) = book.quote, split_book(cfg, book, margin, market.prices)
+    dense = book.accounts if rest is None else rest.quote.shape[0]
     job = Job(
         model=market.model,
         venues=stack(list(variants.values())),
@@ -93,6 +97,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         quote=jnp.asarray(quote),
         prices=jnp.asarray(market.prices),
         ladders=ladders,
+        rest=rest,
         cascade=CascadeRule(
             threshold=jnp.asarray(cfg.cascade.open_interest_share * interest),
             ticks=min(window, market.steps),
@@ -102,8 +107,8 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         steps=market.steps,
         variants=len(variants),
         unlimited=cfg.run.fund_curve,
-        block_paths=block_paths(cfg, book, len(variants), ladders is not None),
-        front=min(max(book.accounts // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
+        block_paths=block_paths(cfg, len(book.markets), dense, len(variants), ladders is not None and rest is None),
+        front=min(max(dense // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
         batch=ACCELERATOR_BATCH if accelerated() else 1,
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
@@ -125,11 +130,11 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
     return Study(cfg, market, book, margin, initial, plan)
 
 
-def block_paths(cfg: Config, book: Book, variants: int, ladder: bool) -> int:
+def block_paths(cfg: Config, markets: int, accounts: int, variants: int, ladder: bool) -> int:
     """Paths of a block: what was asked for, or as many tiles as the state budget holds (no limit for a ladder)."""
     if isinstance(cfg.run.block_paths, int):
         return cfg.run.block_paths
-    one_path = variants * book.accounts * (len(book.markets) + 1) * 8
+    one_path = variants * accounts * (markets + 1) * 8
     budget, largest = STATE_BUDGET, LARGEST_BLOCK
     if accelerated():
         budget, largest = ACCELERATOR_STATE_BUDGET, ACCELERATOR_LARGEST_BLOCK

@@ -21,7 +21,7 @@ from stress.engine.looks import glance, look_at_all, look_at_front, new_fronts, 
 from stress.engine.loops import by_rows, when
 from stress.engine.rows import CLOCK, Rows, pack_holdings, parts_of, row_of
 from stress.engine.screen import outside
-from stress.engine.state import Accounts, Row
+from stress.engine.state import BEYOND_LADDER, Accounts, Row
 from stress.engine.step import Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
@@ -51,7 +51,7 @@ def advance(
     pays = rules.funding.due(number).any()
 
     def pay(parts: tuple[Packed, Packed]) -> tuple[Packed, Packed]:
-        return _all_paid(rules, opened, Rows(rows.clock, *parts), tick, batch > 1)
+        return _all_paid(accounts, rules, opened, Rows(rows.clock, *parts), tick, batch > 1)
 
     books, holdings = when(pays, pay, (rows.books, rows.holdings))
     look = jax.vmap(outside)(rules, opened, tick) | pays
@@ -118,7 +118,7 @@ class _Looks:
 
     def _glanced(self, clock: dict[str, Any], books: Packed, price: Array) -> dict[str, Any]:
         """The clock after a glance at the front, with nothing to do where nobody is liquidatable."""
-        there = pack({"front": books.unpack()["front"], "price": price})
+        there = pack({"price": price} | {name: books.unpack()[name] for name in ("front", "crowd")})
         now = pack({name: clock[name] for name in ("screen", "todo")})
         wanted = clock["todo"] & ~clock["screen"].always
         (now,) = in_batches(partial(glance, self.accounts), [now], [self.venue, there], wanted, self.batch, self.true)
@@ -139,10 +139,16 @@ def _beyond(books: Packed, price: Array) -> Array:
     return jax.vmap(beyond)(books.unpack()["front"], price)
 
 
-def _all_paid(venue: Venue, opened: Row, rows: Rows, tick: Tick, together: bool) -> tuple[Packed, Packed]:
+def _all_paid(
+    accounts: Accounts, venue: Venue, opened: Row, rows: Rows, tick: Tick, together: bool
+) -> tuple[Packed, Packed]:
     """Phase 3 of all rows: books and holdings, with nobody in front."""
     row, width = rows.row(together), rows.books.unpack()["front"].index.shape[1]
-    row = paid(venue, replace(opened, ledger=row.ledger, flagged=row.flagged), tick)
+    row = paid(venue, replace(opened, ledger=row.ledger, flagged=row.flagged, crowd=row.crowd), tick)
+    if accounts.ladders is not None and row.crowd is not None:
+        beyond = (row.crowd.shift > accounts.ladders.room).any(1)
+        status = jnp.where(beyond, jnp.maximum(row.outcome.status, BEYOND_LADDER), row.outcome.status)
+        row = replace(row, outcome=replace(row.outcome, status=status))
     _, books, holdings = parts_of(row, jax.vmap(partial(nobody_in_front, width=width))(row))
     return pack(books), pack_holdings(holdings)
 
@@ -166,4 +172,4 @@ def open_rows(venue: Venue, rows: Row, fundamental: Array, multiplier: Array, nu
 
 def paid(venue: Venue, rows: Row, tick: Tick) -> Row:
     """Phase 3 of all rows."""
-    return replace(rows, ledger=jax.vmap(step.pay_funding)(venue, rows, tick))
+    return jax.vmap(step.pay_funding)(venue, rows, tick)

@@ -180,6 +180,7 @@ def accounts_in_front(accounts: Accounts, front: Front) -> Accounts:
         entry=jnp.zeros_like(front.size),
         residual=jnp.zeros(front.index.shape, bool),
         quote_total=accounts.quote_total,
+        ladders=accounts.ladders,
     )
 
 

@@ -35,7 +35,7 @@ from stress.engine.front import (
 from stress.engine.loops import by_rows, held
 from stress.engine.rounds import Rounds, run_rounds
 from stress.engine.rows import pack_holdings, parts_of, row_of
-from stress.engine.screen import screen
+from stress.engine.screen import screen, within_triggers
 from stress.engine.state import Accounts, Row
 from stress.engine.step import Tick
 from stress.protocol.venue import Venue
@@ -88,6 +88,10 @@ def glance(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree
     box = jax.vmap(screen)(venue, mine, front.size, seen, jnp.zeros_like(front.quote))
     box = replace(jax.vmap(within)(box, front), always=now["screen"].always)
     acts = now["screen"].always | seen.liquidatable.any(1)
+    if accounts.ladders is not None:
+        limits = partial(within_triggers, ladders=accounts.ladders)
+        box = jax.vmap(lambda old, rules, crowd: limits(old, venue=rules, crowd=crowd))(box, venue, there["crowd"])
+        acts = acts | ((there["price"] <= box.low) | (there["price"] >= box.high)).any(1)
     return [{"screen": jax.tree.map(partial(by_rows, acts), now["screen"], box), "todo": now["todo"] & acts}]
 
 

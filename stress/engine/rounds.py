@@ -12,7 +12,8 @@ import jax.numpy as jnp
 
 from stress.engine import step
 from stress.engine.front import Front, beyond
-from stress.engine.screen import outside, screen
+from stress.engine.loops import by_rows
+from stress.engine.screen import outside, screen, within_triggers
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.step import Check, Closing, Round, Settlement, Tick
 from stress.protocol.venue import Venue
@@ -33,13 +34,16 @@ def liquidation_round(
             lambda: share,
         )
     box = jax.vmap(screen)(venue, accounts, rows.ledger.size, seen, share)
+    if accounts.ladders is not None and rows.crowd is not None:
+        left = replace(rows.crowd, next=seen.ends)
+        box = jax.vmap(within_triggers)(box, accounts.ladders, venue, left)
     return replace(rows, flagged=flagged, screen=box), share, seen
 
 
 def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Round]:
     """Phases 7 to 9 and 11 of a batch."""
-    closing = jax.vmap(step.book_closing)(rows, share)
-    full = jax.vmap(step.settle)(venue, rows, tick, closing)
+    closing = jax.vmap(step.book_closing)(accounts, rows, seen, share)
+    full = jax.vmap(step.settle)(venue, accounts, rows, tick, closing)
     closing, settled = _deleveraged(accounts, venue, rows, tick, seen, closing, full)
     paid = jax.vmap(step.insure)(venue, rows, settled)
     levied = _levied(accounts, venue, full, settled, paid)
@@ -57,14 +61,14 @@ def _deleveraged(
 
     def deleveraged() -> tuple[Closing, Settlement]:
         matched = jax.vmap(step.deleverage)(venue, accounts, rows, seen, full, closing, unpaid)
-        return matched, jax.vmap(step.settle)(venue, rows, tick, matched)
+        return matched, jax.vmap(step.settle)(venue, accounts, rows, tick, matched)
 
     return jax.lax.cond((unpaid > 0).any(), deleveraged, lambda: (closing, full))
 
 
 def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlement, paid: Array) -> Array:
     """Levies [batch, N] for what the fund left."""
-    if not venue.socialised:
+    if not venue.socialised or settled.crowd is not None:  # who levies beside ladders gets a status
         return jnp.zeros_like(settled.quote)
     rest = settled.deficit.sum(1) - paid
     rest = jnp.where(rest > step.DUST * full.deficit.sum(1), rest, 0.0)
@@ -96,8 +100,11 @@ def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: A
 
     def one_round(state: Rounds) -> Rounds:
         rows, share, seen = liquidation_round(accounts, venue, state.rows, state.tick, state.acted)
-        exhausted = (state.count >= venue.max_rounds) & (share > 0).any(1)
+        exhausted = (state.count >= venue.max_rounds) & _acts(rows, seen, share)
         share = jnp.where((exhausted | state.settled)[:, None], 0.0, share)
+        if rows.crowd is not None and seen.ends is not None:
+            seen = replace(seen, ends=by_rows(exhausted | state.settled, rows.crowd.next, seen.ends))
+        acts = _acts(rows, seen, share)
         flagged = (
             jnp.where(exhausted[:, None], state.rows.flagged, rows.flagged) if venue.keepers.delayed else rows.flagged
         )
@@ -105,13 +112,12 @@ def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: A
         box = replace(rows.screen, always=rows.screen.always | exhausted)
         rows = replace(rows, flagged=flagged, screen=box)
         rows, others = jax.lax.cond(
-            (share > 0).any(),
+            acts.any(),
             lambda: _executed(accounts, venue, rows, state.tick, seen, share),
             lambda: (rows, jnp.zeros_like(exhausted)),
         )
         status = jnp.where(exhausted, jnp.maximum(rows.outcome.status, ROUNDS_EXHAUSTED), rows.outcome.status)
         rows = replace(rows, outcome=replace(rows.outcome, status=status))
-        acts = (share > 0).any(1)
         tick = replace(state.tick, capacity=state.tick.capacity - (share * seen.notional.sum(1)).sum(1))
         again = acts & (others | jax.vmap(outside)(venue, rows, tick))
         far = state.beyond if front is None else state.beyond | _beyond(venue, front, rows, tick)
@@ -127,7 +133,16 @@ def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: A
 def _executed(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Array]:
     """Rows after a round, and which of them [batch] changed accounts other than those that were closed."""
     rows, done = execute(accounts, venue, rows, tick, seen, share)
-    return rows, (done.closing.adl != 0).any((1, 2)) | (done.levied != 0).any(1)
+    others = (done.closing.adl != 0).any((1, 2)) | (done.levied != 0).any(1)
+    if done.closing.crowd is not None:
+        others = others | (done.closing.crowd.match.share > 0).any(1)
+    return rows, others
+
+
+def _acts(rows: Row, seen: Check, share: Array) -> Array:
+    """Rows [batch] in which somebody is to be closed."""
+    acts = (share > 0).any(1)
+    return acts if rows.crowd is None or seen.ends is None else acts | (seen.ends > rows.crowd.next).any(1)
 
 
 def _beyond(venue: Venue, front: Front, rows: Row, tick: Tick) -> Array:

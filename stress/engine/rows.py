@@ -54,7 +54,7 @@ def parts_of(rows: Row, front: Front) -> Parts:
     purse = {name: getattr(ledger, name) for name in PURSE}
     return (
         {name: getattr(rows, name) for name in CLOCK},
-        {"outcome": rows.outcome, "purse": purse, "front": front},
+        {"outcome": rows.outcome, "purse": purse, "front": front, "crowd": rows.crowd},
         {"quote": ledger.quote, "size": ledger.size, "flagged": rows.flagged},
     )
 
@@ -63,4 +63,4 @@ def row_of(clock: dict[str, Any], books: dict[str, Any], holdings: dict[str, Any
     """Rows of their parts, of which only what a row has counts; the front is not written back."""
     ledger = Ledger(quote=holdings["quote"], size=holdings["size"], **books["purse"])
     timed = {name: clock[name] for name in CLOCK}
-    return Row(ledger=ledger, flagged=holdings["flagged"], outcome=books["outcome"], **timed)
+    return Row(ledger=ledger, flagged=holdings["flagged"], outcome=books["outcome"], crowd=books["crowd"], **timed)

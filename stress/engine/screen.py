@@ -10,8 +10,12 @@ the accounts themselves (funding, a round) makes a new box.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 
+from stress.engine.ladder.book import Ladders
+from stress.engine.ladder.crowd import Crowd, triggers
 from stress.engine.state import Accounts, Row, Screen
 from stress.engine.step import Check, Tick, oracle_price
 from stress.protocol.venue import Venue
@@ -41,6 +45,13 @@ def screen(venue: Venue, accounts: Accounts, size: Array, seen: Check, share: Ar
     return Screen(
         low=seen.price * (1.0 - down), high=seen.price * (1.0 + up), always=(seen.liquidatable & (share < 1.0)).any()
     )
+
+
+def within_triggers(box: Screen, ladders: Ladders, venue: Venue, crowd: Crowd) -> Screen:
+    """The box cut to prices at which nobody on the ladders is liquidatable."""
+    limits = triggers(ladders, venue, crowd)
+    low, high = limits[:, 0] * (1.0 + MARGIN), limits[:, 1] * (1.0 - MARGIN)
+    return replace(box, low=jnp.maximum(box.low, low), high=jnp.minimum(box.high, high))
 
 
 def outside(venue: Venue, row: Row, tick: Tick) -> Array:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
+from stress.engine.ladder.book import Ladders
+from stress.engine.ladder.crowd import Crowd
 from stress.protocol.breaker import BreakerState
 from stress.protocol.oracle import OracleState
 from stress.types import NEVER, Array
@@ -33,6 +35,7 @@ class Accounts:
     entry: Array  # [A, N] USD per unit, 0 without a position
     residual: Array  # [N] bool: balances the book; ADL'd and levied, never liquidated
     quote_total: Array  # [] USD, sum of all quote balances at time zero
+    ladders: Ladders | None = None  # further accounts, which are not among the ``N``
 
 
 @jax.tree_util.register_dataclass
@@ -128,3 +131,4 @@ class Row:
     breaker: BreakerState
     screen: Screen
     outcome: Outcome
+    crowd: Crowd | None = None  # of the ladders

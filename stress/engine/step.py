@@ -22,7 +22,22 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from stress.engine.state import Accounts, Ledger, Outcome, Row
+from stress.engine.ladder.beside import (
+    CrowdClosing,
+    CrowdSale,
+    after_round,
+    book_crowd,
+    crowd_match,
+    crowd_units,
+    pay_crowd,
+    sell_crowd,
+    sides,
+    with_sides,
+    without_sides,
+)
+from stress.engine.ladder.book import Ladders
+from stress.engine.ladder.crowd import Crowd, contracts, quotes, reached
+from stress.engine.state import BEYOND_LADDER, Accounts, Ledger, Outcome, Row
 from stress.protocol.adl.base import AdlCase
 from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.venue import Venue
@@ -61,6 +76,7 @@ class Check:
     equity: Array  # [N] USD
     requirement: Array  # [N] USD
     liquidatable: Array  # [N] bool
+    ends: Array | None = None  # [L] int32 place up to which accounts of the ladders are liquidatable
 
 
 @jax.tree_util.register_dataclass
@@ -73,6 +89,7 @@ class Closing:
     adl_price: Array  # [A, N] USD per unit of the ADL part
     adl_cash: Array  # [N] USD received (paid, if negative) for the ADL part
     whole: Array  # [N] bool, the account is closed whole
+    crowd: CrowdClosing | None = None
 
 
 @jax.tree_util.register_dataclass
@@ -89,6 +106,19 @@ class Settlement:
     fee: Array  # [N] USD
     remainder: Array  # [N] USD that goes to the fund
     deficit: Array  # [N] USD
+    crowd: CrowdSale | None = None
+
+    def deficits(self) -> Array:
+        """Of all accounts together [] in USD."""
+        return self.deficit.sum() + (0.0 if self.crowd is None else self.crowd.closed.deficit)
+
+    def fees(self) -> Array:
+        """Likewise."""
+        return self.fee.sum() + (0.0 if self.crowd is None else self.crowd.closed.fee)
+
+    def remainders(self) -> Array:
+        """Likewise."""
+        return self.remainder.sum() + (0.0 if self.crowd is None else self.crowd.closed.remainder)
 
 
 @jax.tree_util.register_dataclass
@@ -122,14 +152,15 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker), tick
 
 
-def pay_funding(venue: Venue, row: Row, tick: Tick) -> Ledger:
+def pay_funding(venue: Venue, row: Row, tick: Tick) -> Row:
     """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero."""
     rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.displacement), 0.0)
     price = rate * row.mark
     ledger = row.ledger
     quote = ledger.quote - (price[:, None] * ledger.size).sum(0)
     outside = ledger.outside_quote - (price * ledger.outside_size).sum()
-    return replace(ledger, quote=quote, outside_quote=outside)
+    crowd = None if row.crowd is None else pay_crowd(row.crowd, price)
+    return replace(row, ledger=replace(ledger, quote=quote, outside_quote=outside), crowd=crowd)
 
 
 def oracle_price(venue: Venue, row: Row, tick: Tick) -> Array:
@@ -139,7 +170,11 @@ def oracle_price(venue: Venue, row: Row, tick: Tick) -> Array:
 
 def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
     """Phase 5 at the current mark."""
-    return check_at(venue, accounts, row.ledger.quote, row.ledger.size, oracle_price(venue, row, tick))
+    seen = check_at(venue, accounts, row.ledger.quote, row.ledger.size, oracle_price(venue, row, tick))
+    if accounts.ladders is None or row.crowd is None:
+        return seen
+    ends = reached(accounts.ladders, venue, row.crowd, seen.price)
+    return replace(seen, ends=jnp.where(jnp.repeat(tick.halted, 2), row.crowd.next, ends))
 
 
 def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price: Array) -> Check:
@@ -176,18 +211,27 @@ def limit_to_capacity(seen: Check, share: Array, capacity: Array) -> Array:
     return within_capacity(share, share * seen.notional.sum(0), order, capacity)
 
 
-def book_closing(row: Row, share: Array) -> Closing:
+def book_closing(accounts: Accounts, row: Row, seen: Check, share: Array) -> Closing:
     """Everything that is closed goes to the book."""
     whole = share >= 1.0
     book = jnp.where(whole, row.ledger.size, row.ledger.size * share)
     none = jnp.zeros_like(book)
-    return Closing(book=book, adl=none, adl_price=none, adl_cash=none[0], whole=whole)
+    crowd = None
+    if accounts.ladders is not None and row.crowd is not None and seen.ends is not None:
+        crowd = book_crowd(accounts.ladders, row.crowd, seen.ends)
+    return Closing(book=book, adl=none, adl_price=none, adl_cash=none[0], whole=whole, crowd=crowd)
 
 
-def settle(venue: Venue, row: Row, tick: Tick, closing: Closing) -> Settlement:
+def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Closing) -> Settlement:
     """Phases 7 and 8: the net flow walks the book; PnL, fee, remainder and deficit at the resulting prices."""
-    liquidity, ledger = venue.liquidity, row.ledger
-    price, z = liquidity.walk(row.z, closing.book.sum(1), tick.fundamental, tick.depth)
+    liquidity, ledger, ladders, sale = venue.liquidity, row.ledger, accounts.ladders, None
+    flow, units = closing.book.sum(1), None
+    if ladders is not None and row.crowd is not None and closing.crowd is not None:
+        units, net = crowd_units(ladders, row.crowd, closing.crowd)
+        flow = flow + net
+    price, z = liquidity.walk(row.z, flow, tick.fundamental, tick.depth)
+    if ladders is not None and row.crowd is not None and closing.crowd is not None and units is not None:
+        sale = sell_crowd(ladders, venue, row.crowd, closing.crowd, units, price)
     displacement = liquidity.impact.displacement(z)
     mark = tick.fundamental * (1.0 + displacement)
     side = jnp.where(ledger.size > 0, 1.0 - liquidity.half_spread, 1.0 + liquidity.half_spread)
@@ -211,12 +255,13 @@ def settle(venue: Venue, row: Row, tick: Tick, closing: Closing) -> Settlement:
         fee=fee,
         remainder=remainder,
         deficit=jnp.where(flat, jnp.maximum(-quote, 0.0), 0.0),
+        crowd=sale,
     )
 
 
 def inflow(venue: Venue, settled: Settlement) -> Array:
     """What a round's fees and remainders bring the fund [] in USD."""
-    return settled.fee.sum() * (1.0 - venue.fees.keeper_share) + settled.remainder.sum()
+    return settled.fees() * (1.0 - venue.fees.keeper_share) + settled.remainders()
 
 
 def available(venue: Venue, row: Row, settled: Settlement) -> Array:
@@ -230,7 +275,7 @@ def shortfall(venue: Venue, row: Row, settled: Settlement) -> Array:
     """Phase 9: share [] of the deficits that ADL has to carry; zero without ADL."""
     if venue.adl is None:
         return jnp.zeros_like(row.ledger.fund_flow)
-    return shortfall_share(available(venue, row, settled), settled.deficit.sum())
+    return shortfall_share(available(venue, row, settled), settled.deficits())
 
 
 def adl_case(venue: Venue, accounts: Accounts, row: Row, seen: Check, settled: Settlement, share: Array) -> AdlCase:
@@ -262,20 +307,26 @@ def deleverage(
 ) -> Closing:
     """Phase 9: the closing in which ``share`` [] of the losers' quantity is matched with winners, not sold."""
     assert venue.adl is not None  # the caller's branch
-    case = adl_case(venue, accounts, row, seen, settled, share)
+    case, crowd = adl_case(venue, accounts, row, seen, settled, share), closing.crowd
     match = venue.adl.match(case)
+    if accounts.ladders is not None and row.crowd is not None and crowd is not None and settled.crowd is not None:
+        found = sides(accounts.ladders, row.crowd, crowd.ends, settled.crowd.fill, share)
+        case_all = with_sides(case, found)
+        match = venue.adl.match(case_all)
+        crowd = crowd_match(accounts.ladders, row.crowd, crowd.ends, found, match, share)
+        match = without_sides(match)
     sign = jnp.array([1.0, -1.0])[:, None, None]  # losing longs sell, losing shorts buy
     lost = (sign * case.need * match.matched[..., None]).sum(0)
     won = -(sign * match.taken).sum(0)
     cash = (lost * case.price).sum(0) - (sign * match.paid).sum(0).sum(0)
     mean = match.paid.sum(0) / jnp.where(won != 0, jnp.abs(won), 1.0)
     price = jnp.where(lost != 0, case.price, mean)
-    return replace(closing, book=closing.book - lost, adl=lost + won, adl_price=price, adl_cash=cash)
+    return replace(closing, book=closing.book - lost, adl=lost + won, adl_price=price, adl_cash=cash, crowd=crowd)
 
 
 def insure(venue: Venue, row: Row, settled: Settlement) -> Array:
     """Phase 9: what the fund pays [] in USD at the final prices."""
-    return payment(available(venue, row, settled), settled.deficit.sum())
+    return payment(available(venue, row, settled), settled.deficits())
 
 
 def socialise(accounts: Accounts, settled: Settlement, rest: Array) -> Array:
@@ -289,9 +340,11 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     """The row after a round."""
     outcome = record(venue, accounts, row, tick, done)
     flagged = jnp.where(acting(done.closing), NEVER, row.flagged) if venue.keepers.delayed else row.flagged
+    ledger, crowd = book_ledger(venue, row, done)
     return replace(
         row,
-        ledger=book_ledger(venue, row, done),
+        ledger=ledger,
+        crowd=crowd,
         flagged=flagged,
         z=done.settled.z,
         displacement=done.settled.displacement,
@@ -300,36 +353,45 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     )
 
 
-def book_ledger(venue: Venue, row: Row, done: Round) -> Ledger:
-    """The ledger after a round: fills, fees, what the fund paid and winners gave up."""
-    ledger, settled, deficits = row.ledger, done.settled, done.settled.deficit.sum()
+def book_ledger(venue: Venue, row: Row, done: Round) -> tuple[Ledger, Crowd | None]:
+    """Ledger and crowd after a round: fills, fees, what the fund paid and winners gave up."""
+    ledger, settled, deficits = row.ledger, done.settled, done.settled.deficits()
     cover = (done.paid + done.levied.sum()) / jnp.where(deficits > 0, deficits, 1.0)
-    return Ledger(
+    value, units, crowd = (done.closing.book * settled.fill).sum(), done.closing.book.sum(1), row.crowd
+    if crowd is not None and done.closing.crowd is not None and settled.crowd is not None:
+        bought = settled.crowd.bought()
+        value, units = value + (bought * settled.crowd.fill).sum(), units + bought.reshape(-1, 2).sum(1)
+        crowd = after_round(crowd, done.closing.crowd, settled.crowd, cover)
+    after = Ledger(
         quote=settled.quote + settled.deficit * cover - done.levied,
         size=settled.size,
-        outside_quote=ledger.outside_quote - (done.closing.book * settled.fill).sum(),
-        outside_size=ledger.outside_size + done.closing.book.sum(1),
+        outside_quote=ledger.outside_quote - value,
+        outside_size=ledger.outside_size + units,
         fund_flow=ledger.fund_flow + inflow(venue, settled) - done.paid,
-        keepers=ledger.keepers + settled.fee.sum() * venue.fees.keeper_share,
+        keepers=ledger.keepers + settled.fees() * venue.fees.keeper_share,
     )
+    return after, crowd
 
 
 def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Outcome:
     """Phase 11: what the round adds to the outcome."""
     full, settled, closing, held = done.full, done.settled, done.closing, row.ledger.size
-    deficits = full.deficit.sum()
+    deficits, rest = full.deficits(), settled.deficits()
     loss = deficits - row.ledger.fund_flow - inflow(venue, full)
     depleted = loss > venue.fund if venue.insured else deficits > 0
     adl_value = jnp.abs(closing.adl) * closing.adl_price
     sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.whole, adl_value, 0.0)
     won = jnp.where(closing.whole, 0.0, adl_value)
-    capped = venue.liquidity.impact.capped(settled.z) & (closing.book != 0).any(1)
+    used = (closing.book != 0).any(1)
+    if settled.crowd is not None:
+        used = used | (settled.crowd.book > 0).reshape(-1, 2).any(1)
+    capped = venue.liquidity.impact.capped(settled.z) & used
     out = row.outcome.add(
         bad_debt=deficits,
         insurance_paid=done.paid,
-        adl_haircut=deficits - settled.deficit.sum(),
+        adl_haircut=deficits - rest,
         socialised=done.levied.sum(),
-        uncovered=settled.deficit.sum() - done.paid - done.levied.sum(),
+        uncovered=rest - done.paid - done.levied.sum(),
         fees_to_fund=inflow(venue, settled),
         adl_notional=won.sum(),
         liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),
@@ -338,12 +400,31 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
         adl_residual=jnp.where(accounts.residual, won, 0.0).sum(),
         adl_accounts=((closing.adl != 0).any(0) & ~closing.whole).sum(dtype=jnp.int32),
     )
+    if accounts.ladders is not None and row.crowd is not None:
+        out = record_crowd(venue, accounts.ladders, row.crowd, out, done)
     return replace(
         out,
         depletion_tick=jnp.where(depleted, jnp.minimum(out.depletion_tick, tick.number), out.depletion_tick),
         drawdown=jnp.maximum(out.drawdown, loss),
         max_displacement=jnp.maximum(out.max_displacement, jnp.abs(settled.displacement).max()),
     )
+
+
+def record_crowd(venue: Venue, ladders: Ladders, crowd: Crowd, out: Outcome, done: Round) -> Outcome:
+    """Phase 11 for the ladders' accounts; the status of a path that they cannot follow."""
+    closing, sale = done.closing.crowd, done.settled.crowd
+    assert closing is not None and sale is not None  # the caller's branch
+    match = closing.match
+    beyond = match.beyond | (match.shift > ladders.room).any()
+    if venue.socialised:  # a levy goes by profit
+        beyond = beyond | (done.settled.deficits() - done.paid > DUST * done.full.deficits())
+    out = out.add(
+        liquidated=(sale.book * sale.fill + match.paid).reshape(-1, 2),
+        liquidated_accounts=(closing.ends - crowd.next).sum(dtype=jnp.int32),
+        adl_notional=closing.won,
+        adl_accounts=match.accounts.sum(dtype=jnp.int32),
+    )
+    return replace(out, status=jnp.where(beyond, jnp.maximum(out.status, BEYOND_LADDER), out.status))
 
 
 def acting(closing: Closing) -> Array:
@@ -357,14 +438,17 @@ def conserve(accounts: Accounts, row: Row, rest_quote: Array | float = 0.0, rest
     ``rest_quote`` [] in USD and ``rest_size`` [A] are those of accounts that are not in the row.
     """
     ledger = row.ledger
-    quotes = ledger.quote.sum() + rest_quote
-    cash = quotes + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
-    contracts = (ledger.size.sum(1) + rest_size + ledger.outside_size) * row.mark
+    owned, held = ledger.quote.sum() + rest_quote, ledger.size.sum(1) + rest_size
+    if accounts.ladders is not None and row.crowd is not None:
+        owned = owned + quotes(accounts.ladders, row.crowd)
+        held = held + contracts(accounts.ladders, row.crowd)
+    cash = owned + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
+    units = (held + ledger.outside_size) * row.mark
     out = row.outcome
     return replace(
         out,
         cash_residual=larger(out.cash_residual, jnp.abs(cash)),
-        contracts_residual=larger(out.contracts_residual, jnp.abs(contracts).sum()),
+        contracts_residual=larger(out.contracts_residual, jnp.abs(units).sum()),
     )
 
 

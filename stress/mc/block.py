@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from stress.engine.batches import pack
 from stress.engine.dense import advance, awakened
 from stress.engine.ladder.book import Ladders
+from stress.engine.ladder.crowd import everybody
 from stress.engine.loops import by_rows
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
@@ -32,6 +33,16 @@ from stress.types import NEVER, Array
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class Rest:
+    """Accounts that are in no ladder, of a book that both engines share. Axes: ``N`` of them."""
+
+    accounts: Accounts
+    size: Array  # [A, N] at time zero
+    quote: Array  # [N] at time zero
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Job:
     """Everything a block needs but its number: leaves are numbers, the rest is static."""
 
@@ -42,6 +53,7 @@ class Job:
     quote: Array  # [N] at time zero
     prices: Array  # [A] at time zero
     ladders: Ladders | None  # the book for the ladder engine, which then runs it; None: the dense engine does
+    rest: Rest | None  # those in no ladder, which the dense engine runs and ladders with them; None: there are none
     cascade: CascadeRule
     seed: Array  # [] uint32
     steps: int = field(metadata={"static": True})
@@ -52,6 +64,11 @@ class Job:
     batch: int = field(metadata={"static": True})  # rows that a look of the dense engine takes together
     fan_points: int = field(metadata={"static": True})
     dtype: str = field(metadata={"static": True})  # of normals
+
+    @property
+    def all_on_ladders(self) -> bool:
+        """Whether the ladder engine runs it alone."""
+        return self.ladders is not None and self.rest is None
 
 
 @jax.tree_util.register_dataclass
@@ -70,7 +87,7 @@ class BlockResult:
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
     """Simulate block ``block`` []; ``traced`` [] is the path in it that is recorded tick by tick."""
     tiles = block * (job.block_paths // TILE) + jnp.arange(job.block_paths // TILE, dtype=jnp.uint32)
-    return (_dense if job.ladders is None else _ladder)(job, tiles, traced)
+    return (_ladder if job.all_on_ladders else _dense)(job, tiles, traced)
 
 
 def _ladder(job: Job, tiles: Array, traced: Array) -> BlockResult:
@@ -91,6 +108,9 @@ def _ladder(job: Job, tiles: Array, traced: Array) -> BlockResult:
 
 def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     paths, variants = job.block_paths, job.variants
+    if job.rest is not None:
+        rest = job.rest
+        job = replace(job, accounts=replace(rest.accounts, ladders=job.ladders), size=rest.size, quote=rest.quote)
     venue = jax.tree.map(lambda leaf: jnp.repeat(leaf, paths, axis=0), job.venues)
     noise = draw_noise(tile_keys(job.seed, tiles, jnp.uint32(0)), job.model.initial_draws(), jnp.dtype(job.dtype))
     market = jax.vmap(job.model.init, axis_size=paths)(noise)
@@ -170,6 +190,7 @@ def first_row(venue: Venue, job: Job) -> Row:
         breaker=venue.breaker.init(job.prices),
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
+        crowd=None if job.accounts.ladders is None else everybody(job.accounts.ladders),
     )
 
 

@@ -25,7 +25,7 @@ def followed(job: Job, block: int, traced: int, result: BlockResult, run: Run) -
     lost = np.flatnonzero((np.asarray(result.outcome.status) == BEYOND_LADDER).any(0))
     if not lost.size or job.ladders is None or _tile_bytes(job) > STATE_LIMIT:
         return result
-    dense = replace(job, ladders=None, block_paths=TILE)
+    dense = replace(job, ladders=None, rest=None, block_paths=TILE)
     result = jax.tree.map(np.array, result)
     for tile in np.unique(lost // TILE).tolist():
         anew = run(dense, block * (job.block_paths // TILE) + tile, traced % TILE)

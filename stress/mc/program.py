@@ -130,7 +130,7 @@ def compile_program(job: Job, workers: tuple[Any, ...]) -> Program:
 
 def _compile(job: Job, device: Any) -> Any:
     arguments = jax.device_put((job, jnp.uint32(0), jnp.int32(0)), device)
-    options = COMPILER | (DENSE if job.ladders is None else {}) if device.platform == "cpu" else {}
+    options = COMPILER | ({} if job.all_on_ladders else DENSE) if device.platform == "cpu" else {}
     return jax.jit(simulate_block).lower(*arguments).compile(compiler_options=options)
 
 

@@ -196,9 +196,12 @@ def _engine(run: Run) -> str:
     engine = run.manifest.get("engine")
     if not engine:
         return ""
+    reasons, anew = "; ".join(engine["not_ladder"]) or "asked for", run.summary.get("simulated_anew")
+    others = f"; {count(anew)} paths, which ladders cannot follow, by the dense engine alone" if anew else ""
     if engine["name"] == "ladder":
-        anew = run.summary.get("simulated_anew")
-        others = f"; {count(anew)} paths, which it cannot follow, by the dense engine" if anew else ""
         return f"ladder: all accounts sorted by bankruptcy price, exact for this venue and book{others}"
-    reasons = "; ".join(engine["not_ladder"]) or "asked for"
-    return f"dense: account by account, wherever somebody might be liquidatable (no ladder: {reasons})"
+    dense = f"dense: account by account, wherever somebody might be liquidatable (no ladder: {reasons})"
+    if engine["name"] == "split":
+        some = count(engine["on_ladders"])
+        return f"ladder, for {some} accounts sorted by bankruptcy price; the others {dense}{others}"
+    return dense
