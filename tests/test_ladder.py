@@ -16,7 +16,8 @@ from stress.cli.compose import load
 from stress.engine.ladder.book import sort_book
 from stress.engine.state import BEYOND_LADDER, NOT_FINITE, OK
 from stress.errors import UserError
-from stress.mc.block import BlockResult, simulate_block
+from stress.mc.block import BlockResult, Job, simulate_block
+from stress.mc.fallback import followed
 from stress.mc.program import compile_program, pick_workers
 from stress.protocol.margin import margin_table
 from stress.types import NEVER
@@ -69,8 +70,8 @@ def both(*more: str) -> tuple[BlockResult, BlockResult]:
     job = made(*more).plan.job
     assert job.ladders is not None
     return (
-        jax.device_get(run(job, np.uint32(0), 3)),
-        jax.device_get(run(dataclasses.replace(job, ladders=None), np.uint32(0), 3)),
+        jax.device_get(run(job, np.uint32(0), np.int32(3))),
+        jax.device_get(run(dataclasses.replace(job, ladders=None), np.uint32(0), np.int32(3))),
     )
 
 
@@ -181,12 +182,24 @@ def test_look_up_is_that_of_a_plain_search() -> None:
 LEVIED = ("protocol.waterfall=[insurance_fund,adl,socialised_loss]", "price.volatility=[12,16]")
 
 
+ONE_TILE = ("run.paths=128", "run.block_paths=128")
+
+
+def _on_host(job: Job, block: int, traced: int) -> BlockResult:
+    return jax.device_get(run(job, np.uint32(block), np.int32(traced)))
+
+
+def anew(job: Job, ladder: BlockResult) -> BlockResult:
+    """A ladder's block after the dense engine took the paths that it could not follow."""
+    return followed(job, 0, 3, ladder, _on_host)
+
+
 def owing(*more: str) -> tuple[Study, BlockResult, BlockResult, np.ndarray]:
     """A study, its block as a run gets it, the dense engine's, and which paths the ladder could not follow."""
-    job, (ladder, dense) = made(*more).plan.job, both(*more)
+    more = (*more, *ONE_TILE)
+    ladder, dense = both(*more)
     lost = (np.asarray(ladder.outcome.status) == BEYOND_LADDER).any(0)
-    result = compile_program(job, pick_workers(1, 1)).run(job, 0, 3)
-    return made(*more), result, dense, lost
+    return made(*more), anew(made(*more).plan.job, ladder), dense, lost
 
 
 def test_paths_with_levies_are_simulated_anew() -> None:
@@ -196,6 +209,8 @@ def test_paths_with_levies_are_simulated_anew() -> None:
     assert 0.05 < lost.mean() < 0.95
     agree(result, dense, study.plan.gross_notional, "levies")
     np.testing.assert_array_equal(result.anew, lost)
+    job = study.plan.job
+    np.testing.assert_array_equal(compile_program(job, pick_workers(1, 1)).run(job, 0, 3).anew, lost)
 
 
 @pytest.mark.parametrize("payment", [0.0, 0.009])
@@ -214,16 +229,15 @@ def test_tiers_that_nobody_is_liquidated_in(payment: float) -> None:
     study, result, dense, lost = owing(*more)
     assert lost.mean() < 0.02 if payment == 0 else 0.2 < lost.mean() < 0.8
     agree(result, dense, study.plan.gross_notional, "tiers")
-    unaware = both(*more)[0].outcome.liquidated[:, lost].sum((0, 2, 3))
+    unaware = both(*more, *ONE_TILE)[0].outcome.liquidated[:, lost].sum((0, 2, 3))
     assert payment == 0 or (unaware != dense.outcome.liquidated[:, lost].sum((0, 2, 3))).mean() > 0.1, "else no proof"
 
 
 def test_a_state_too_large_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """The status says so."""
-    job = made(*LEVIED).plan.job
     monkeypatch.setattr("stress.mc.fallback.STATE_LIMIT", 1000)
-    status = compile_program(job, pick_workers(1, 1)).run(job, 0).outcome.status
-    np.testing.assert_array_equal(status, both(*LEVIED)[0].outcome.status)
+    ladder = both(*LEVIED, *ONE_TILE)[0]
+    assert anew(made(*LEVIED, *ONE_TILE).plan.job, ladder) is ladder
 
 
 # --- which engine ------------------------------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ from stress.build.study import Study, build_study
 from stress.cli.compose import load
 from stress.engine.state import BEYOND_LADDER
 from stress.mc.block import BlockResult, simulate_block
-from stress.mc.program import compile_program, pick_workers
 from stress.types import NEVER
-from tests.test_ladder import VENUE, agree
+from tests.test_ladder import ONE_TILE, VENUE, agree, anew
 
 MIXED = [
     *VENUE,
+    *ONE_TILE,
     "book.accounts=600",
     "book.synthetic.isolated_share=0.6",
     "book.synthetic.isolated_beside_cross=0.3",
@@ -60,7 +60,7 @@ def both(case: str) -> tuple[BlockResult, BlockResult]:
     """The block in both engines at once and in the dense one."""
     job = made(case).plan.job
     alone = dataclasses.replace(job, ladders=None, rest=None)
-    return jax.device_get(run(job, np.uint32(0), 3)), jax.device_get(run(alone, np.uint32(0), 3))
+    return jax.device_get(run(job, np.uint32(0), np.int32(3))), jax.device_get(run(alone, np.uint32(0), np.int32(3)))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -68,13 +68,13 @@ def test_both_engines_in_one_tick(case: str) -> None:
     study, (split, dense) = made(case), both(case)
     engine, lost = study.engine, (np.asarray(split.outcome.status) == BEYOND_LADDER).any(0)
     assert engine["name"] == "split" and 100 < engine["on_ladders"] < 500
-    result = compile_program(study.plan.job, pick_workers(1, 1)).run(study.plan.job, 0, 3)
+    result = anew(study.plan.job, split)
     np.testing.assert_array_equal(result.anew, lost)
     agree(result, dense, study.plan.gross_notional, case)
     kept = jax.tree.map(lambda leaf: np.asarray(leaf)[:, ~lost], (split.outcome, dense.outcome))
     for field in ("liquidated_accounts", "adl_accounts", "rounds", "depletion_tick"):
         np.testing.assert_array_equal(getattr(kept[0], field), getattr(kept[1], field), err_msg=field)
-    assert 0.2 < lost.mean() < 0.8 if case == "tiers and levies" else lost.mean() < 0.02
+    assert 0.2 < lost.mean() < 0.8 if case == "tiers and levies" else lost.mean() < 0.03
 
 
 def test_the_paths_are_lively() -> None:

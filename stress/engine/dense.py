@@ -22,7 +22,7 @@ from stress.engine.loops import by_rows, when
 from stress.engine.rows import CLOCK, Rows, pack_holdings, parts_of, row_of
 from stress.engine.screen import outside
 from stress.engine.state import BEYOND_LADDER, Accounts, Row
-from stress.engine.step import Tick
+from stress.engine.tick import Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
 

@@ -33,11 +33,12 @@ from stress.engine.front import (
     write_back,
 )
 from stress.engine.loops import by_rows, held
+from stress.engine.record import conserve
 from stress.engine.rounds import Rounds, run_rounds
 from stress.engine.rows import pack_holdings, parts_of, row_of
 from stress.engine.screen import screen, within_triggers
 from stress.engine.state import Accounts, Row
-from stress.engine.step import Tick
+from stress.engine.tick import Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -127,7 +128,7 @@ def look_at_all(accounts: Accounts, state: list[Tree], given: list[Any]) -> list
     rows = row_of(clock, books, all_written_back(holdings, books["front"], together=batch > 1))
     many = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), accounts)
     end = run_rounds(many, venue, rows, tick, clock["count"], None)
-    rows = replace(end.rows, outcome=jax.vmap(step.conserve, in_axes=(None, 0))(accounts, end.rows))
+    rows = replace(end.rows, outcome=jax.vmap(conserve, in_axes=(None, 0))(accounts, end.rows))
     nobody = partial(nobody_in_front, width=books["front"].index.shape[1])
     parts = parts_of(rows, jax.vmap(nobody)(rows))
     marks = {name: clock[name] for name in ("todo", "undone")}
@@ -152,6 +153,6 @@ def _depleted(rows: Row, tick: Tick) -> Array:
 
 def _kept(mine: Accounts, end: Rounds, front: Front) -> list[Tree]:
     """Clock and books of a batch after a look at the front, which conserves cash and contracts."""
-    outcome = jax.vmap(step.conserve)(mine, end.rows, front.rest_quote, front.rest_size)
+    outcome = jax.vmap(conserve)(mine, end.rows, front.rest_quote, front.rest_size)
     rows = replace(end.rows, outcome=outcome, screen=jax.vmap(within)(end.rows.screen, front))
     return list(parts_of(rows, jax.vmap(kept_from)(rows, front))[:2])

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from stress.engine import step
 from stress.engine.front import Front, beyond
 from stress.engine.loops import by_rows
+from stress.engine.record import DUST
 from stress.engine.screen import outside, screen, within_triggers
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
-from stress.engine.step import Check, Closing, Round, Settlement, Tick
+from stress.engine.tick import Check, Closing, Round, Settlement, Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -71,7 +72,7 @@ def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlem
     if not venue.socialised or settled.crowd is not None:  # who levies beside ladders gets a status
         return jnp.zeros_like(settled.quote)
     rest = settled.deficit.sum(1) - paid
-    rest = jnp.where(rest > step.DUST * full.deficit.sum(1), rest, 0.0)
+    rest = jnp.where(rest > DUST * full.deficit.sum(1), rest, 0.0)
     return jax.lax.cond(
         (rest > 0).any(),
         lambda: jax.vmap(step.socialise)(accounts, settled, rest),

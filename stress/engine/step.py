@@ -17,14 +17,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.beside import (
-    CrowdClosing,
-    CrowdSale,
     after_round,
     book_crowd,
     crowd_match,
@@ -35,9 +32,10 @@ from stress.engine.ladder.beside import (
     with_sides,
     without_sides,
 )
-from stress.engine.ladder.book import Ladders
-from stress.engine.ladder.crowd import Crowd, contracts, quotes, reached
-from stress.engine.state import BEYOND_LADDER, Accounts, Ledger, Outcome, Row
+from stress.engine.ladder.crowd import Crowd, reached
+from stress.engine.record import acting, inflow, record
+from stress.engine.state import Accounts, Ledger, Row
+from stress.engine.tick import Check, Closing, Round, Settlement, Tick
 from stress.protocol.adl.base import AdlCase
 from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.venue import Venue
@@ -45,92 +43,8 @@ from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
 from stress.protocol.waterfall.socialised_loss import levy
 from stress.types import NEVER, Array
 
-DUST = 1e-9
-"""Share of a round's deficits below which what is left of them is rounding: nobody is levied for it."""
-
-
 CRUMB = 1e-12
 """Share of a position below which what is left of it is rounding: the position is closed."""
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Tick:
-    """What is fixed within a tick."""
-
-    number: Array  # [] int32, 1, 2, ...
-    fundamental: Array  # [A] USD per unit, S
-    depth: Array  # [A] USD that moves the price by 1 %
-    halted: Array  # [A] bool
-    capacity: Array  # [] USD of notional the keepers may execute
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Check:
-    """The risk check of all accounts at one set of prices."""
-
-    price: Array  # [A] oracle price
-    notional: Array  # [A, N] USD
-    margin: Array  # [A, N] USD maintenance requirement by market
-    equity: Array  # [N] USD
-    requirement: Array  # [N] USD
-    liquidatable: Array  # [N] bool
-    ends: Array | None = None  # [L] int32 place up to which accounts of the ladders are liquidatable
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Closing:
-    """What is closed in a round, on the book and by ADL. Units are signed like the position they close."""
-
-    book: Array  # [A, N] units
-    adl: Array  # [A, N] units, losers and winners
-    adl_price: Array  # [A, N] USD per unit of the ADL part
-    adl_cash: Array  # [N] USD received (paid, if negative) for the ADL part
-    whole: Array  # [N] bool, the account is closed whole
-    crowd: CrowdClosing | None = None
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Settlement:
-    """The ledger after a round's fills and fees, before anybody pays for deficits."""
-
-    quote: Array  # [N] USD
-    size: Array  # [A, N] units
-    z: Array  # [A]
-    displacement: Array  # [A]
-    mark: Array  # [A] USD per unit
-    fill: Array  # [A, N] USD per unit, fill price by position
-    fee: Array  # [N] USD
-    remainder: Array  # [N] USD that goes to the fund
-    deficit: Array  # [N] USD
-    crowd: CrowdSale | None = None
-
-    def deficits(self) -> Array:
-        """Of all accounts together [] in USD."""
-        return self.deficit.sum() + (0.0 if self.crowd is None else self.crowd.closed.deficit)
-
-    def fees(self) -> Array:
-        """Likewise."""
-        return self.fee.sum() + (0.0 if self.crowd is None else self.crowd.closed.fee)
-
-    def remainders(self) -> Array:
-        """Likewise."""
-        return self.remainder.sum() + (0.0 if self.crowd is None else self.crowd.closed.remainder)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Round:
-    """One round: at the prices of the full flow, as it was settled, and who paid."""
-
-    full: Settlement
-    settled: Settlement
-    closing: Closing
-    paid: Array  # [] USD by the insurance fund
-    levied: Array  # [N] USD from winners
 
 
 def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, number: Array) -> tuple[Row, Tick]:
@@ -224,14 +138,14 @@ def book_closing(accounts: Accounts, row: Row, seen: Check, share: Array) -> Clo
 
 def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Closing) -> Settlement:
     """Phases 7 and 8: the net flow walks the book; PnL, fee, remainder and deficit at the resulting prices."""
-    liquidity, ledger, ladders, sale = venue.liquidity, row.ledger, accounts.ladders, None
-    flow, units = closing.book.sum(1), None
-    if ladders is not None and row.crowd is not None and closing.crowd is not None:
-        units, net = crowd_units(ladders, row.crowd, closing.crowd)
-        flow = flow + net
-    price, z = liquidity.walk(row.z, flow, tick.fundamental, tick.depth)
-    if ladders is not None and row.crowd is not None and closing.crowd is not None and units is not None:
-        sale = sell_crowd(ladders, venue, row.crowd, closing.crowd, units, price)
+    liquidity, ledger, ladders, crowd = venue.liquidity, row.ledger, accounts.ladders, row.crowd
+    flow, sale = closing.book.sum(1), None
+    if ladders is None or crowd is None or closing.crowd is None:
+        price, z = liquidity.walk(row.z, flow, tick.fundamental, tick.depth)
+    else:
+        units, net = crowd_units(ladders, crowd, closing.crowd)
+        price, z = liquidity.walk(row.z, flow + net, tick.fundamental, tick.depth)
+        sale = sell_crowd(ladders, venue, crowd, closing.crowd, units, price)
     displacement = liquidity.impact.displacement(z)
     mark = tick.fundamental * (1.0 + displacement)
     side = jnp.where(ledger.size > 0, 1.0 - liquidity.half_spread, 1.0 + liquidity.half_spread)
@@ -257,11 +171,6 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
         deficit=jnp.where(flat, jnp.maximum(-quote, 0.0), 0.0),
         crowd=sale,
     )
-
-
-def inflow(venue: Venue, settled: Settlement) -> Array:
-    """What a round's fees and remainders bring the fund [] in USD."""
-    return settled.fees() * (1.0 - venue.fees.keeper_share) + settled.remainders()
 
 
 def available(venue: Venue, row: Row, settled: Settlement) -> Array:
@@ -308,13 +217,13 @@ def deleverage(
     """Phase 9: the closing in which ``share`` [] of the losers' quantity is matched with winners, not sold."""
     assert venue.adl is not None  # the caller's branch
     case, crowd = adl_case(venue, accounts, row, seen, settled, share), closing.crowd
-    match = venue.adl.match(case)
     if accounts.ladders is not None and row.crowd is not None and crowd is not None and settled.crowd is not None:
         found = sides(accounts.ladders, row.crowd, crowd.ends, settled.crowd.fill, share)
-        case_all = with_sides(case, found)
-        match = venue.adl.match(case_all)
-        crowd = crowd_match(accounts.ladders, row.crowd, crowd.ends, found, match, share)
-        match = without_sides(match)
+        everyone = venue.adl.match(with_sides(case, found))
+        crowd = crowd_match(accounts.ladders, row.crowd, crowd.ends, found, everyone, share)
+        match = without_sides(everyone)
+    else:
+        match = venue.adl.match(case)
     sign = jnp.array([1.0, -1.0])[:, None, None]  # losing longs sell, losing shorts buy
     lost = (sign * case.need * match.matched[..., None]).sum(0)
     won = -(sign * match.taken).sum(0)
@@ -371,87 +280,3 @@ def book_ledger(venue: Venue, row: Row, done: Round) -> tuple[Ledger, Crowd | No
         keepers=ledger.keepers + settled.fees() * venue.fees.keeper_share,
     )
     return after, crowd
-
-
-def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Outcome:
-    """Phase 11: what the round adds to the outcome."""
-    full, settled, closing, held = done.full, done.settled, done.closing, row.ledger.size
-    deficits, rest = full.deficits(), settled.deficits()
-    loss = deficits - row.ledger.fund_flow - inflow(venue, full)
-    depleted = loss > venue.fund if venue.insured else deficits > 0
-    adl_value = jnp.abs(closing.adl) * closing.adl_price
-    sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.whole, adl_value, 0.0)
-    won = jnp.where(closing.whole, 0.0, adl_value)
-    used = (closing.book != 0).any(1)
-    if settled.crowd is not None:
-        used = used | (settled.crowd.book > 0).reshape(-1, 2).any(1)
-    capped = venue.liquidity.impact.capped(settled.z) & used
-    out = row.outcome.add(
-        bad_debt=deficits,
-        insurance_paid=done.paid,
-        adl_haircut=deficits - rest,
-        socialised=done.levied.sum(),
-        uncovered=rest - done.paid - done.levied.sum(),
-        fees_to_fund=inflow(venue, settled),
-        adl_notional=won.sum(),
-        liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),
-        liquidated_accounts=acting(closing).sum(dtype=jnp.int32),
-        capped=capped.sum(dtype=jnp.int32),
-        adl_residual=jnp.where(accounts.residual, won, 0.0).sum(),
-        adl_accounts=((closing.adl != 0).any(0) & ~closing.whole).sum(dtype=jnp.int32),
-    )
-    if accounts.ladders is not None and row.crowd is not None:
-        out = record_crowd(venue, accounts.ladders, row.crowd, out, done)
-    return replace(
-        out,
-        depletion_tick=jnp.where(depleted, jnp.minimum(out.depletion_tick, tick.number), out.depletion_tick),
-        drawdown=jnp.maximum(out.drawdown, loss),
-        max_displacement=jnp.maximum(out.max_displacement, jnp.abs(settled.displacement).max()),
-    )
-
-
-def record_crowd(venue: Venue, ladders: Ladders, crowd: Crowd, out: Outcome, done: Round) -> Outcome:
-    """Phase 11 for the ladders' accounts; the status of a path that they cannot follow."""
-    closing, sale = done.closing.crowd, done.settled.crowd
-    assert closing is not None and sale is not None  # the caller's branch
-    match = closing.match
-    beyond = match.beyond | (match.shift > ladders.room).any()
-    if venue.socialised:  # a levy goes by profit
-        beyond = beyond | (done.settled.deficits() - done.paid > DUST * done.full.deficits())
-    out = out.add(
-        liquidated=(sale.book * sale.fill + match.paid).reshape(-1, 2),
-        liquidated_accounts=(closing.ends - crowd.next).sum(dtype=jnp.int32),
-        adl_notional=closing.won,
-        adl_accounts=match.accounts.sum(dtype=jnp.int32),
-    )
-    return replace(out, status=jnp.where(beyond, jnp.maximum(out.status, BEYOND_LADDER), out.status))
-
-
-def acting(closing: Closing) -> Array:
-    """Accounts [N] that are liquidated in a round."""
-    return closing.whole | ((closing.book != 0) & (closing.adl == 0)).any(0)
-
-
-def conserve(accounts: Accounts, row: Row, rest_quote: Array | float = 0.0, rest_size: Array | float = 0.0) -> Outcome:
-    """The two conservation laws: cash and contracts of all parties never change in sum.
-
-    ``rest_quote`` [] in USD and ``rest_size`` [A] are those of accounts that are not in the row.
-    """
-    ledger = row.ledger
-    owned, held = ledger.quote.sum() + rest_quote, ledger.size.sum(1) + rest_size
-    if accounts.ladders is not None and row.crowd is not None:
-        owned = owned + quotes(accounts.ladders, row.crowd)
-        held = held + contracts(accounts.ladders, row.crowd)
-    cash = owned + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
-    units = (held + ledger.outside_size) * row.mark
-    out = row.outcome
-    return replace(
-        out,
-        cash_residual=larger(out.cash_residual, jnp.abs(cash)),
-        contracts_residual=larger(out.contracts_residual, jnp.abs(units).sum()),
-    )
-
-
-def larger(old: Array, new: Array) -> Array:
-    """The larger of two numbers, or ``new`` if that is none: a maximum may lose it (``mc.program.DENSE``)."""
-    return jnp.where(new <= old, old, new)

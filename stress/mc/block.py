@@ -12,6 +12,7 @@ from stress.engine.dense import advance, awakened
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import everybody
 from stress.engine.loops import by_rows
+from stress.engine.record import conserve
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
     NOT_FINITE,
@@ -22,7 +23,6 @@ from stress.engine.state import (
     Screen,
     empty_outcome,
 )
-from stress.engine.step import conserve
 from stress.mc.cascade import CascadeRule, CascadeWindow, open_window, slide
 from stress.mc.ladder_block import simulate_tiles
 from stress.mc.noise import TILE, draw_noise, tile_keys

@@ -13,8 +13,8 @@ from stress.engine.ladder.deleverage import Match, closed_at, deleverage, nobody
 from stress.engine.ladder.record import conserve, record
 from stress.engine.ladder.settle import Sale, available, inflow
 from stress.engine.ladder.state import LadderRow
+from stress.engine.record import DUST
 from stress.engine.state import BEYOND_LADDER
-from stress.engine.step import DUST
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
 from stress.types import Array

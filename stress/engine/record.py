@@ -1,0 +1,106 @@
+"""What a round adds to the outcome, and the conservation laws: phase 11 of ``engine.step``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+
+from stress.engine.ladder.book import Ladders
+from stress.engine.ladder.crowd import Crowd, contracts, quotes
+from stress.engine.state import BEYOND_LADDER, Accounts, Outcome, Row
+from stress.engine.tick import Closing, Round, Settlement, Tick
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+DUST = 1e-9
+"""Share of a round's deficits below which what is left of them is rounding: nobody is levied for it."""
+
+
+def inflow(venue: Venue, settled: Settlement) -> Array:
+    """What a round's fees and remainders bring the fund [] in USD."""
+    return settled.fees() * (1.0 - venue.fees.keeper_share) + settled.remainders()
+
+
+def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Outcome:
+    """Phase 11: what the round adds to the outcome."""
+    full, settled, closing, held = done.full, done.settled, done.closing, row.ledger.size
+    deficits, rest = full.deficits(), settled.deficits()
+    loss = deficits - row.ledger.fund_flow - inflow(venue, full)
+    depleted = loss > venue.fund if venue.insured else deficits > 0
+    adl_value = jnp.abs(closing.adl) * closing.adl_price
+    sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.whole, adl_value, 0.0)
+    won = jnp.where(closing.whole, 0.0, adl_value)
+    used = (closing.book != 0).any(1)
+    if settled.crowd is not None:
+        used = used | (settled.crowd.book > 0).reshape(-1, 2).any(1)
+    capped = venue.liquidity.impact.capped(settled.z) & used
+    out = row.outcome.add(
+        bad_debt=deficits,
+        insurance_paid=done.paid,
+        adl_haircut=deficits - rest,
+        socialised=done.levied.sum(),
+        uncovered=rest - done.paid - done.levied.sum(),
+        fees_to_fund=inflow(venue, settled),
+        adl_notional=won.sum(),
+        liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),
+        liquidated_accounts=acting(closing).sum(dtype=jnp.int32),
+        capped=capped.sum(dtype=jnp.int32),
+        adl_residual=jnp.where(accounts.residual, won, 0.0).sum(),
+        adl_accounts=((closing.adl != 0).any(0) & ~closing.whole).sum(dtype=jnp.int32),
+    )
+    if accounts.ladders is not None and row.crowd is not None:
+        out = record_crowd(venue, accounts.ladders, row.crowd, out, done)
+    return replace(
+        out,
+        depletion_tick=jnp.where(depleted, jnp.minimum(out.depletion_tick, tick.number), out.depletion_tick),
+        drawdown=jnp.maximum(out.drawdown, loss),
+        max_displacement=jnp.maximum(out.max_displacement, jnp.abs(settled.displacement).max()),
+    )
+
+
+def record_crowd(venue: Venue, ladders: Ladders, crowd: Crowd, out: Outcome, done: Round) -> Outcome:
+    """Phase 11 for the ladders' accounts; the status of a path that they cannot follow."""
+    closing, sale = done.closing.crowd, done.settled.crowd
+    assert closing is not None and sale is not None  # the caller's branch
+    match = closing.match
+    beyond = match.beyond | (match.shift > ladders.room).any()
+    if venue.socialised:  # a levy goes by profit
+        beyond = beyond | (done.settled.deficits() - done.paid > DUST * done.full.deficits())
+    out = out.add(
+        liquidated=(sale.book * sale.fill + match.paid).reshape(-1, 2),
+        liquidated_accounts=(closing.ends - crowd.next).sum(dtype=jnp.int32),
+        adl_notional=closing.won,
+        adl_accounts=match.accounts.sum(dtype=jnp.int32),
+    )
+    return replace(out, status=jnp.where(beyond, jnp.maximum(out.status, BEYOND_LADDER), out.status))
+
+
+def acting(closing: Closing) -> Array:
+    """Accounts [N] that are liquidated in a round."""
+    return closing.whole | ((closing.book != 0) & (closing.adl == 0)).any(0)
+
+
+def conserve(accounts: Accounts, row: Row, rest_quote: Array | float = 0.0, rest_size: Array | float = 0.0) -> Outcome:
+    """The two conservation laws: cash and contracts of all parties never change in sum.
+
+    ``rest_quote`` [] in USD and ``rest_size`` [A] are those of accounts that are not in the row.
+    """
+    ledger = row.ledger
+    owned, held = ledger.quote.sum() + rest_quote, ledger.size.sum(1) + rest_size
+    if accounts.ladders is not None and row.crowd is not None:
+        owned = owned + quotes(accounts.ladders, row.crowd)
+        held = held + contracts(accounts.ladders, row.crowd)
+    cash = owned + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
+    units = (held + ledger.outside_size) * row.mark
+    out = row.outcome
+    return replace(
+        out,
+        cash_residual=larger(out.cash_residual, jnp.abs(cash)),
+        contracts_residual=larger(out.contracts_residual, jnp.abs(units).sum()),
+    )
+
+
+def larger(old: Array, new: Array) -> Array:
+    """The larger of two numbers, or ``new`` if that is none: a maximum may lose it (``mc.program.DENSE``)."""
+    return jnp.where(new <= old, old, new)

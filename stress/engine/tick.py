@@ -1,0 +1,93 @@
+"""What a tick and its rounds hand on from phase to phase (``engine.step``), for one path under one variant.
+
+Axes: ``A`` markets, ``N`` margin accounts, ``L`` ladders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+
+from stress.engine.ladder.beside import CrowdClosing, CrowdSale
+from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Tick:
+    """What is fixed within a tick."""
+
+    number: Array  # [] int32, 1, 2, ...
+    fundamental: Array  # [A] USD per unit, S
+    depth: Array  # [A] USD that moves the price by 1 %
+    halted: Array  # [A] bool
+    capacity: Array  # [] USD of notional the keepers may execute
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Check:
+    """The risk check of all accounts at one set of prices."""
+
+    price: Array  # [A] oracle price
+    notional: Array  # [A, N] USD
+    margin: Array  # [A, N] USD maintenance requirement by market
+    equity: Array  # [N] USD
+    requirement: Array  # [N] USD
+    liquidatable: Array  # [N] bool
+    ends: Array | None = None  # [L] int32 place up to which accounts of the ladders are liquidatable
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Closing:
+    """What is closed in a round, on the book and by ADL. Units are signed like the position they close."""
+
+    book: Array  # [A, N] units
+    adl: Array  # [A, N] units, losers and winners
+    adl_price: Array  # [A, N] USD per unit of the ADL part
+    adl_cash: Array  # [N] USD received (paid, if negative) for the ADL part
+    whole: Array  # [N] bool, the account is closed whole
+    crowd: CrowdClosing | None = None
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Settlement:
+    """The ledger after a round's fills and fees, before anybody pays for deficits."""
+
+    quote: Array  # [N] USD
+    size: Array  # [A, N] units
+    z: Array  # [A]
+    displacement: Array  # [A]
+    mark: Array  # [A] USD per unit
+    fill: Array  # [A, N] USD per unit, fill price by position
+    fee: Array  # [N] USD
+    remainder: Array  # [N] USD that goes to the fund
+    deficit: Array  # [N] USD
+    crowd: CrowdSale | None = None
+
+    def deficits(self) -> Array:
+        """Of all accounts together [] in USD."""
+        return self.deficit.sum() + (0.0 if self.crowd is None else self.crowd.closed.deficit)
+
+    def fees(self) -> Array:
+        """Of all accounts together [] in USD."""
+        return self.fee.sum() + (0.0 if self.crowd is None else self.crowd.closed.fee)
+
+    def remainders(self) -> Array:
+        """Of all accounts together [] in USD."""
+        return self.remainder.sum() + (0.0 if self.crowd is None else self.crowd.closed.remainder)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Round:
+    """One round: at the prices of the full flow, as it was settled, and who paid."""
+
+    full: Settlement
+    settled: Settlement
+    closing: Closing
+    paid: Array  # [] USD by the insurance fund
+    levied: Array  # [N] USD from winners
