@@ -24,8 +24,8 @@ Tree = Any
 Index = Array | int
 WRITTEN_OUT = 2
 """Ladders up to which a loop over them is written out: faster, longer to compile."""
-PARTS = (64, 2**20)
-"""Fewest and most parts of an index."""
+PARTS = (64, 2**15)
+"""Fewest and most parts of an index; the most leave room for keys in a second-level cache."""
 PARTS_TO_ONE_KEY = 4
 TAIL = 0.01
 """Share of the keys at either end that stays out of an index's range: a few lie far off."""
