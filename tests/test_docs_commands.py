@@ -21,8 +21,6 @@ from documents import NAMES, ROOT, blocks, code, commands, table, tables, text
 import stress
 from stress.cli.main import LIMIT_VIOLATED, OK, main
 
-pytestmark = pytest.mark.xdist_group("one workspace")
-
 SMALL = ["run.paths=128", "run.horizon_hours=0.1"]
 """Put behind every run: the commands are what is tested, not the numbers."""
 QUICK = ["report.dpi=50", "run.progress=false"]

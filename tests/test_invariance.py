@@ -28,8 +28,6 @@ from stress.mc import driver
 from stress.mc.program import compile_program, pick_workers
 from stress.mc.store import finished_chunks
 
-pytestmark = pytest.mark.xdist_group("one run")
-
 CHECKOUT = Path(__file__).resolve().parent.parent
 PATHS, BLOCK = 700, 128
 OVERRIDES = [

@@ -25,8 +25,6 @@ from tests.studies import law_study, outcome, simulated
 from tests.test_oracles_price import BARRIERS
 from tests.z_tests import Estimate, ZTest, mean
 
-pytestmark = pytest.mark.xdist_group("one study of the engine")
-
 PATHS, BLOCK, SEED = 2**17, 4096, 21
 MANY_TICKS = 50
 """From so many ticks on half of the paths must do."""

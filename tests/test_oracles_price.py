@@ -22,8 +22,6 @@ from tests.oracles import NOT_EXPRESSIBLE, ORACLES, Law, Oracle
 from tests.studies import law_study
 from tests.z_tests import Estimate, ZTest, excess_kurtosis, mean, skewness, variance
 
-pytestmark = pytest.mark.xdist_group("one study")
-
 PATHS, BLOCK, SEED = 2**18, 8192, 20
 STEPS = 4
 """Steps where the value does not depend on them: increments are exact at any step size."""
