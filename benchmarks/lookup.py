@@ -28,24 +28,8 @@ WIDE = 16
 
 
 def doubling(book: Ladders) -> Search:
-    """From the start on by doubling, then halving: what an index is compared with."""
-    last = book.key.shape[1] - 1
-
-    def search(start: Array, limit: Array) -> Array:
-        def further(state: tuple[Array, Array]) -> Array:
-            return entry(book.key, 0, jnp.minimum(state[0] + state[1] - 1, last)) > limit
-
-        def halve(state: tuple[Array, Array]) -> tuple[Array, Array]:
-            place, left = state
-            half = (left + 1) // 2
-            above = entry(book.key, 0, place + half - 1) > limit
-            return jnp.where(above, place + half, place), left - half
-
-        grown = jax.lax.while_loop(further, lambda s: (s[0] + s[1], 2 * s[1]), (start, jnp.int32(1)))
-        left = jnp.minimum(grown[1] - 1, last - grown[0])
-        return jax.lax.while_loop(lambda s: s[1] > 0, halve, (grown[0], left))[0]
-
-    return search
+    """The engine's without its index: from the start on by doubling, then halving."""
+    return lambda start, limit: book.nearest_not_above(0, start, limit)
 
 
 def halving(book: Ladders) -> Search:

@@ -14,6 +14,8 @@ from stress.build.engine import obstacles
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
 from stress.engine.ladder.book import sort_book
+from stress.engine.ladder.crowd import everybody
+from stress.engine.ladder.deleverage import matched_sides, sides
 from stress.engine.state import BEYOND_LADDER, NOT_FINITE, OK
 from stress.errors import UserError
 from stress.mc.block import BlockResult, Job, simulate_block
@@ -231,6 +233,22 @@ def test_tiers_that_nobody_is_liquidated_in(payment: float) -> None:
     agree(result, dense, study.plan.gross_notional, "tiers")
     unaware = both(*more, *ONE_TILE)[0].outcome.liquidated[:, lost].sum((0, 2, 3))
     assert payment == 0 or (unaware != dense.outcome.liquidated[:, lost].sum((0, 2, 3))).mean() > 0.1, "else no proof"
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("below", [True, False])
+def test_a_side_closed_whole(side: int, below: bool) -> None:
+    """Two winners and one loser; ADL closes the winners 0.5 USD this or that side of their first bankruptcy price."""
+    size, entry = side * np.array([[2.0, 3.0, -5.0]]), np.array([90.0, 100.0, 100.0])
+    quote = np.array([4.0, 4.0, 50.0]) * np.abs(size[0]) - size[0] * entry
+    bankrupt = -quote[:2] / size[0, :2]
+    price = bankrupt.max() + (-0.5 if below else 0.5) if side > 0 else bankrupt.min() + (0.5 if below else -0.5)
+    assert ((quote + size[0] * price)[:2].min() < 0) == below
+    ladders = sort_book(size, quote, np.zeros(3, bool), margin_table([np.array([np.inf])], [np.array([0.01])]))
+    crowd, ends, none = everybody(ladders), jnp.zeros(2, jnp.int32), jnp.zeros(2)
+    found = sides(ladders, crowd, ends, jnp.full(2, 95.0), jnp.float64(1.0))
+    taken = jnp.asarray([5.0, 0.0] if side > 0 else [0.0, 5.0])
+    assert bool(matched_sides(ladders, crowd, ends, found, none, none, taken, taken * price).beyond) == below
 
 
 def test_a_state_too_large_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

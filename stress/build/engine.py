@@ -16,8 +16,6 @@ from stress.protocol.margin import MarginTable
 
 HEADROOM = 0.02
 """Funding, as a share of the price, that an account can owe and still be liquidated in its first margin tier."""
-
-
 ENOUGH = 3_000
 """Accounts on ladders from which on both engines together are faster; their program takes 4 s longer to compile."""
 
@@ -40,7 +38,8 @@ def split_book(cfg: Config, book: Book, margin: MarginTable, prices: np.ndarray)
     alone = _fit(book, margin, prices)
     if venue_obstacles(cfg.protocol) or alone.sum() < ENOUGH:
         return None, None
-    alone[np.flatnonzero(alone)[-1]] &= not alone.all()  # the dense engine needs somebody
+    if alone.all():  # the dense engine needs somebody
+        alone[-1] = False
     return sort_book(book.size.T[:, alone], book.quote[alone], book.residual[alone], margin), _rest(book, ~alone)
 
 

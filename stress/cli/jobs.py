@@ -57,7 +57,7 @@ def perform(command: str, composed: Any) -> Finished:
 
 
 def write_record(hydra: Any, folder: Path) -> None:
-    """Write what Hydra did, where Hydra would (``hydra.output_subdir``), in a tenth of the time that it takes."""
+    """Write Hydra's own settings and the overrides, as Hydra does where ``hydra.output_subdir`` is set, but faster."""
     from omegaconf import OmegaConf
 
     container: Any = OmegaConf.to_container(hydra, resolve=False, enum_to_str=True)

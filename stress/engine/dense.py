@@ -17,11 +17,12 @@ import jax.numpy as jnp
 from stress.engine import step
 from stress.engine.batches import Packed, in_batches, pack
 from stress.engine.front import beyond, nobody_in_front
+from stress.engine.ladder.state import after_funding
 from stress.engine.looks import glance, look_at_all, look_at_front, new_fronts, new_fronts_together, unchanged
 from stress.engine.loops import by_rows, when
 from stress.engine.rows import CLOCK, Rows, pack_holdings, parts_of, row_of
 from stress.engine.screen import outside
-from stress.engine.state import BEYOND_LADDER, Accounts, Row
+from stress.engine.state import Accounts, Row
 from stress.engine.tick import Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
@@ -146,8 +147,7 @@ def _all_paid(
     row, width = rows.row(together), rows.books.unpack()["front"].index.shape[1]
     row = paid(venue, replace(opened, ledger=row.ledger, flagged=row.flagged, crowd=row.crowd), tick)
     if accounts.ladders is not None and row.crowd is not None:
-        beyond = (row.crowd.shift > accounts.ladders.room).any(1)
-        status = jnp.where(beyond, jnp.maximum(row.outcome.status, BEYOND_LADDER), row.outcome.status)
+        status = jax.vmap(partial(after_funding, accounts.ladders))(row.crowd, row.outcome.status)
         row = replace(row, outcome=replace(row.outcome, status=status))
     _, books, holdings = parts_of(row, jax.vmap(partial(nobody_in_front, width=width))(row))
     return pack(books), pack_holdings(holdings)

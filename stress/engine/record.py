@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
-from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd, contracts, quotes
 from stress.engine.state import BEYOND_LADDER, Accounts, Outcome, Row
 from stress.engine.tick import Closing, Round, Settlement, Tick
@@ -15,6 +14,11 @@ from stress.types import Array
 
 DUST = 1e-9
 """Share of a round's deficits below which what is left of them is rounding: nobody is levied for it."""
+
+
+def owed(full: Array, rest: Array) -> Array:
+    """What is left [...] of the ``full`` deficits of rounds for somebody to be levied for."""
+    return jnp.where(rest > DUST * full, rest, 0.0)
 
 
 def inflow(venue: Venue, settled: Settlement) -> Array:
@@ -50,7 +54,7 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
         adl_accounts=((closing.adl != 0).any(0) & ~closing.whole).sum(dtype=jnp.int32),
     )
     if accounts.ladders is not None and row.crowd is not None:
-        out = record_crowd(venue, accounts.ladders, row.crowd, out, done)
+        out = record_crowd(venue, row.crowd, out, done)
     return replace(
         out,
         depletion_tick=jnp.where(depleted, jnp.minimum(out.depletion_tick, tick.number), out.depletion_tick),
@@ -59,18 +63,18 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     )
 
 
-def record_crowd(venue: Venue, ladders: Ladders, crowd: Crowd, out: Outcome, done: Round) -> Outcome:
+def record_crowd(venue: Venue, crowd: Crowd, out: Outcome, done: Round) -> Outcome:
     """Phase 11 for the ladders' accounts; the status of a path that they cannot follow."""
     closing, sale = done.closing.crowd, done.settled.crowd
     assert closing is not None and sale is not None  # the caller's branch
     match = closing.match
-    beyond = match.beyond | (match.shift > ladders.room).any()
+    beyond = match.beyond
     if venue.socialised:  # a levy goes by profit
-        beyond = beyond | (done.settled.deficits() - done.paid > DUST * done.full.deficits())
+        beyond = beyond | (owed(done.full.deficits(), done.settled.deficits() - done.paid) > 0)
     out = out.add(
         liquidated=(sale.book * sale.fill + match.paid).reshape(-1, 2),
         liquidated_accounts=(closing.ends - crowd.next).sum(dtype=jnp.int32),
-        adl_notional=closing.won,
+        adl_notional=match.won.sum(),
         adl_accounts=match.accounts.sum(dtype=jnp.int32),
     )
     return replace(out, status=jnp.where(beyond, jnp.maximum(out.status, BEYOND_LADDER), out.status))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from stress.engine import step
 from stress.engine.front import Front, beyond
 from stress.engine.loops import by_rows
-from stress.engine.record import DUST
+from stress.engine.record import owed
 from stress.engine.screen import outside, screen, within_triggers
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
@@ -71,8 +71,7 @@ def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlem
     """Levies [batch, N] for what the fund left."""
     if not venue.socialised or settled.crowd is not None:  # who levies beside ladders gets a status
         return jnp.zeros_like(settled.quote)
-    rest = settled.deficit.sum(1) - paid
-    rest = jnp.where(rest > DUST * full.deficit.sum(1), rest, 0.0)
+    rest = owed(full.deficit.sum(1), settled.deficit.sum(1) - paid)
     return jax.lax.cond(
         (rest > 0).any(),
         lambda: jax.vmap(step.socialise)(accounts, settled, rest),

@@ -21,18 +21,9 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
-from stress.engine.ladder.beside import (
-    after_round,
-    book_crowd,
-    crowd_match,
-    crowd_units,
-    pay_crowd,
-    sell_crowd,
-    sides,
-    with_sides,
-    without_sides,
-)
-from stress.engine.ladder.crowd import Crowd, reached
+from stress.engine.ladder.beside import CrowdClosing, after_round, crowd_match, with_sides, without_sides
+from stress.engine.ladder.crowd import Crowd, pay_crowd, reached
+from stress.engine.ladder.deleverage import nobody, sale_at, sides, sold_units
 from stress.engine.record import acting, inflow, record
 from stress.engine.state import Accounts, Ledger, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
@@ -132,7 +123,7 @@ def book_closing(accounts: Accounts, row: Row, seen: Check, share: Array) -> Clo
     none = jnp.zeros_like(book)
     crowd = None
     if accounts.ladders is not None and row.crowd is not None and seen.ends is not None:
-        crowd = book_crowd(accounts.ladders, row.crowd, seen.ends)
+        crowd = CrowdClosing(seen.ends, nobody(accounts.ladders, row.crowd))
     return Closing(book=book, adl=none, adl_price=none, adl_cash=none[0], whole=whole, crowd=crowd)
 
 
@@ -143,9 +134,10 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     if ladders is None or crowd is None or closing.crowd is None:
         price, z = liquidity.walk(row.z, flow, tick.fundamental, tick.depth)
     else:
-        units, net = crowd_units(ladders, crowd, closing.crowd)
+        mine = closing.crowd.ends, closing.crowd.match
+        units, net = sold_units(ladders, crowd, *mine)
         price, z = liquidity.walk(row.z, flow + net, tick.fundamental, tick.depth)
-        sale = sell_crowd(ladders, venue, crowd, closing.crowd, units, price)
+        sale = sale_at(ladders, venue, crowd, *mine, units, price, z)
     displacement = liquidity.impact.displacement(z)
     mark = tick.fundamental * (1.0 + displacement)
     side = jnp.where(ledger.size > 0, 1.0 - liquidity.half_spread, 1.0 + liquidity.half_spread)

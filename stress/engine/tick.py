@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import jax
 
-from stress.engine.ladder.beside import CrowdClosing, CrowdSale
+from stress.engine.ladder.beside import CrowdClosing
+from stress.engine.ladder.settle import Sale
 from stress.types import Array
 
 
@@ -66,7 +67,7 @@ class Settlement:
     fee: Array  # [N] USD
     remainder: Array  # [N] USD that goes to the fund
     deficit: Array  # [N] USD
-    crowd: CrowdSale | None = None
+    crowd: Sale | None = None
 
     def deficits(self) -> Array:
         """Of all accounts together [] in USD."""

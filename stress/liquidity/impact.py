@@ -85,4 +85,10 @@ class Impact:
 
     def _curve_share(self) -> jax.Array | float:
         """1 / (gamma + 1), without a division where it is known."""
-        return {"linear": 1 / 2, "square_root": 2 / 3}.get(self.law, 1.0 / (self.exponent + 1.0))
+        match self.law:
+            case "linear":
+                return 1 / 2
+            case "square_root":
+                return 2 / 3
+            case _:
+                return 1.0 / (self.exponent + 1.0)

@@ -259,8 +259,7 @@ def _funded(job: Job, ladders: Ladders, tile: Tile, number: Array) -> Tile:
         rows = variants(job.venues, tile.rows, *moved, number)
         limits = jax.vmap(jax.vmap(thresholds, in_axes=(None, None, 0, None)), in_axes=(None, 0, 0, None))
         low, high = limits(ladders, job.venues, rows, job.prices)
-        moved = jnp.moveaxis(low, 1, 2), jnp.moveaxis(high, 1, 2)
-        return rows.shift, rows.outside_quote, rows.outcome.status, *moved
+        return rows.shift, rows.outside_quote, rows.outcome.status, jnp.moveaxis(low, 1, 2), jnp.moveaxis(high, 1, 2)
 
     rows = tile.rows
     state = (rows.shift, rows.outside_quote, rows.outcome.status, tile.low, tile.high)

@@ -49,6 +49,7 @@ IN_FLIGHT = 2
 _compiled: dict[Any, Any] = {}
 """Programs by the structure and shapes of the job and its workers: a sweep over numbers compiles once."""
 _anew = threading.Lock()
+"""Held while the program for paths that are simulated anew is compiled: once, however many workers need it."""
 
 
 @dataclass(frozen=True)

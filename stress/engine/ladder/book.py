@@ -74,12 +74,12 @@ class Ladders:
         return jnp.tile(jnp.asarray(SIGN), self.markets)
 
     def first_not_above(self, ladder: Index, start: Array, limit: Array) -> Array:
-        """First place from ``start`` [] on in a ladder whose key is not above ``limit`` [].
+        """First place from ``start`` [] on in a ladder whose key is not above ``limit`` []."""
+        return self.nearest_not_above(ladder, jnp.maximum(start, self.index.before(ladder, limit)), limit)
 
-        The index names a place at or just before it; from there by doubling, then halving.
-        """
+    def nearest_not_above(self, ladder: Index, start: Array, limit: Array) -> Array:
+        """The same without the index, by doubling, then halving: quick if it is near the start."""
         last = self.key.shape[1] - 1
-        start = jnp.maximum(start, self.index.before(ladder, limit))
 
         def further(state: tuple[Array, Array]) -> Array:
             place, step = state

@@ -5,7 +5,8 @@ Axes: ``L`` ladders, ``A`` markets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,9 @@ class Crowd:
     scale: Array  # [L] g, share of every original unit that is left
     shift: Array  # [L] c, USD an original unit owes
     closed_quote: Array  # [] USD, what closed accounts own (owe, if negative)
+
+
+Paying = TypeVar("Paying", bound=Crowd)
 
 
 def everybody(ladders: Ladders) -> Crowd:
@@ -75,3 +79,8 @@ def reached(ladders: Ladders, venue: Venue, crowd: Crowd, seen: Array) -> Array:
         return ladders.first_not_above(ladder, crowd.next[ladder], limit)
 
     return each(end, ladders.key.shape[0])
+
+
+def pay_crowd(crowd: Paying, price: Array) -> Paying:
+    """Phase 3, with ``price`` [A] in USD a unit."""
+    return replace(crowd, shift=crowd.shift + crowd.scale * jnp.repeat(price, 2))

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import reached
-from stress.engine.ladder.deleverage import Match, closed_at, deleverage, nobody, sold_units
+from stress.engine.ladder.deleverage import Match, deleverage, nobody, sale_at, sold_units
 from stress.engine.ladder.record import conserve, record
 from stress.engine.ladder.settle import Sale, available, inflow
 from stress.engine.ladder.state import LadderRow
-from stress.engine.record import DUST
+from stress.engine.record import owed
 from stress.engine.state import BEYOND_LADDER
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
@@ -73,7 +73,7 @@ def one_round(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, end
     """Phases 7 to 9 and 11."""
     full, match = sell(ladders, venue, now, tick, ends, None), nobody(ladders, now.row)
     if venue.adl is None:
-        return _after(ladders, venue, now, tick, ends, full, full, match)
+        return _after(venue, now, tick, ends, full, full, match)
     unpaid = shortfall_share(available(venue, now.row, full), full.closed.deficit)
 
     def matched() -> tuple[Match, Sale]:
@@ -81,36 +81,27 @@ def one_round(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, end
         return match, sell(ladders, venue, now, tick, ends, match)
 
     match, sale = jax.lax.cond(unpaid > 0, matched, lambda: (match, full))
-    return _after(ladders, venue, now, tick, ends, full, sale, match)
+    return _after(venue, now, tick, ends, full, sale, match)
 
 
 def sell(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, ends: Array, match: Match | None) -> Sale:
     """Phases 7 and 8: the net flow walks the book; fees, deficits and remainders at the resulting prices."""
-    book = sold_units(ladders, now.row, ends, match)
-    flow = (ladders.sign() * book).reshape(-1, 2).sum(1)
+    book, flow = sold_units(ladders, now.row, ends, match)
     price, z = venue.liquidity.walk(now.z, flow, tick.fundamental, tick.depth)
-    fill = jnp.repeat(price, 2) * (1.0 - ladders.sign() * venue.liquidity.half_spread)
-    return Sale(closed=closed_at(ladders, venue, now.row, ends, match, fill), z=z, fill=fill, book=book)
+    return sale_at(ladders, venue, now.row, ends, match, book, price, z)
 
 
 def _after(
-    ladders: Ladders,
-    venue: Venue,
-    now: Moving,
-    tick: LadderTick,
-    ends: Array,
-    full: Sale,
-    sale: Sale,
-    match: Match,
+    venue: Venue, now: Moving, tick: LadderTick, ends: Array, full: Sale, sale: Sale, match: Match
 ) -> Moving:
     """The state after a round in which ``sale`` was settled and ``match`` deleveraged."""
     row = now.row
     paid = payment(available(venue, row, sale), sale.closed.deficit)
-    sold = ladders.sign() * sale.book
+    bought = sale.bought()
     outcome = record(venue, row, tick.number, ends, paid, full, sale, match)
-    beyond = match.beyond | (match.shift > ladders.room).any()
+    beyond = match.beyond
     if venue.socialised:  # a levy goes by profit
-        beyond = beyond | (sale.closed.deficit - paid > DUST * full.closed.deficit)
+        beyond = beyond | (owed(full.closed.deficit, sale.closed.deficit - paid) > 0)
     status = jnp.where(beyond, jnp.maximum(outcome.status, BEYOND_LADDER), outcome.status)
     after = replace(
         row,
@@ -118,8 +109,8 @@ def _after(
         scale=match.scale,
         shift=match.shift,
         closed_quote=row.closed_quote + sale.closed.left - sale.closed.deficit + paid,
-        outside_quote=row.outside_quote - (sold * sale.fill).sum(),
-        outside_size=row.outside_size + sold.reshape(-1, 2).sum(1),
+        outside_quote=row.outside_quote - (bought * sale.fill).sum(),
+        outside_size=row.outside_size + bought.reshape(-1, 2).sum(1),
         fund_flow=row.fund_flow + inflow(venue, sale) - paid,
         keepers=row.keepers + sale.closed.fee * venue.fees.keeper_share,
         outcome=replace(outcome, status=status),

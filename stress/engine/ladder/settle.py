@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from stress.engine.ladder.book import Index, Ladders, entry
+from stress.engine.ladder.book import SIGN, Index, Ladders, entry
 from stress.engine.ladder.crowd import Crowd, worth
 from stress.engine.ladder.state import LadderRow
 from stress.protocol.venue import Fees, Venue
@@ -85,10 +85,14 @@ def close(ladders: Ladders, crowd: Crowd, fees: Fees, run: Run) -> Closed:
 class Sale:
     """One closing of a round's runs, at the prices of one flow."""
 
-    closed: Closed
+    closed: Closed  # sums over all ladders
     z: Array  # [A] absorbed flow over depth, afterwards
     fill: Array  # [L] USD per unit
     book: Array  # [L] units sold on the book
+
+    def bought(self) -> Array:
+        """Units [L] that the market buys, less than zero where shorts are closed."""
+        return jnp.tile(jnp.asarray(SIGN), self.book.shape[0] // 2) * self.book
 
 
 def inflow(venue: Venue, sale: Sale) -> Array:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
-from stress.engine.ladder.crowd import Crowd, everybody
+from stress.engine.ladder.crowd import Crowd, everybody, pay_crowd
 from stress.engine.state import BEYOND_LADDER, Outcome, empty_outcome
 from stress.protocol.venue import Venue
 from stress.types import Array
@@ -46,13 +46,15 @@ def pay_funding(
     ladders: Ladders, venue: Venue, row: LadderRow, mark: Array, displacement: Array, number: Array
 ) -> LadderRow:
     """Phase 3: everyone pays rate x mark [A] x size, the outside market included, so it sums to zero."""
-    rate = jnp.where(venue.funding.due(number), venue.funding.rate(displacement), 0.0)
-    price = rate * mark
-    shift, status = row.shift + row.scale * jnp.repeat(price, 2), row.outcome.status
-    beyond = jnp.where((shift > ladders.room).any(), jnp.maximum(status, BEYOND_LADDER), status)
+    price = jnp.where(venue.funding.due(number), venue.funding.rate(displacement), 0.0) * mark
+    row = pay_crowd(row, price)
     return replace(
         row,
-        shift=shift,
         outside_quote=row.outside_quote - (price * row.outside_size).sum(),
-        outcome=replace(row.outcome, status=beyond),
+        outcome=replace(row.outcome, status=after_funding(ladders, row, row.outcome.status)),
     )
+
+
+def after_funding(ladders: Ladders, crowd: Crowd, status: Array) -> Array:
+    """The status [] of a path on which somebody's trigger may have left the first margin tier."""
+    return jnp.where((crowd.shift > ladders.room).any(), jnp.maximum(status, BEYOND_LADDER), status)
