@@ -52,6 +52,28 @@ LADDER_DESIGNS: dict[str, dict[str, Any]] = {
     "fund and pro rata": {"law": "linear", "rule": "full", "adl": "pro_rata", "waterfall": ["insurance_fund", "adl"]},
     "fund only": {"law": "power", "rule": "full", "adl": "none", "waterfall": ["insurance_fund"]},
     "pro rata without a fund": {"law": "square_root", "rule": "full", "adl": "pro_rata", "waterfall": ["adl"]},
+    "delayed keepers": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "waterfall": ["insurance_fund", "adl"],
+        "delay": True,
+    },
+    "keepers with a capacity": {
+        "law": "power",
+        "rule": "full",
+        "adl": "pro_rata",
+        "waterfall": ["insurance_fund", "adl"],
+        "limited": True,
+    },
+    "keepers with a delay and a capacity": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "none",
+        "waterfall": ["insurance_fund"],
+        "delay": True,
+        "limited": True,
+    },
 }
 """Structures that a ladder can follow, for ``random_study(..., ladder=True)``."""
 
@@ -60,10 +82,10 @@ def random_study(design: dict[str, Any], rng: np.random.Generator, *, ladder: bo
     """A study on one given path, and the path [T + 1, A]; with ``ladder`` one that a ladder can follow."""
     cfg = _base()
     cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, design, rng))
-    path = _path(rng)
+    path = _path(rng, design.get("delay", False) and not ladder)
     book = _book(rng, path[0], ladder)
     if ladder:
-        cfg = _without_waiting(cfg, rng)
+        cfg = _without_waiting(cfg, rng, design.get("limited", False))
     market = Market(GivenPath(jnp.asarray(path)), path[0], TICKS, STEP, ())
     margins = [build_margin(cfg.protocol, list(MARKETS), rate) for rate in ("maintenance_margin", "initial_margin")]
     return assemble(cfg, market, book, *margins), path
@@ -86,22 +108,24 @@ def _base() -> Config:
     )[0]
 
 
-def _path(rng: np.random.Generator) -> np.ndarray:
-    """Two markets with steps of 2 % and one gap."""
+def _path(rng: np.random.Generator, whipsaw: bool) -> np.ndarray:
+    """Two markets with steps of 2 % and one gap; with ``whipsaw`` most of a step is taken back by the next."""
     moves = rng.normal(0.0, 0.02, (TICKS, 2)) + rng.normal(0.0, 0.01, (TICKS, 1))
+    if whipsaw:  # accounts recover while they wait
+        moves[1::2] -= moves[::2]
     moves[rng.integers(TICKS)] += rng.choice([-1, 1]) * rng.uniform(0.03, 0.15, 2)
     return np.array([100.0, 10.0]) * np.exp(np.concatenate([np.zeros((1, 2)), np.cumsum(moves, axis=0)]))
 
 
-def _without_waiting(cfg: Config, rng: np.random.Generator) -> Config:
-    """The configuration with a flat margin rate and nothing that makes accounts wait."""
-    protocol = cfg.protocol
+def _without_waiting(cfg: Config, rng: np.random.Generator, limited: bool) -> Config:
+    """The configuration with a flat margin rate and nothing that makes accounts wait but keepers."""
+    protocol, capacity = cfg.protocol, rng.choice([2e4, 1e5]) if limited else None
     return dataclasses.replace(
         cfg,
         protocol=dataclasses.replace(
             protocol,
             maintenance_margin=rng.uniform(0.005, 0.03),
-            liquidation=dataclasses.replace(protocol.liquidation, keeper_capacity_usd_per_minute=None),
+            liquidation=dataclasses.replace(protocol.liquidation, keeper_capacity_usd_per_minute=capacity),
             breaker=dataclasses.replace(protocol.breaker, move=None),
         ),
     )

@@ -36,7 +36,7 @@ SAME = {
     "capped": "displacement_capped",
 }
 
-FRONT = 4
+FRONT = 2
 """Accounts in front: few, so that there are looks at the front, looks at everybody, and ones that turn into the other."""
 
 block = jax.jit(simulate_block)

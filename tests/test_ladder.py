@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from functools import cache
 
 import jax
@@ -16,6 +17,7 @@ from stress.cli.compose import load
 from stress.engine.ladder.book import sort_book
 from stress.engine.ladder.crowd import everybody
 from stress.engine.ladder.deleverage import matched_sides, sides
+from stress.engine.ladder.pending import Leaving
 from stress.engine.state import BEYOND_LADDER, NOT_FINITE, OK
 from stress.errors import UserError
 from stress.mc.block import BlockResult, Job, simulate_block
@@ -245,10 +247,34 @@ def test_a_side_closed_whole(side: int, below: bool) -> None:
     price = bankrupt.max() + (-0.5 if below else 0.5) if side > 0 else bankrupt.min() + (0.5 if below else -0.5)
     assert ((quote + size[0] * price)[:2].min() < 0) == below
     ladders = sort_book(size, quote, np.zeros(3, bool), margin_table([np.array([np.inf])], [np.array([0.01])]))
-    crowd, ends, none = everybody(ladders), jnp.zeros(2, jnp.int32), jnp.zeros(2)
-    found = sides(ladders, crowd, ends, jnp.full(2, 95.0), jnp.float64(1.0))
+    keepers = made().plan.job.venues.keepers
+    crowd, leaving, none = everybody(ladders, keepers), Leaving(*jnp.zeros((2, 2), jnp.int32)), jnp.zeros(2)
+    found = sides(ladders, crowd, leaving, jnp.full(2, 95.0), jnp.float64(1.0))
     taken = jnp.asarray([5.0, 0.0] if side > 0 else [0.0, 5.0])
-    assert bool(matched_sides(ladders, crowd, ends, found, none, none, taken, taken * price).beyond) == below
+    assert bool(matched_sides(ladders, crowd, leaving, found, none, none, taken, taken * price).beyond) == below
+
+
+KEEPERS = ("protocol.liquidation.keeper_delay_seconds=120", "protocol.liquidation.keeper_capacity_usd_per_minute=2e5")
+
+
+def test_late_and_small_keepers() -> None:
+    """A queue that lasts, accounts that recover while they wait, accounts closed in part, ADL beside it all."""
+    study, result, dense, lost = owing(*KEEPERS)
+    agree(result, dense, study.plan.gross_notional, "keepers")
+    out, free = dense.outcome, both(*ONE_TILE)[1].outcome
+    assert lost.mean() < 0.05 and (out.adl_accounts[0] > 100).any()
+    assert (out.bad_debt[0] > 2 * free.bad_debt[0]).mean() > 0.5
+
+
+def test_more_accounts_closed_in_part_than_there_are_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stress.engine.ladder.aside.SLOTS", 3)
+    job = made(*KEEPERS, *ONE_TILE).plan.job
+    run_anew = jax.jit(functools.partial(simulate_block))  # another function, so another program
+    few = jax.device_get(run_anew(job, np.uint32(0), np.int32(3)))
+    many, dense = both(*KEEPERS, *ONE_TILE)
+    lost, anyway = ((np.asarray(result.outcome.status) == BEYOND_LADDER).any(0) for result in (few, many))
+    assert (lost & ~anyway).any()
+    agree(anew(job, few), dense, made().plan.gross_notional, "few slots")
 
 
 def test_a_state_too_large_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,8 +290,7 @@ def test_a_state_too_large_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("protocol.maintenance_margin=null protocol.initial_margin=null", "tier"),
         ("protocol.liquidation.rule=close_factor", "whole"),
-        ("protocol.liquidation.keeper_delay_seconds=60", "delay"),
-        ("protocol.liquidation.keeper_capacity_usd_per_minute=1e6", "capacity"),
+        ("protocol.liquidation.keeper_delay_seconds=90000", "delay"),
         ("protocol.breaker.move=0.1", "breaker"),
         ("protocol.oracle.lag_seconds=60", "lags"),
         ("protocol.adl.policy=profit_leverage", "rank"),
@@ -277,7 +302,7 @@ def test_a_state_too_large_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> 
 def test_where_it_is_not_exact_the_dense_engine_runs(override: str, word: str) -> None:
     study = made(*override.split())
     assert study.plan.job.ladders is None
-    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.prices0)
+    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.market)
     assert word in reason
     with pytest.raises(UserError, match=r"run\.engine=ladder") as caught:
         made(*override.split(), "run.engine=ladder")
@@ -287,7 +312,7 @@ def test_where_it_is_not_exact_the_dense_engine_runs(override: str, word: str) -
 def test_another_device_than_a_cpu_gets_the_dense_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     study = made()
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.prices0)
+    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.market)
     assert "gpu" in reason
 
 

@@ -27,11 +27,12 @@ MIXED = [
 ]
 CASES = {
     "fund and ADL": (),
-    "a lagging oracle, a breaker, no ADL": (
+    "a lagging oracle, a breaker, late keepers, no ADL": (
         "protocol.oracle.lag_seconds=120",
         "protocol.breaker.move=0.02",
         "protocol.breaker.window_minutes=5",
         "protocol.breaker.halt_minutes=4",
+        "protocol.liquidation.keeper_delay_seconds=120",
         "protocol.adl.policy=none",
     ),
     "tiers and levies": (

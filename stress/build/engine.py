@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
+from stress.build.price import Market
 from stress.config.schema import Config, ProtocolConfig
-from stress.engine.ladder.book import Ladders, sort_book, tier_room
+from stress.engine.ladder.book import Ladders, first_tier, sort_book, tier_room
 from stress.engine.state import Accounts
 from stress.errors import UserError
 from stress.mc.block import Rest
@@ -16,18 +17,20 @@ from stress.protocol.margin import MarginTable
 
 HEADROOM = 0.02
 """Funding, as a share of the price, that an account can owe and still be liquidated in its first margin tier."""
+LONGEST_DELAY = 255
+"""Ticks that keepers may take on ladders: each is remembered for every path."""
 ENOUGH = 3_000
 """Accounts on ladders from which on both engines together are faster; their program takes 4 s longer to compile."""
 
 
-def split_book(cfg: Config, book: Book, margin: MarginTable, prices: np.ndarray) -> tuple[Ladders | None, Rest | None]:
-    """The accounts on ladders, and the others if there are any; ``prices`` [A] in USD are those at time zero.
+def split_book(cfg: Config, book: Book, margin: MarginTable, market: Market) -> tuple[Ladders | None, Rest | None]:
+    """The accounts on ladders, and the others if there are any.
 
     Raises UserError when the ladder was asked for and cannot follow the venue or the book.
     """
     if cfg.run.engine == "dense":
         return None, None
-    reasons = obstacles(cfg.protocol, book, margin, prices)
+    reasons = obstacles(cfg.protocol, book, margin, market)
     if reasons and cfg.run.engine == "ladder":
         raise UserError(
             "run.engine=ladder: cannot run this study, for\n- " + "\n- ".join(reasons) + "\nChange that, or use "
@@ -35,8 +38,9 @@ def split_book(cfg: Config, book: Book, margin: MarginTable, prices: np.ndarray)
         )
     if not reasons:
         return sort_book(book.size.T, book.quote, book.residual, margin), None
-    alone = _fit(book, margin, prices)
-    if venue_obstacles(cfg.protocol) or alone.sum() < ENOUGH:
+    alone = _fit(book, margin, market.prices)
+    limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
+    if venue_obstacles(cfg.protocol, market.step_seconds) or limited or alone.sum() < ENOUGH:
         return None, None
     if alone.all():  # the dense engine needs somebody
         alone[-1] = False
@@ -52,32 +56,35 @@ def _rest(book: Book, chosen: np.ndarray) -> Rest:
     return Rest(accounts, jnp.asarray(book.size.T[:, chosen]), jnp.asarray(book.quote[chosen]))
 
 
-def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, prices: np.ndarray) -> list[str]:
+def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, market: Market) -> list[str]:
     """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a CPU."""
     oracle, positions = protocol.oracle, (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
-    large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, prices)).sum())
+    large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())
     checks = {
         f"{several} accounts hold positions in several markets": several > 0,
         f"{large} accounts are liquidated beyond the first margin tier (protocol.maintenance_margin=RATE is flat)": (
             large > 0
         ),
+        "protocol.liquidation.keeper_capacity_usd_per_minute: margin tiers change the order of risk": (
+            protocol.liquidation.keeper_capacity_usd_per_minute is not None
+            and bool(np.isfinite(first_tier(margin)).any())
+        ),
         "protocol.breaker.move: accounts wait": protocol.breaker.move is not None,
         "protocol.oracle: it lags behind the mark": oracle.lag_seconds > 0 or oracle.update_interval_seconds > 0,
     }
-    return [*venue_obstacles(protocol), *(reason for reason, applies in checks.items() if applies)]
+    return [*venue_obstacles(protocol, market.step_seconds), *(reason for reason, applies in checks.items() if applies)]
 
 
-def venue_obstacles(protocol: ProtocolConfig) -> list[str]:
+def venue_obstacles(protocol: ProtocolConfig, step_seconds: float) -> list[str]:
     """Why no account can be on a ladder."""
     rules, device = protocol.liquidation, jax.default_backend()
     adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     checks = {
         f"the device is a {device}: the ladder is written for a CPU's caches": device != "cpu",
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
-        "protocol.liquidation.keeper_delay_seconds: accounts wait": rules.keeper_delay_seconds > 0,
-        "protocol.liquidation.keeper_capacity_usd_per_minute: accounts wait": (
-            rules.keeper_capacity_usd_per_minute is not None
+        f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
+            rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
         ),
         f"protocol.adl.policy={protocol.adl.policy}: winners are taken by rank": (
             adl and protocol.adl.policy != "pro_rata"

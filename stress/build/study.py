@@ -57,7 +57,7 @@ class Study:
         job = self.plan.job
         name = "ladder" if job.all_on_ladders else "dense" if job.ladders is None else "split"
         sorted_accounts = 0 if job.ladders is None else int(job.ladders.accounts.sum())
-        reasons = obstacles(self.config.protocol, self.book, self.margin, self.prices0)
+        reasons = obstacles(self.config.protocol, self.book, self.margin, self.market)
         return {"name": name, "on_ladders": sorted_accounts, "not_ladder": reasons}
 
     @property
@@ -85,7 +85,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         variants["unlimited"] = unlimited(venue)
     interest = float(book.open_interest(market.prices).sum())
     window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
-    quote, (ladders, rest) = book.quote, split_book(cfg, book, margin, market.prices)
+    quote, (ladders, rest) = book.quote, split_book(cfg, book, margin, market)
     dense = book.accounts if rest is None else rest.quote.shape[0]
     job = Job(
         model=market.model,

@@ -126,7 +126,13 @@ def _keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
     capacity = math.inf if rate is None else rate * step_seconds / 60.0
     delayed = rules.keeper_delay_seconds > 0
     delay = math.ceil(rules.keeper_delay_seconds / step_seconds - 1e-9)
-    return Keepers(delay=_i(delay), capacity=_f(capacity), delayed=delayed, limited=rate is not None)
+    return Keepers(
+        delay=_i(delay),
+        capacity=_f(capacity),
+        delayed=delayed,
+        limited=rate is not None,
+        memory=max(16, 1 << delay.bit_length()),  # rounded up: sweeps of the delay compile once, or seldom
+    )
 
 
 def _adl(policy: str) -> AdlPolicy:

@@ -193,6 +193,15 @@ def kept_from(row: Row, front: Front) -> Front:
     return replace(front, quote=quote, size=size, flagged=row.flagged, touched=touched)
 
 
+def flags_of_all(front: Front, flagged: Array, price: Array) -> Array:
+    """Keepers' flags [N] at the look for which a front was chosen, at oracle prices [A].
+
+    It finds everybody outside the front healthy, whatever they were before, unless prices are beyond the front.
+    """
+    others = jnp.full_like(flagged, NEVER).at[front.index].set(front.flagged, mode="drop")
+    return jnp.where(beyond(front, price), flagged, others)
+
+
 def beyond(front: Front, price: Array) -> Array:
     """Whether somebody outside the front might be liquidatable at oracle prices [A]."""
     return (price <= front.low).any() | (price >= front.high).any()

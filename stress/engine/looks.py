@@ -25,6 +25,7 @@ from stress.engine.front import (
     accounts_in_front,
     all_written_back,
     choose_front,
+    flags_of_all,
     kept_from,
     nearest_by_halving,
     nearest_by_sorting,
@@ -64,6 +65,9 @@ def new_fronts(
         rules = jax.tree.map(lambda leaf: leaf[0], rules.unpack())
         own = {name: values[row] for name, values in everyone.items()}
         front = choose_front(rules, accounts, own, price[row], old, nearest_by_halving)
+        if own["flagged"].shape[0]:
+            flagged = flags_of_all(front, own["flagged"], price[row])
+            everyone = everyone | {"flagged": everyone["flagged"].at[row].set(flagged)}
         front = jax.tree.map(lambda leaf: leaf[None], front)
         books = books.write(pack(tree | {"front": front}, books.large), row[None])
         return remaining.at[row].set(False), books, pack_holdings(everyone)
@@ -77,6 +81,8 @@ def new_fronts_together(accounts: Accounts, state: list[Tree], given: list[Any])
     own = all_written_back(holdings, books["front"], together=True)
     choose = partial(choose_front, nearest=nearest_by_sorting)
     front = jax.vmap(choose, in_axes=(0, None, 0, 0, 0))(venue, accounts, own, there["price"], books["front"])
+    if own["flagged"].shape[1]:
+        own = own | {"flagged": jax.vmap(flags_of_all)(front, own["flagged"], there["price"])}
     return [books | {"front": front}, own]
 
 

@@ -12,14 +12,6 @@ from stress.engine.tick import Closing, Round, Settlement, Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
 
-DUST = 1e-9
-"""Share of a round's deficits below which what is left of them is rounding: nobody is levied for it."""
-
-
-def owed(full: Array, rest: Array) -> Array:
-    """What is left [...] of the ``full`` deficits of rounds for somebody to be levied for."""
-    return jnp.where(rest > DUST * full, rest, 0.0)
-
 
 def inflow(venue: Venue, settled: Settlement) -> Array:
     """What a round's fees and remainders bring the fund [] in USD."""
@@ -67,13 +59,11 @@ def record_crowd(venue: Venue, crowd: Crowd, out: Outcome, done: Round) -> Outco
     """Phase 11 for the ladders' accounts; the status of a path that they cannot follow."""
     closing, sale = done.closing.crowd, done.settled.crowd
     assert closing is not None and sale is not None  # the caller's branch
-    match = closing.match
-    beyond = match.beyond
-    if venue.socialised:  # a levy goes by profit
-        beyond = beyond | (owed(done.full.deficits(), done.settled.deficits() - done.paid) > 0)
+    match, rest = closing.match, done.settled.deficits() - done.paid
+    beyond = match.beyond_ladders(venue, closing.waits, done.full.deficits(), rest)
     out = out.add(
         liquidated=(sale.book * sale.fill + match.paid).reshape(-1, 2),
-        liquidated_accounts=(closing.ends - crowd.next).sum(dtype=jnp.int32),
+        liquidated_accounts=(closing.leaving.ends - crowd.next).sum(dtype=jnp.int32),
         adl_notional=match.won.sum(),
         adl_accounts=match.accounts.sum(dtype=jnp.int32),
     )

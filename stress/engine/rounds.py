@@ -6,6 +6,7 @@ Branches are taken per batch ("anyone?"), since under ``vmap`` a ``cond`` would 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +14,11 @@ import jax.numpy as jnp
 from stress.engine import step
 from stress.engine.front import Front, beyond
 from stress.engine.loops import by_rows
-from stress.engine.record import owed
 from stress.engine.screen import outside, screen, within_triggers
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
 from stress.protocol.venue import Venue
+from stress.protocol.waterfall.socialised_loss import owed
 from stress.types import Array
 
 
@@ -35,9 +36,12 @@ def liquidation_round(
             lambda: share,
         )
     box = jax.vmap(screen)(venue, accounts, rows.ledger.size, seen, share)
-    if accounts.ladders is not None and rows.crowd is not None:
-        left = replace(rows.crowd, next=seen.ends)
+    if accounts.ladders is not None and rows.crowd is not None and seen.due is not None:
+        left = replace(rows.crowd, next=seen.due.ends)
         box = jax.vmap(within_triggers)(box, accounts.ladders, venue, left)
+        waits = seen.due.waits()
+        box = box if waits is None else replace(box, always=box.always | waits.any(1))
+        rows = replace(rows, crowd=replace(rows.crowd, pending=seen.due.pending))
     return replace(rows, flagged=flagged, screen=box), share, seen
 
 
@@ -102,15 +106,14 @@ def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: A
         rows, share, seen = liquidation_round(accounts, venue, state.rows, state.tick, state.acted)
         exhausted = (state.count >= venue.max_rounds) & _acts(rows, seen, share)
         share = jnp.where((exhausted | state.settled)[:, None], 0.0, share)
-        if rows.crowd is not None and seen.ends is not None:
-            seen = replace(seen, ends=by_rows(exhausted | state.settled, rows.crowd.next, seen.ends))
+        if rows.crowd is not None and seen.due is not None:
+            ends = by_rows(exhausted | state.settled, rows.crowd.next, seen.due.ends)
+            seen = replace(seen, due=replace(seen.due, ends=ends))
         acts = _acts(rows, seen, share)
-        flagged = (
-            jnp.where(exhausted[:, None], state.rows.flagged, rows.flagged) if venue.keepers.delayed else rows.flagged
-        )
-        # a look that only sets the status starts no delay, and whoever could not act is looked at in the next tick
-        box = replace(rows.screen, always=rows.screen.always | exhausted)
-        rows = replace(rows, flagged=flagged, screen=box)
+        if venue.keepers.delayed:  # a look that only sets the status starts no delay
+            rows = _not_waiting(exhausted, state.rows, rows)
+        # whoever could not act is looked at in the next tick
+        rows = replace(rows, screen=replace(rows.screen, always=rows.screen.always | exhausted))
         rows, others = jax.lax.cond(
             acts.any(),
             lambda: _executed(accounts, venue, rows, state.tick, seen, share),
@@ -139,10 +142,19 @@ def _executed(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Che
     return rows, others
 
 
+def _not_waiting(where: Array, before: Row, rows: Row) -> Row:
+    """Rows [batch], some of them as if accounts had not been looked at."""
+    rows = replace(rows, flagged=by_rows(where, before.flagged, rows.flagged))
+    if before.crowd is None or rows.crowd is None:
+        return rows
+    pending = jax.tree.map(partial(by_rows, where), before.crowd.pending, rows.crowd.pending)
+    return replace(rows, crowd=replace(rows.crowd, pending=pending))
+
+
 def _acts(rows: Row, seen: Check, share: Array) -> Array:
     """Rows [batch] in which somebody is to be closed."""
     acts = (share > 0).any(1)
-    return acts if rows.crowd is None or seen.ends is None else acts | (seen.ends > rows.crowd.next).any(1)
+    return acts if rows.crowd is None or seen.due is None else acts | (seen.due.ends > rows.crowd.next).any(1)
 
 
 def _beyond(venue: Venue, front: Front, rows: Row, tick: Tick) -> Array:

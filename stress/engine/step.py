@@ -21,9 +21,9 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
-from stress.engine.ladder.beside import CrowdClosing, after_round, crowd_match, with_sides, without_sides
-from stress.engine.ladder.crowd import Crowd, pay_crowd, reached
-from stress.engine.ladder.deleverage import nobody, sale_at, sides, sold_units
+from stress.engine.ladder.beside import after_round, book_crowd, crowd_match, with_sides, without_sides
+from stress.engine.ladder.crowd import Crowd, look, pay_crowd
+from stress.engine.ladder.deleverage import sale_at, sides, sold_units
 from stress.engine.record import acting, inflow, record
 from stress.engine.state import Accounts, Ledger, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
@@ -78,8 +78,9 @@ def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
     seen = check_at(venue, accounts, row.ledger.quote, row.ledger.size, oracle_price(venue, row, tick))
     if accounts.ladders is None or row.crowd is None:
         return seen
-    ends = reached(accounts.ladders, venue, row.crowd, seen.price)
-    return replace(seen, ends=jnp.where(jnp.repeat(tick.halted, 2), row.crowd.next, ends))
+    found = look(accounts.ladders, venue, row.crowd, seen.price, tick.number)
+    halted = jnp.repeat(tick.halted, 2)
+    return replace(seen, due=replace(found, ends=jnp.where(halted, row.crowd.next, found.ends)))
 
 
 def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price: Array) -> Check:
@@ -122,8 +123,8 @@ def book_closing(accounts: Accounts, row: Row, seen: Check, share: Array) -> Clo
     book = jnp.where(whole, row.ledger.size, row.ledger.size * share)
     none = jnp.zeros_like(book)
     crowd = None
-    if accounts.ladders is not None and row.crowd is not None and seen.ends is not None:
-        crowd = CrowdClosing(seen.ends, nobody(accounts.ladders, row.crowd))
+    if accounts.ladders is not None and row.crowd is not None and seen.due is not None:
+        crowd = book_crowd(accounts.ladders, row.crowd, seen.due)
     return Closing(book=book, adl=none, adl_price=none, adl_cash=none[0], whole=whole, crowd=crowd)
 
 
@@ -134,10 +135,10 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     if ladders is None or crowd is None or closing.crowd is None:
         price, z = liquidity.walk(row.z, flow, tick.fundamental, tick.depth)
     else:
-        mine = closing.crowd.ends, closing.crowd.match
+        mine = closing.crowd.leaving, closing.crowd.match
         units, net = sold_units(ladders, crowd, *mine)
         price, z = liquidity.walk(row.z, flow + net, tick.fundamental, tick.depth)
-        sale = sale_at(ladders, venue, crowd, *mine, units, price, z)
+        sale = sale_at(ladders, venue, crowd, *mine, units, price, z, tick.fundamental)
     displacement = liquidity.impact.displacement(z)
     mark = tick.fundamental * (1.0 + displacement)
     side = jnp.where(ledger.size > 0, 1.0 - liquidity.half_spread, 1.0 + liquidity.half_spread)
@@ -210,9 +211,9 @@ def deleverage(
     assert venue.adl is not None  # the caller's branch
     case, crowd = adl_case(venue, accounts, row, seen, settled, share), closing.crowd
     if accounts.ladders is not None and row.crowd is not None and crowd is not None and settled.crowd is not None:
-        found = sides(accounts.ladders, row.crowd, crowd.ends, settled.crowd.fill, share)
+        found = sides(accounts.ladders, row.crowd, crowd.leaving, settled.crowd.fill, share)
         everyone = venue.adl.match(with_sides(case, found))
-        crowd = crowd_match(accounts.ladders, row.crowd, crowd.ends, found, everyone, share)
+        crowd = crowd_match(accounts.ladders, row.crowd, crowd, found, everyone, share)
         match = without_sides(everyone)
     else:
         match = venue.adl.match(case)

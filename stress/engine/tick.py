@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import jax
 
 from stress.engine.ladder.beside import CrowdClosing
+from stress.engine.ladder.pending import Due
 from stress.engine.ladder.settle import Sale
 from stress.types import Array
 
@@ -37,7 +38,7 @@ class Check:
     equity: Array  # [N] USD
     requirement: Array  # [N] USD
     liquidatable: Array  # [N] bool
-    ends: Array | None = None  # [L] int32 place up to which accounts of the ladders are liquidatable
+    due: Due | None = None  # who of the ladders is liquidatable
 
 
 @jax.tree_util.register_dataclass

@@ -190,7 +190,7 @@ def first_row(venue: Venue, job: Job) -> Row:
         breaker=venue.breaker.init(job.prices),
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
-        crowd=None if job.accounts.ladders is None else everybody(job.accounts.ladders),
+        crowd=None if job.accounts.ladders is None else everybody(job.accounts.ladders, venue.keepers),
     )
 
 

@@ -111,7 +111,7 @@ def _chunk_ticks(job: Job) -> int:
 
 def _open_tile(job: Job, ladders: Ladders, noise: Noise, trace: dict[str, Array]) -> Tile:
     markets, none = job.prices.shape[0], jnp.zeros((job.variants, job.prices.shape[0], TILE), jnp.float64)
-    row = first_row(ladders)
+    row = first_row(ladders, job.venues.keepers)
     low, high = jax.vmap(lambda venue: thresholds(ladders, venue, row, job.prices))(job.venues)
     return Tile(
         market=jax.vmap(job.model.init, axis_size=TILE)(noise),

@@ -22,6 +22,7 @@ class Keepers:
     capacity: Array  # [] USD of notional a tick, inf for no limit
     delayed: bool = field(metadata={"static": True})  # whether any delay is configured (state is kept only then)
     limited: bool = field(metadata={"static": True})  # whether there is a capacity (accounts are ranked only then)
+    memory: int = field(metadata={"static": True})  # ticks that ladders remember, more than the delay
 
     def flag(self, flagged: Array, liquidatable: Array, tick: Array) -> Array:
         """Tick of the first breach [N]: set once, cleared when the check finds the account healthy."""

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd
-from stress.engine.ladder.deleverage import Match, Sides, matched_sides
+from stress.engine.ladder.deleverage import Match, Sides, matched_sides, nobody
+from stress.engine.ladder.pending import Due, Leaving
 from stress.engine.ladder.settle import Sale
 from stress.protocol.adl.base import AdlCase, AdlMatch
 from stress.types import Array
@@ -24,8 +25,14 @@ from stress.types import Array
 class CrowdClosing:
     """Who of the ladders is closed in a round."""
 
-    ends: Array  # [L] int32, place up to which accounts are closed
+    leaving: Leaving
+    waits: Array | None  # [L] bool (``Due.waits``)
     match: Match
+
+
+def book_crowd(ladders: Ladders, crowd: Crowd, due: Due) -> CrowdClosing:
+    """Everything that is closed goes to the book."""
+    return CrowdClosing(Leaving(due.ends, due.ends), due.waits(), nobody(ladders, crowd))
 
 
 def with_sides(case: AdlCase, crowd: Sides) -> AdlCase:
@@ -51,7 +58,7 @@ def without_sides(match: AdlMatch) -> AdlMatch:
 
 
 def crowd_match(
-    ladders: Ladders, crowd: Crowd, ends: Array, found: Sides, everyone: AdlMatch, unpaid: Array
+    ladders: Ladders, crowd: Crowd, closing: CrowdClosing, found: Sides, everyone: AdlMatch, unpaid: Array
 ) -> CrowdClosing:
     """What ADL among ``everyone`` does to the ladders."""
 
@@ -60,14 +67,16 @@ def crowd_match(
 
     matched = everyone.matched.T.reshape(-1)
     paid, taken, won = matched * found.need * found.price, of_winners(everyone.taken), of_winners(everyone.paid)
-    return CrowdClosing(ends, matched_sides(ladders, crowd, ends, found, unpaid * matched, paid, taken, won))
+    match = matched_sides(ladders, crowd, closing.leaving, found, unpaid * matched, paid, taken, won)
+    return replace(closing, match=match)
 
 
 def after_round(crowd: Crowd, closing: CrowdClosing, sale: Sale, cover: Array) -> Crowd:
     """The crowd after a round in which a share ``cover`` [] of the deficits was paid for."""
     closed = sale.closed
-    return Crowd(
-        next=closing.ends,
+    return replace(
+        crowd,
+        next=closing.leaving.past,
         scale=closing.match.scale,
         shift=closing.match.shift,
         closed_quote=crowd.closed_quote + closed.left - closed.deficit * (1.0 - cover),

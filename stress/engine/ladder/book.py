@@ -120,13 +120,13 @@ def sort_book(size: np.ndarray, quote: np.ndarray, residual: np.ndarray, margin:
     (``build.engine`` sees to it).
     """
     sides = [np.flatnonzero((sign * row > 0) & ~residual) for row in size for sign in SIGN]
-    width = max((len(side) for side in sides), default=0) + 1
+    width = _rounded(max((len(side) for side in sides), default=0) + 1)
     key = np.full((len(sides), width), -np.inf)
     sums = np.zeros((2, len(sides), width))
     for ladder, members in enumerate(sides):
         units = np.abs(size[ladder // 2, members])
         keys = -quote[members] / units
-        order = np.argsort(-keys, kind="stable")
+        order = np.lexsort((-units, -keys))  # keepers take the larger of two at the same risk first
         key[ladder, : len(members)] = keys[order]
         for total, amounts in zip(sums, (units, -quote[members]), strict=True):
             running = np.cumsum(amounts[order].astype(np.longdouble)).astype(float)
@@ -171,10 +171,15 @@ def first_tier(margin: MarginTable) -> np.ndarray:
     return np.where(steeper, cut, np.inf).min(axis=1)
 
 
+def _rounded(places: int) -> int:
+    """Up by an eighth at most, so that books of about the same size share a program."""
+    step = max(16, 1 << places.bit_length() >> 4)
+    return -(-places // step) * step
+
+
 def index_keys(key: np.ndarray, counts: list[int]) -> KeyIndex:
     """The index of keys [L, n + 1], of which ``counts`` [L] are accounts'."""
-    wanted = PARTS_TO_ONE_KEY * max(counts, default=0)
-    parts = 1 << min(max(wanted, PARTS[0]), PARTS[1]).bit_length()
+    parts = 1 << min(max(PARTS_TO_ONE_KEY * key.shape[1], PARTS[0]), PARTS[1]).bit_length()
     first, top, scale = np.zeros((len(key), parts), np.int32), np.zeros(len(key)), np.zeros(len(key))
     for ladder, count in enumerate(counts):
         keys, skipped = key[ladder, :count], int(TAIL * count)

@@ -11,7 +11,10 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
+from stress.engine.ladder.aside import Aside, nobody_aside
 from stress.engine.ladder.book import Index, Ladders, each, entry
+from stress.engine.ladder.pending import Due, Pending, due, nobody_waits
+from stress.protocol.keepers import Keepers
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -25,15 +28,24 @@ class Crowd:
     scale: Array  # [L] g, share of every original unit that is left
     shift: Array  # [L] c, USD an original unit owes
     closed_quote: Array  # [] USD, what closed accounts own (owe, if negative)
+    pending: Pending | None  # who waits for keepers, None where they act at once
+    aside: Aside | None  # who was closed in part, None where keepers have no capacity to run out of
 
 
 Paying = TypeVar("Paying", bound=Crowd)
 
 
-def everybody(ladders: Ladders) -> Crowd:
+def everybody(ladders: Ladders, keepers: Keepers) -> Crowd:
     """All accounts open."""
-    none = jnp.zeros(ladders.key.shape[0], jnp.float64)
-    return Crowd(next=jnp.zeros(none.shape, jnp.int32), scale=none + 1.0, shift=none, closed_quote=jnp.zeros(()))
+    count = ladders.key.shape[0]
+    return Crowd(
+        next=jnp.zeros(count, jnp.int32),
+        scale=jnp.ones(count, jnp.float64),
+        shift=jnp.zeros(count, jnp.float64),
+        closed_quote=jnp.zeros((), jnp.float64),
+        pending=nobody_waits(keepers, count),
+        aside=nobody_aside(keepers),
+    )
 
 
 def worth(crowd: Crowd, ladder: Index, sign: Array, price: Array) -> Array:
@@ -46,12 +58,17 @@ def quotes(ladders: Ladders, crowd: Crowd) -> Array:
     last = ladders.size.shape[1] - 1
     units = ladders.size[:, last] - at(ladders.size, crowd.next) + ladders.residual
     value = ladders.value[:, last] - at(ladders.value, crowd.next)
-    return ladders.flat_quote + crowd.closed_quote - (ladders.sign() * crowd.shift * units + value).sum()
+    owed = (ladders.sign() * crowd.shift * units + value).sum()
+    if (aside := crowd.aside) is not None:
+        owed = owed + (aside.units * (aside.sign() * aside.of(crowd.shift) + aside.key)).sum()
+    return ladders.flat_quote + crowd.closed_quote - owed
 
 
 def contracts(ladders: Ladders, crowd: Crowd) -> Array:
     """Sizes [A] of all accounts together."""
     units = ladders.size[:, -1] - at(ladders.size, crowd.next) + ladders.residual
+    if crowd.aside is not None:
+        units = units + crowd.aside.sums(crowd.aside.units, units.shape[0])
     return (ladders.sign() * crowd.scale * units).reshape(-1, 2).sum(1)
 
 
@@ -65,12 +82,19 @@ def triggers(ladders: Ladders, venue: Venue, crowd: Crowd) -> Array:
     sign, rate = ladders.sign(), jnp.repeat(venue.maintenance.rate[:, 0], 2)
     # liquidatable iff sign (g p - c) - rate g p < key
     key, held = at(ladders.key, crowd.next), crowd.scale > 0
+    if crowd.aside is not None:
+        key = jnp.maximum(key, crowd.aside.largest_key(key.shape[0]))
     price = (sign * key + crowd.shift) / jnp.where(held, crowd.scale * (1.0 - sign * rate), 1.0)
     return jnp.where(held, price, -sign * jnp.inf).reshape(-1, 2)
 
 
+def look(ladders: Ladders, venue: Venue, crowd: Crowd, seen: Array, tick: Array) -> Due:
+    """Phases 5 and 6 at oracle prices [A]: who is liquidatable, and whom keepers take."""
+    return due(venue.keepers, crowd.pending, crowd.next, reached(ladders, venue, crowd, seen), tick)
+
+
 def reached(ladders: Ladders, venue: Venue, crowd: Crowd, seen: Array) -> Array:
-    """Phase 5: the place [L] up to which accounts are liquidatable at oracle prices [A]."""
+    """The place [L] up to which accounts are liquidatable at oracle prices [A]."""
 
     def end(ladder: Index) -> Array:
         price, rate = seen[ladder // 2], venue.maintenance.rate[ladder // 2, 0]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import contracts, quotes
 from stress.engine.ladder.deleverage import Match
+from stress.engine.ladder.pending import Leaving
 from stress.engine.ladder.settle import Sale, inflow
 from stress.engine.ladder.state import LadderRow
 from stress.engine.state import ROUNDS_EXHAUSTED, Outcome
@@ -20,7 +21,7 @@ def record(
     venue: Venue,
     row: LadderRow,
     number: Array,
-    ends: Array,
+    leaving: Leaving,
     paid: Array,
     full: Sale,
     sale: Sale,
@@ -31,7 +32,9 @@ def record(
     loss = deficits - row.fund_flow - inflow(venue, full)
     depleted = loss > venue.fund if venue.insured else deficits > 0
     sold, market = sale.book * sale.fill + match.paid, sale.book.reshape(-1, 2).sum(1)
-    impact = venue.liquidity.impact
+    impact, accounts = venue.liquidity.impact, (leaving.ends - row.next).sum(dtype=jnp.int32)
+    if leaving.share is not None:
+        accounts = accounts + (leaving.share > 0).sum(dtype=jnp.int32)
     out = row.outcome.add(
         bad_debt=deficits,
         insurance_paid=paid,
@@ -39,7 +42,7 @@ def record(
         uncovered=rest - paid,
         fees_to_fund=inflow(venue, sale),
         liquidated=sold.reshape(-1, 2),
-        liquidated_accounts=(ends - row.next).sum(dtype=jnp.int32),
+        liquidated_accounts=accounts,
         capped=(impact.capped(sale.z) & (market > 0)).sum(dtype=jnp.int32),
         adl_notional=match.paid.sum(),
         adl_residual=match.residual.sum(),

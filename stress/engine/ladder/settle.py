@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from stress.engine.ladder.aside import Aside
 from stress.engine.ladder.book import SIGN, Index, Ladders, entry
 from stress.engine.ladder.crowd import Crowd, worth
 from stress.engine.ladder.state import LadderRow
@@ -89,6 +90,7 @@ class Sale:
     z: Array  # [A] absorbed flow over depth, afterwards
     fill: Array  # [L] USD per unit
     book: Array  # [L] units sold on the book
+    kept: Aside | None  # accounts aside afterwards
 
     def bought(self) -> Array:
         """Units [L] that the market buys, less than zero where shorts are closed."""

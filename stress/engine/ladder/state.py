@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd, everybody, pay_crowd
 from stress.engine.state import BEYOND_LADDER, Outcome, empty_outcome
+from stress.protocol.keepers import Keepers
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -26,14 +27,16 @@ class LadderRow(Crowd):
     outcome: Outcome
 
 
-def first_row(ladders: Ladders) -> LadderRow:
+def first_row(ladders: Ladders, keepers: Keepers) -> LadderRow:
     """Everybody open."""
-    zero, crowd = jnp.zeros((), jnp.float64), everybody(ladders)
+    zero, crowd = jnp.zeros((), jnp.float64), everybody(ladders, keepers)
     return LadderRow(
         next=crowd.next,
         scale=crowd.scale,
         shift=crowd.shift,
         closed_quote=zero,
+        pending=crowd.pending,
+        aside=crowd.aside,
         outside_quote=zero,
         outside_size=jnp.zeros(ladders.markets, jnp.float64),
         fund_flow=zero,

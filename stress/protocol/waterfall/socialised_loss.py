@@ -6,6 +6,14 @@ import jax.numpy as jnp
 
 from stress.types import Array
 
+DUST = 1e-9
+"""Share of a round's deficits below which what is left of them is rounding: nobody is levied for it."""
+
+
+def owed(full: Array, rest: Array) -> Array:
+    """What is left [...] of the ``full`` deficits of rounds for somebody to be levied for."""
+    return jnp.where(rest > DUST * full, rest, 0.0)
+
 
 def levy(amount: Array, profit: Array, equity: Array, residual: Array) -> Array:
     """Levy [N] in USD that raises ``amount`` [], as far as profits reach.
