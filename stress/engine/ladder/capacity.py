@@ -15,7 +15,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from stress.engine.ladder.aside import equity
+from stress.engine.ladder.aside import Aside, equity
 from stress.engine.ladder.book import Index, Ladders, each, entry
 from stress.engine.ladder.crowd import Crowd, at, worth
 from stress.engine.ladder.pending import Due, Taken
@@ -68,25 +68,15 @@ class Queue:
 
 def limited(ladders: Ladders, venue: Venue, crowd: Crowd, found: Due, seen: Array, tick: Array, left: Array) -> Due:
     """Phase 6: what is ``found`` to be due at oracle prices [A], cut to the capacity ``left`` [] in USD."""
-    aside, count = crowd.aside, ladders.key.shape[0]
-    assert aside is not None  # the caller's branch
-    price, rate = jnp.repeat(seen, 2), jnp.repeat(venue.maintenance.rate[:, 0], 2)
-    need = rate * crowd.scale * price
-    mine, required = equity(aside, crowd.scale, crowd.shift, price), aside.of(need)
-    liquidatable = (aside.units > 0) & (mine < required)
-    flagged = aside.flagged if crowd.pending is None else jnp.where(crowd.pending.missed(tick), NEVER, aside.flagged)
-    flagged = venue.keepers.flag(flagged, liquidatable, tick)
-    ready = venue.keepers.ready(flagged, liquidatable, tick)
-    queue = Queue(
-        ladders=ladders,
-        first=crowd.next,
-        ends=found.ends,
-        worth=worth(crowd, jnp.arange(count), ladders.sign(), price),
-        need=need,
-        notional=crowd.scale * price,
-        slots=jnp.where(ready, aside.units * aside.of(crowd.scale * price), 0.0),
-        ratio=mine / jnp.where(required > 0, required, 1.0),
-    )
+    assert crowd.aside is not None  # the caller's branch
+    price, count = jnp.repeat(seen, 2), ladders.key.shape[0]
+    notional = crowd.scale * price
+    need = jnp.repeat(venue.maintenance.rate[:, 0], 2) * notional
+    aside, ratio, liquidatable = _look_aside(venue, crowd, crowd.aside, price, need, tick)
+    ready = venue.keepers.ready(aside.flagged, liquidatable, tick)
+    slots = jnp.where(ready, aside.units * aside.of(notional), 0.0)
+    unit = worth(crowd, jnp.arange(count), ladders.sign(), price)
+    queue = Queue(ladders, crowd.next, found.ends, unit, need, notional, slots, ratio)
     all_of_it = queue.amount(Front(jnp.ones(()), found.ends, ready))
     ends, moved, part, share = jax.lax.cond(
         all_of_it > left,
@@ -94,9 +84,21 @@ def limited(ladders: Ladders, venue: Venue, crowd: Crowd, found: Due, seen: Arra
         lambda: (found.ends, jnp.zeros(count, jnp.int32), jnp.zeros(()), ready.astype(float)),
     )
     waits = (found.reached > ends) | (aside.sums(jnp.where(liquidatable & (share < 1.0), 1.0, 0.0), count) > 0)
-    used = jnp.minimum(all_of_it, left)
-    taken = Taken(replace(aside, flagged=flagged), share, moved, part, waits, used)
+    taken = Taken(aside, share, moved, part, waits, used=jnp.minimum(all_of_it, left))
     return Due(ends=ends, reached=found.reached, pending=found.pending, taken=taken)
+
+
+def _look_aside(
+    venue: Venue, crowd: Crowd, aside: Aside, price: Array, need: Array, tick: Array
+) -> tuple[Aside, Array, Array]:
+    """Accounts aside with their flags renewed, equity over requirement [S], and who is liquidatable [S]."""
+    mine, required = equity(aside, crowd.scale, crowd.shift, price), aside.of(need)
+    liquidatable = (aside.units > 0) & (mine < required)
+    flagged = aside.flagged
+    if crowd.pending is not None:  # without a look nobody was liquidatable
+        flagged = jnp.where(crowd.pending.missed(tick), NEVER, flagged)
+    flagged = venue.keepers.flag(flagged, liquidatable, tick)
+    return replace(aside, flagged=flagged), mine / jnp.where(required > 0, required, 1.0), liquidatable
 
 
 def _cut(queue: Queue, left: Array) -> tuple[Array, Array, Array, Array]:
