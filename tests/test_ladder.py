@@ -16,8 +16,8 @@ from stress.build.study import Study, build_study
 from stress.cli.compose import load
 from stress.engine.ladder.book import sort_book
 from stress.engine.ladder.crowd import everybody
-from stress.engine.ladder.deleverage import matched_sides, sides
-from stress.engine.ladder.pending import Leaving
+from stress.engine.ladder.deleverage import matched_sides, nobody, sides
+from stress.engine.ladder.pending import Leaving, Pending, due
 from stress.engine.state import BEYOND_LADDER, NOT_FINITE, OK
 from stress.errors import UserError
 from stress.mc.block import BlockResult, Job, simulate_block
@@ -252,6 +252,18 @@ def test_a_side_closed_whole(side: int, below: bool) -> None:
     found = sides(ladders, crowd, leaving, jnp.full(2, 95.0), jnp.float64(1.0))
     taken = jnp.asarray([5.0, 0.0] if side > 0 else [0.0, 5.0])
     assert bool(matched_sides(ladders, crowd, leaving, found, none, none, taken, taken * price).beyond) == below
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_winners_beside_others_that_wait(side: int) -> None:
+    """Who waits for keepers is no winner. It takes funding beyond all bounds that a side wins while some of it wait."""
+    ladders, venue = made().plan.job.ladders, made().plan.job.venues
+    assert ladders is not None
+    match = dataclasses.replace(nobody(ladders, everybody(ladders, venue.keepers)), won=jnp.asarray([5.0, 0, 0, 0]))
+    ends, reached = jnp.zeros(4, jnp.int32), jnp.zeros(4, jnp.int32).at[side].set(3)
+    late = dataclasses.replace(venue.keepers, delay=jnp.int32(1), delayed=True)
+    found = due(late, Pending(jnp.zeros((2, 4), jnp.int32), jnp.int32(4)), ends, reached, jnp.int32(5))
+    assert bool(match.beyond_ladders(venue, found.waits(), jnp.zeros(()), jnp.zeros(()))) == (side == 0)
 
 
 KEEPERS = ("protocol.liquidation.keeper_delay_seconds=120", "protocol.liquidation.keeper_capacity_usd_per_minute=2e5")

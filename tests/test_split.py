@@ -87,6 +87,15 @@ def test_the_paths_are_lively() -> None:
     assert study.plan.job.rest is not None and study.plan.job.rest.quote.shape[0] > 100
 
 
+def test_a_capacity_of_keepers_is_one_queue() -> None:
+    """Of all accounts, so it is the dense engine's; and under margin tiers a ladder is no queue."""
+    more = ("protocol.liquidation.keeper_capacity_usd_per_minute=1e6", "protocol.maintenance_margin=null")
+    study = build_study(load([*MIXED, *more[:1]])[0])
+    assert study.engine["name"] == "dense" and not any("capacity" in reason for reason in study.engine["not_ladder"])
+    tiered = build_study(load([*MIXED, *more, "protocol.initial_margin=null"])[0])
+    assert any("keeper_capacity" in reason for reason in tiered.engine["not_ladder"])
+
+
 def test_few_accounts_stay_dense(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two engines cost more than one there."""
     monkeypatch.setattr("stress.build.engine.ENOUGH", 10_000)
