@@ -38,6 +38,8 @@ def split_book(cfg: Config, book: Book, margin: MarginTable, market: Market) -> 
         )
     if not reasons:
         return sort_book(book.size.T, book.quote, book.residual, margin), None
+    if jax.default_backend() != "cpu":
+        return None, None
     alone = _fit(book, margin, market.prices)
     limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
     if venue_obstacles(cfg.protocol, market.step_seconds) or limited or alone.sum() < ENOUGH:
@@ -79,9 +81,11 @@ def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, market:
 def venue_obstacles(protocol: ProtocolConfig, step_seconds: float) -> list[str]:
     """Why no account can be on a ladder."""
     rules, device = protocol.liquidation, jax.default_backend()
+    keepers = rules.keeper_delay_seconds > 0 or rules.keeper_capacity_usd_per_minute is not None
     adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     checks = {
-        f"the device is a {device}: the ladder is written for a CPU's caches": device != "cpu",
+        f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
+        "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and keepers,
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds

@@ -28,6 +28,8 @@ STATE_BUDGET = 16 * 2**20
 LARGEST_BLOCK = 4096
 ACCELERATOR_STATE_BUDGET, ACCELERATOR_LARGEST_BLOCK, ACCELERATOR_BATCH = 8 * 2**30, 65_536, 512
 """Where no cache but the number of operations limits: budget and block, and rows that a look takes together."""
+LANES_BLOCK = 2**18
+"""Paths of a block where each has a lane of its own: several times what a large GPU runs at once."""
 FAN_POINTS = 120
 FRONT = (128, 256)
 """Fewest and most accounts in front (``engine.front``)."""
@@ -137,7 +139,7 @@ def block_paths(cfg: Config, markets: int, accounts: int, variants: int, ladder:
     one_path = variants * accounts * (markets + 1) * 8
     budget, largest = STATE_BUDGET, LARGEST_BLOCK
     if accelerated():
-        budget, largest = ACCELERATOR_STATE_BUDGET, ACCELERATOR_LARGEST_BLOCK
+        budget, largest = ACCELERATOR_STATE_BUDGET, LANES_BLOCK if ladder else ACCELERATOR_LARGEST_BLOCK
     tiles = largest // TILE if ladder else budget // (TILE * one_path)
     wanted = math.ceil(cfg.run.paths / TILE)
     return TILE * max(1, min(tiles, largest // TILE, wanted))

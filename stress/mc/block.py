@@ -70,6 +70,11 @@ class Job:
         """Whether the ladder engine runs it alone."""
         return self.ladders is not None and self.rest is None
 
+    @property
+    def in_lanes(self) -> bool:
+        """Whether the ladder engine runs it as a kernel of its own, a path a lane: on accelerators."""
+        return self.all_on_ladders and self.batch > 1
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -87,7 +92,22 @@ class BlockResult:
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
     """Simulate block ``block`` []; ``traced`` [] is the path in it that is recorded tick by tick."""
     tiles = block * (job.block_paths // TILE) + jnp.arange(job.block_paths // TILE, dtype=jnp.uint32)
-    return (_ladder if job.all_on_ladders else _dense)(job, tiles, traced)
+    simulate = _lanes if job.in_lanes else _ladder if job.all_on_ladders else _dense
+    return simulate(job, tiles, traced)
+
+
+def _lanes(job: Job, tiles: Array, traced: Array) -> BlockResult:
+    from stress.mc.lanes.launch import simulate_lanes  # what it needs takes long to import, and is not on every machine
+
+    found = simulate_lanes(job, tiles[0], traced)
+    return BlockResult(
+        outcome=found.rows.outcome,
+        fund_flow=found.rows.fund_flow,
+        cascade=found.cascade,
+        fan=found.fan,
+        trace=found.trace,
+        anew=jnp.zeros(job.block_paths, bool),
+    )
 
 
 def _ladder(job: Job, tiles: Array, traced: Array) -> BlockResult:

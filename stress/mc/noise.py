@@ -101,12 +101,12 @@ def _blocks(draw: Draw, dtype: jnp.dtype) -> int:
 def _values(draw: Draw, first: Array, second: Array, dtype: jnp.dtype, kept: Kept = barrier) -> Array:
     """Numbers [keys, n] from the two words of the blocks."""
     if draw.kind == "uniform":
-        return _uniform(first, second)
+        return uniform(first, second)
     if dtype == jnp.float32:
         return jnp.concatenate(kept(normal_pairs(first, second)), axis=1)
-    return np.sqrt(2.0) * jax.lax.erf_inv(2.0 * _uniform(first, second) + (2.0**-53 - 1.0))
+    return np.sqrt(2.0) * jax.lax.erf_inv(2.0 * uniform(first, second) + (2.0**-53 - 1.0))
 
 
-def _uniform(high: Array, low: Array) -> Array:
+def uniform(high: Array, low: Array) -> Array:
     """float64 in [0, 1) with 53 random bits."""
     return (high.astype(jnp.float64) * 2.0**21 + (low >> 11).astype(jnp.float64)) * 2.0**-53

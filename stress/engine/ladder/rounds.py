@@ -118,9 +118,7 @@ def leave(ladders: Ladders, now: Moving, found: Due) -> tuple[Moving, Leaving]:
     return replace(now, row=row, capacity=now.capacity - taken.used), leaving
 
 
-def sell(
-    ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, leaving: Leaving, match: Match | None
-) -> Sale:
+def sell(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, leaving: Leaving, match: Match | None) -> Sale:
     """Phases 7 and 8: the net flow walks the book; fees, deficits and remainders at the resulting prices."""
     book, flow = sold_units(ladders, now.row, leaving, match)
     price, z = venue.liquidity.walk(now.z, flow, tick.fundamental, tick.depth)
