@@ -21,7 +21,7 @@ from stress.engine.loops import by_rows, held
 from stress.engine.state import NOT_FINITE, Outcome
 from stress.mc.cascade import open_window
 from stress.mc.cipher import Words, threefry
-from stress.mc.ladder_chunk import Chunk, Decay, decay_tables
+from stress.mc.ladder_chunk import Chunk, Decay, decay_tables, no_chunk
 from stress.mc.ladder_notes import empty_trace
 from stress.mc.ladder_screen import thresholds
 from stress.mc.ladder_span import run_span
@@ -79,25 +79,25 @@ def _run_tile(job: Job, ladders: Ladders, decay: Decay, key: Words, lane: Array,
     first = fold((key[0][None], key[1][None]), jnp.zeros(1, jnp.uint32))
     noise = draw_noise(first, job.model.initial_draws(), dtype, threefry)
 
-    def chunk(number: Array, tile: Tile) -> Tile:
+    def chunk(number: Array, state: tuple[Tile, Chunk]) -> tuple[Tile, Chunk]:
         steps = number * length + jnp.arange(1, length + 1, dtype=jnp.uint32)
         noise = draw_noise(held(true, fold(key, steps)), draws, dtype, threefry, joined(true))
         noise = {name: values.reshape(length, TILE, *values.shape[1:]) for name, values in noise.items()}
-        ticks = jnp.minimum(length, job.steps - number * length).astype(jnp.int32)
-        tile, chunk = _prices(job, tile, noise, (number * length + 1).astype(jnp.int32), ticks)
+        tile, chunk = _prices(job, *state, noise, (number * length + 1).astype(jnp.int32))
 
         def span(state: tuple[Array, Tile]) -> tuple[Array, Tile]:
             return run_span(job, ladders, decay, chunk, state[0], lane, state[1])
 
-        return jax.lax.while_loop(lambda state: state[0] < ticks, span, (jnp.int32(0), tile))[1]
+        return jax.lax.while_loop(lambda state: state[0] < chunk.ticks, span, (jnp.int32(0), tile))[1], chunk
 
-    return jax.lax.fori_loop(0, -(-job.steps // length), chunk, _open_tile(job, ladders, noise, trace))
+    start = _open_tile(job, ladders, noise, trace), no_chunk(length, job.prices.shape[0], TILE)
+    return jax.lax.fori_loop(0, -(-job.steps // length), chunk, start)[0]
 
 
-def _prices(job: Job, tile: Tile, noise: Noise, number: Array, ticks: Array) -> tuple[Tile, Chunk]:
-    """The market in the ``ticks`` [] from ``number`` [] on."""
-    length, markets = chunk_ticks(job), job.prices.shape[0]
+def _prices(job: Job, tile: Tile, chunk: Chunk, noise: Noise, number: Array) -> tuple[Tile, Chunk]:
+    """The market in the ticks from ``number`` [] on, written over the last chunk."""
     step = jax.vmap(job.model.step, in_axes=(0, 0, None), axis_size=TILE)
+    ticks = jnp.minimum(chunk.log_price.shape[0], job.steps + 1 - number)
 
     def tick(k: Array, state: tuple[object, Array, Chunk]) -> tuple[object, Array, Chunk]:
         market, log_price, chunk = state
@@ -105,8 +105,7 @@ def _prices(job: Job, tile: Tile, noise: Noise, number: Array, ticks: Array) -> 
         log_price = log_price + shock.log_return.T
         return market, log_price, chunk.with_tick(k, log_price, shock.depth_multiplier)
 
-    none = jnp.zeros((length, markets, TILE), jnp.float64)
-    start = (tile.market, tile.log_price, Chunk(number, ticks, none, none[:, 0]))
+    start = (tile.market, tile.log_price, replace(chunk, number=number, ticks=ticks))
     market, log_price, chunk = jax.lax.fori_loop(0, ticks, tick, start)
     return replace(tile, market=market, log_price=log_price), chunk
 
@@ -114,7 +113,7 @@ def _prices(job: Job, tile: Tile, noise: Noise, number: Array, ticks: Array) -> 
 def _open_tile(job: Job, ladders: Ladders, noise: Noise, trace: dict[str, Array]) -> Tile:
     markets, none = job.prices.shape[0], jnp.zeros((job.variants, job.prices.shape[0], TILE), jnp.float64)
     row = first_row(ladders, job.venues.keepers)
-    limits = jax.vmap(lambda venue: thresholds(ladders, venue, row, job.prices))(job.venues)
+    limits = jax.vmap(lambda venue: thresholds(ladders, venue, row, job.prices, none[0, :, 0]))(job.venues)
     sold = (chunk_ticks(job), job.variants, TILE) if job.cascade.paired else (0, job.variants, TILE)
     return Tile(
         market=jax.vmap(job.model.init, axis_size=TILE)(noise),

@@ -34,6 +34,12 @@ class Chunk:
         return replace(self, log_price=put(self.log_price, log_price, k), depth=put(self.depth, depth, k))
 
 
+def no_chunk(ticks: int, markets: int, paths: int) -> Chunk:
+    """Room for a chunk of so many ``ticks``."""
+    none = jnp.zeros((ticks, markets, paths), jnp.float64)
+    return Chunk(jnp.int32(0), jnp.int32(0), none, none[:, 0])
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Span:

@@ -5,6 +5,7 @@ A note is written as if nobody acted in the rest of the span, and once more afte
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import jax
@@ -21,21 +22,19 @@ if TYPE_CHECKING:
 
 
 def note_fan(
-    job: Job, decay: Decay, chunk: Chunk, span: Span, free: Array, fan: Array, lane: Array | None = None
+    job: Job, chunk: Chunk, span: Span, shown: Callable[[Array], Array], fan: Array, lane: Array | None = None
 ) -> Array:
     """The fan [G, A, B] with the marks of the main variant at the last tick of every fan point: in float32.
 
-    ``free`` [A, B] is the displacement before the cap in the first tick of the span, of path ``lane`` [] alone [A].
+    ``shown`` is the displacement [A, B] at a place in the chunk, of path ``lane`` [] alone [A].
     """
-    cap, scale = job.venues.liquidity.impact.cap[0], job.prices.astype(jnp.float32)
-    where = () if lane is None else (None, lane)
+    scale = job.prices.astype(jnp.float32)
+    scale, where = (scale[:, None], ()) if lane is None else (scale, (None, lane))
 
     def note(point: Array, fan: Array) -> Array:
         k = (point + 1) * job.steps // job.fan_points - chunk.number
-        price = exponential(taken(chunk.log_price, k, *where).astype(jnp.float32))
-        shown = jnp.clip(free * decay.power[0, k - span.first], -cap, cap).astype(jnp.float32)
-        mark = (scale if lane is not None else scale[:, None]) * price * (1 + shown)
-        return put(fan, mark, point, *where)
+        price = scale * exponential(taken(chunk.log_price, k, *where).astype(jnp.float32))
+        return put(fan, price * (1 + shown(k)), point, *where)
 
     first, end = ((chunk.number + k - 1) * job.fan_points // job.steps for k in (span.first, span.end))
     return jax.lax.fori_loop(first, end, note, fan)

@@ -6,6 +6,7 @@ Axes: ``V`` variants, ``A`` markets, ``B`` paths of a tile, ``K`` ticks of a chu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import jax
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.rounds import LadderTick, run_rounds
 from stress.engine.ladder.state import LadderRow
-from stress.engine.loops import when
+from stress.engine.loops import branch, when
 from stress.mc.ladder_chunk import Chunk, Decay, Span
 from stress.mc.ladder_notes import note_fan, note_trace
 from stress.mc.ladder_screen import Limits, drawn_in, thresholds
@@ -65,6 +66,7 @@ class Visit:
     free: Array  # [A] displacement before the cap in that tick
     row: LadderRow
     limits: Limits  # [A]
+    shown: Array  # [K, A] float32 displacement, as if nobody acted any more
     work: Work
 
 
@@ -97,12 +99,15 @@ def _visit(stage: Stage, venue: Venue, v: Array, lane: Array, work: Work) -> Wor
     """All ticks of one path."""
     tile = work.tile
     since = taken(work.since, lane) if stage.job.unlimited else stage.span.first
+    first = jnp.where(v == stage.job.variants - 1, since, stage.span.first)
+    free = taken(work.free, v, None, lane)
     start = Visit(
         word=taken(work.words, v, lane),
-        tick=jnp.where(v == stage.job.variants - 1, since, stage.span.first),
-        free=taken(work.free, v, None, lane),
+        tick=first,
+        free=free,
         row=loaded(tile.rows, v, lane),
         limits=loaded(tile.limits, v, None, lane),
+        shown=_shown(stage, venue, v, first, free),
         work=work,
     )
     end = jax.lax.while_loop(lambda visit: visit.word != 0, lambda visit: _act(stage, venue, v, lane, visit), start)
@@ -112,7 +117,10 @@ def _visit(stage: Stage, venue: Venue, v: Array, lane: Array, work: Work) -> Wor
         rows = replace(rows, scale=tile.rows.scale, shift=tile.rows.shift)
     free = end.free * taken(stage.decay.power, v, stage.span.end - 1 - end.tick)
     limits = stored(tile.limits, end.limits, v, None, lane)
-    return replace(end.work, tile=replace(tile, rows=rows, limits=limits, free=put(tile.free, free, v, None, lane)))
+    mine = replace(stage.span, end=jnp.where(v == 0, stage.span.end, stage.span.first))
+    fan = note_fan(stage.job, stage.chunk, mine, partial(taken, end.shown), tile.fan, lane)
+    tile = replace(tile, rows=rows, limits=limits, free=put(tile.free, free, v, None, lane), fan=fan)
+    return replace(end.work, tile=tile)
 
 
 def _act(stage: Stage, venue: Venue, v: Array, lane: Array, visit: Visit) -> Visit:
@@ -121,9 +129,10 @@ def _act(stage: Stage, venue: Venue, v: Array, lane: Array, visit: Visit) -> Vis
     k = _lowest(visit.word)
     free = visit.free * taken(stage.decay.power, v, k - visit.tick)
     z = liquidity.impact.absorbed(free)
+    log_price = taken(chunk.log_price, k, None, lane)
     tick = LadderTick(
         number=chunk.number + k,
-        fundamental=job.prices * jnp.exp(taken(chunk.log_price, k, None, lane)),
+        fundamental=job.prices * jnp.exp(log_price),
         depth=liquidity.depth_now(taken(chunk.depth, k, lane), liquidity.impact.displacement(z)),
     )
     row, z, sold = run_rounds(stage.ladders, venue, visit.row, z, tick)
@@ -131,37 +140,52 @@ def _act(stage: Stage, venue: Venue, v: Array, lane: Array, visit: Visit) -> Vis
         wakes = (v == 0) & (row.outcome.depletion_tick == tick.number)
         work = when(wakes, lambda work: _woken(stage, work, visit.row, free, k, lane), work)
     after = liquidity.impact.uncapped(z)
-    limits = thresholds(stage.ladders, venue, row, job.prices)
+    limits = thresholds(stage.ladders, venue, row, tick.fundamental, log_price)
     word = _rest(stage, venue, v, lane, k, limits, after)
     if job.cascade.paired:
         work = replace(work, tile=replace(work.tile, sold=put(work.tile.sold, sold, k, v, lane)))
-    work = replace(work, tile=_noted(stage, work.tile, v, lane, k, after, row))
-    return Visit(word=word, tick=k, free=after, row=row, limits=limits, work=work)
+    work = replace(work, tile=replace(work.tile, trace=_traced(stage, work.tile.trace, v, lane, k, after, row)))
+    shown = jnp.where(_ticks(stage) >= k, _shown(stage, venue, v, k, after), visit.shown)
+    return Visit(word=word, tick=k, free=after, row=row, limits=limits, shown=shown, work=work)
+
+
+def _ticks(stage: Stage) -> Array:
+    """Places [K, 1] of the ticks."""
+    return jnp.arange(stage.decay.power.shape[1] - 1, dtype=jnp.int32)[:, None]
+
+
+def _later(stage: Stage, v: Array, k: Array) -> Array:
+    """What is left [K, 1] of a displacement of tick ``k`` [] in later ones, float32; in earlier ones 1."""
+    size = stage.decay.power.shape[1] - 1
+    return jax.lax.dynamic_slice_in_dim(taken(stage.decay.near, v), size - k, size)[:, None]
+
+
+def _shown(stage: Stage, venue: Venue, v: Array, k: Array, free: Array) -> Array:
+    """Displacement [K, A] in float32 if nobody acts any more, ``free`` [A] in tick ``k``."""
+    cap = venue.liquidity.impact.cap.astype(jnp.float32)
+    return jnp.clip(free.astype(jnp.float32) * _later(stage, v, k), -cap, cap)
 
 
 def _rest(stage: Stage, venue: Venue, v: Array, lane: Array, k: Array, limits: Limits, free: Array) -> Array:
     """The ticks of the span after ``k`` [] to look at, as a word []; ``free`` [A] in ``k``."""
-    decay, end = stage.decay, stage.span.end
-    size = decay.power.shape[1] - 1
+    decay, end, ticks = stage.decay, stage.span.end, _ticks(stage)
     left = taken(decay.power, v, jnp.maximum(end - 2 - k, 0))
     cap, share = venue.liquidity.impact.cap, venue.oracle.impact_share
     limits, seen = drawn_in(limits, free * taken(decay.power, v, jnp.int32(1)), cap, share, left)
-    shrunk = jax.lax.dynamic_slice_in_dim(taken(decay.near, v), size - 1 - k, size)[:, None]
     log_price = taken(stage.chunk.log_price, None, None, lane).astype(jnp.float32)
-    ticks = jnp.arange(size)
-    hits = limits.passed(log_price, seen * shrunk).any(1) & (ticks > k) & (ticks < end)
+    hits = limits.passed(log_price, seen * _later(stage, v, k + 1)).any(1, keepdims=True)
+    hits = hits & (ticks > k) & (ticks < end)
     return jnp.where(hits, jnp.uint32(1) << ticks.astype(jnp.uint32), 0).sum(dtype=jnp.uint32)
 
 
-def _noted(stage: Stage, tile: Tile, v: Array, lane: Array, k: Array, free: Array, row: LadderRow) -> Tile:
-    """The tile with the notes of the ticks from ``k`` [] on, of the main variant; ``free`` [A] in ``k``."""
-    job, decay, chunk, end = stage.job, stage.decay, stage.chunk, stage.span.end
-    shown, traced = (Span(k, jnp.where(wanted, end, k)) for wanted in (v == 0, (v == 0) & (lane == stage.traced)))
-    return replace(
-        tile,
-        fan=note_fan(job, decay, chunk, shown, free, tile.fan, lane),
-        trace=note_trace(job, decay, chunk, traced, free, row, lane, tile.trace),
-    )
+def _traced(
+    stage: Stage, trace: dict[str, Array], v: Array, lane: Array, k: Array, free: Array, row: LadderRow
+) -> dict[str, Array]:
+    """The trace with the ticks from ``k`` [] on, if this is the path; ``free`` [A] in ``k``."""
+    wanted = (v == 0) & (lane == stage.traced)
+    span = Span(k, stage.span.end)
+    note = partial(note_trace, stage.job, stage.decay, stage.chunk, span, free, row, lane)
+    return branch(wanted, note, trace)
 
 
 def _woken(stage: Stage, work: Work, row: LadderRow, free: Array, k: Array, lane: Array) -> Work:

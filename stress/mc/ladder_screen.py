@@ -17,11 +17,10 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd, triggers
-from stress.mc.float32 import logarithm, polynomial
+from stress.mc.float32 import polynomial
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -29,7 +28,8 @@ SLACK = 1.6e-6
 """Of a threshold, absolute and relative."""
 SERIES = (1 / 5, -1 / 4, 1 / 3, -1 / 2, 1.0)
 """Of log(1 + x) / x, the highest power first."""
-SMALLEST, LARGEST = (float(bound) for bound in (np.finfo(np.float32).tiny, np.finfo(np.float32).max))
+FAR = 0.25
+"""The largest relative move of a price without a look."""
 
 
 @jax.tree_util.register_dataclass
@@ -46,12 +46,21 @@ class Limits:
         return (seen < self.low) | (seen > self.high)
 
 
-def thresholds(ladders: Ladders, venue: Venue, row: Crowd, prices: Array) -> Limits:
-    """Limits [A] of one path."""
-    far = jnp.clip(triggers(ladders, venue, row) / prices[:, None], SMALLEST, LARGEST)
-    level = logarithm(far.astype(jnp.float32))
-    slack = jnp.float32(SLACK) * (1 + jnp.abs(level))
-    return Limits(low=(level + slack)[:, 0], high=(level - slack)[:, 1])
+def thresholds(ladders: Ladders, venue: Venue, row: Crowd, price: Array, log_price: Array) -> Limits:
+    """Limits [A] of one path at fundamental prices [A] in USD, ``log_price`` [A] being theirs; none is beyond FAR.
+
+    The series ends with an odd power, so it exceeds what it stands for: both limits err to the safe side.
+    """
+    far = jnp.maximum(triggers(ladders, venue, row), 0.0)
+    here = log_price.astype(jnp.float32)
+    slack = jnp.float32(SLACK) * (1 + jnp.abs(here))
+    return Limits(here + (_log_ratio(far[:, 0], price) + slack), here - (_log_ratio(price, far[:, 1]) + slack))
+
+
+def _log_ratio(x: Array, y: Array) -> Array:
+    """log(x / y), at least -FAR or so."""
+    less = jnp.maximum(x / y - 1.0, -FAR).astype(jnp.float32)
+    return less * polynomial(SERIES, less)
 
 
 def drawn_in(limits: Limits, free: Array, cap: Array, share: Array, left: Array) -> tuple[Limits, Array]:

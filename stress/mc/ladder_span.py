@@ -39,15 +39,19 @@ def run_span(
     tile = _funded(job, ladders, tile, taken(chunk.log_price, first), free, number)
     stage = Stage(job, ladders, decay, chunk, span, lane)
     words = _words(stage, tile, free)
+
+    def shown(k: Array) -> Array:
+        return capped(job, free * decay.power[:, k - first, None, None])[0].astype(jnp.float32)
+
     tile = replace(
         tile,
         free=free * jax.lax.dynamic_slice_in_dim(decay.power, ahead - 1, 1, 1)[..., None],
-        fan=note_fan(job, decay, chunk, span, free[0], tile.fan),
+        fan=note_fan(job, chunk, span, shown, tile.fan),
     )
     traced = Span(span.first, jnp.where(lane >= 0, span.end, span.first))
     main, where = jnp.int32(0), jnp.maximum(lane, 0)
-    row, shown = loaded(tile.rows, main, where), taken(free, main, None, where)
-    tile = replace(tile, trace=note_trace(job, decay, chunk, traced, shown, row, where, tile.trace))
+    row, own = loaded(tile.rows, main, where), taken(free, main, None, where)
+    tile = replace(tile, trace=note_trace(job, decay, chunk, traced, own, row, where, tile.trace))
     tile = visit_paths(stage, words, free, tile)
     return span.end, _slid(job, chunk, span, tile)
 
@@ -90,8 +94,8 @@ def _funded(job: Job, ladders: Ladders, tile: Tile, log_price: Array, free: Arra
         one = partial(pay_funding, ladders)
         variants = jax.vmap(jax.vmap(one, in_axes=(None, 0, 0, 0, None)), in_axes=(0, 0, 0, 0, None))
         rows = variants(job.venues, tile.rows, *moved, number)
-        limits = jax.vmap(jax.vmap(thresholds, in_axes=(None, None, 0, None)), in_axes=(None, 0, 0, None))
-        new = limits(ladders, job.venues, rows, job.prices)
+        limits = jax.vmap(jax.vmap(thresholds, in_axes=(None, None, 0, 0, 0)), in_axes=(None, 0, 0, None, None))
+        new = limits(ladders, job.venues, rows, job.prices * jnp.exp(log_price.T), log_price.T)
         limits = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 2), new)
         return rows.shift, rows.outside_quote, rows.outcome.status, limits
 
