@@ -11,8 +11,8 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.state import pay_funding
-from stress.engine.loops import branch
-from stress.mc.cascade import slide
+from stress.engine.loops import branch, held
+from stress.mc.cascade import CascadeWindow, slide
 from stress.mc.ladder_chunk import Chunk, Decay, Span
 from stress.mc.ladder_notes import note_fan, note_trace
 from stress.mc.ladder_path import Stage, visit_paths
@@ -111,8 +111,11 @@ def _slid(job: Job, chunk: Chunk, span: Span, tile: Tile) -> Tile:
     if not job.cascade.paired:
         return tile
 
-    def tick(k: Array, state: Tile) -> Tile:
-        window = slide(job.cascade, state.window, taken(state.sold, k), chunk.number + k)
-        return replace(state, window=window, sold=put(state.sold, jnp.zeros_like(state.sold[0]), k))
+    def tick(k: Array, state: tuple[CascadeWindow, Array]) -> tuple[CascadeWindow, Array]:
+        window, sold = state
+        true, none = job.prices[0] > 0, jnp.zeros((1, *sold.shape[1:]))
+        now, none = held(true, (taken(sold, k), none))
+        return slide(job.cascade, window, now, chunk.number + k, true), put(sold, none, k)
 
-    return jax.lax.fori_loop(span.first, span.end, tick, tile)
+    window, sold = jax.lax.fori_loop(span.first, span.end, tick, (tile.window, tile.sold))
+    return replace(tile, window=window, sold=sold)
