@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.rounds import LadderTick, run_rounds
 from stress.engine.ladder.state import LadderRow
-from stress.engine.loops import branch, when
+from stress.engine.loops import when
 from stress.mc.ladder_chunk import Chunk, Decay, Span
 from stress.mc.ladder_notes import note_fan, note_trace
 from stress.mc.ladder_screen import Limits, drawn_in, thresholds
@@ -181,11 +181,13 @@ def _rest(stage: Stage, venue: Venue, v: Array, lane: Array, k: Array, limits: L
 def _traced(
     stage: Stage, trace: dict[str, Array], v: Array, lane: Array, k: Array, free: Array, row: LadderRow
 ) -> dict[str, Array]:
-    """The trace with the ticks from ``k`` [] on, if this is the path; ``free`` [A] in ``k``."""
+    """The trace with the ticks from ``k`` [] on, if this is the path; ``free`` [A] in ``k``.
+
+    A loop of no turns, not a branch: around branches the rounds come out in other last bits in blocks of other sizes.
+    """
     wanted = (v == 0) & (lane == stage.traced)
-    span = Span(k, stage.span.end)
-    note = partial(note_trace, stage.job, stage.decay, stage.chunk, span, free, row, lane)
-    return branch(wanted, note, trace)
+    span = Span(k, jnp.where(wanted, stage.span.end, k))
+    return note_trace(stage.job, stage.decay, stage.chunk, span, free, row, lane, trace)
 
 
 def _woken(stage: Stage, work: Work, row: LadderRow, free: Array, k: Array, lane: Array) -> Work:
