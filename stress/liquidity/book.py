@@ -27,5 +27,5 @@ class Liquidity:
 
     def walk(self, z: Array, flow: Array, fundamental: Array, depth: Array) -> tuple[Array, Array]:
         """Sell ``flow`` units [A] into the book: average price [A] in USD before the spread, and the new z."""
-        end = z + flow * fundamental / depth
+        end = z + flow * (fundamental / depth)
         return fundamental * (1.0 + self.impact.mean_displacement(z, end)), end

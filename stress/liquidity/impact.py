@@ -31,6 +31,8 @@ class Impact:
 
     def displacement(self, z: jax.Array) -> jax.Array:
         """X(z), any shape: relative distance of the mark from the fundamental price."""
+        if self.law == "linear":  # the same in fewer steps
+            return jnp.clip(-DEPTH_REFERENCE_MOVE * z, -self.cap, self.cap) * self.active
         size = jnp.minimum(self._free(jnp.abs(z)), self.cap)
         return -jnp.sign(z) * size * self.active
 

@@ -156,7 +156,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         )
         row = rows.row(job.batch > 1)
         sold = row.outcome.liquidated.sum((1, 2)) - state.rows.row(job.batch > 1).outcome.liquidated.sum((1, 2))
-        window = slide(job.cascade, state.window, sold.reshape(variants, paths), number)
+        window = slide(job.cascade, state.window, sold.reshape(variants, paths), number, job.prices[0] > 0)
         slot = (number * job.fan_points + job.steps - 1) // job.steps - 1
         fan = state.fan.at[slot].set(row.mark[:paths].astype(jnp.float32))
         return State(market, log_price, rows, window, fan), trace_path(row, fundamental, traced)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
+from stress.engine.loops import held
 from stress.types import Array
 
 MAIN, TWIN = 0, 1
@@ -45,12 +46,16 @@ def open_window(rule: CascadeRule, paths: int) -> CascadeWindow:
     )
 
 
-def slide(rule: CascadeRule, window: CascadeWindow, sold: Array, tick: Array) -> CascadeWindow:
-    """Add what was liquidated in this tick [V, B] in USD, drop what left the window."""
+def slide(rule: CascadeRule, window: CascadeWindow, sold: Array, tick: Array, true: Array) -> CascadeWindow:
+    """Add what was liquidated in this tick [V, B] in USD, drop what left the window; ``true`` [] is that.
+
+    What leaves is held before what is new is written over it (``engine.loops.held``): else all slots are copied.
+    """
     if not rule.paired:
         return window
-    slot, new = tick % rule.ticks, sold[: TWIN + 1]
-    total = window.total + new - window.slots[slot]
+    slot = tick % rule.ticks
+    new, old = held(true, (sold[: TWIN + 1], window.slots[slot]))
+    total = window.total + new - old
     main, twin = total[MAIN], total[TWIN]
     cascade = (main > rule.threshold) & (main - twin > 0.5 * main)
     return CascadeWindow(slots=window.slots.at[slot].set(new), total=total, cascade=window.cascade | cascade)

@@ -45,8 +45,7 @@ class KeyIndex:
     def before(self, ladder: Index, limit: Array) -> Array:
         """A place [] before which all keys are above ``limit`` []: rounding keeps the order of keys and limits."""
         part = (self.top[ladder] - limit) * self.parts[ladder]
-        last = self.first.shape[1] - 1.0
-        return entry(self.first, ladder, jnp.clip(part, 0.0, last).astype(jnp.int32))
+        return entry(self.first, ladder, jnp.maximum(part, 0.0).astype(jnp.uint32))  # of too large a one, the last
 
 
 @jax.tree_util.register_dataclass

@@ -68,8 +68,8 @@ def close(ladders: Ladders, crowd: Crowd, fees: Fees, run: Run) -> Closed:
     """Fees, deficits and what is left."""
     mine = worth(crowd, run.ladder, ladders.sign()[run.ladder], run.fill)
     charge = fees.rate * crowd.scale[run.ladder] * run.fill  # an original unit's
-    broke = jnp.minimum(ladders.first_not_above(run.ladder, run.start, mine), run.end)
-    poor = jnp.minimum(ladders.first_not_above(run.ladder, broke, mine - charge), run.end)
+    rich = entry(ladders.key, run.ladder, run.start) <= mine - charge  # the first has the least
+    broke, poor = jax.lax.cond(rich, lambda: (run.start, run.start), lambda: _splits(ladders, run, mine, charge))
     size = [entry(ladders.size, run.ladder, place) for place in (run.start, broke, poor, run.end)]
     value = [entry(ladders.value, run.ladder, place) for place in (run.start, broke, poor, run.end)]
     deficit = (value[1] - value[0]) - mine * (size[1] - size[0])
@@ -79,6 +79,12 @@ def close(ladders: Ladders, crowd: Crowd, fees: Fees, run: Run) -> Closed:
     remainder = rest * fees.remainder_to_fund
     parts = (partial + fee, deficit, remainder, rest - remainder)
     return Closed(*(jnp.maximum(part, 0.0) * run.share for part in parts))
+
+
+def _splits(ladders: Ladders, run: Run, worth: Array, charge: Array) -> tuple[Array, Array]:
+    """Places [] behind the last of a run with less than nothing, and the last with less than the fee ``charge`` []."""
+    broke = jnp.minimum(ladders.first_not_above(run.ladder, run.start, worth), run.end)
+    return broke, jnp.minimum(ladders.first_not_above(run.ladder, broke, worth - charge), run.end)
 
 
 @jax.tree_util.register_dataclass
