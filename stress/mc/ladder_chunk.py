@@ -6,7 +6,6 @@ Axes: ``K`` ticks of a chunk, ``V`` variants, ``A`` markets, ``B`` paths of a ti
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +13,6 @@ import jax.numpy as jnp
 from stress.mc.ladder_tile import put
 from stress.protocol.venue import Venue
 from stress.types import Array
-
-if TYPE_CHECKING:
-    pass
 
 
 @jax.tree_util.register_dataclass

@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
-from stress.engine.ladder.rounds import LadderTick, run_rounds
 from stress.engine.ladder.state import LadderRow
 from stress.engine.loops import when
 from stress.mc.ladder_chunk import Chunk, Decay, Span
 from stress.mc.ladder_notes import note_fan, note_trace
-from stress.mc.ladder_screen import Limits, drawn_in, thresholds
+from stress.mc.ladder_screen import Limits, drawn_in
 from stress.mc.ladder_tile import Tile, loaded, put, stored, taken
+from stress.mc.ladder_visit import visit as act
 from stress.mc.noise import TILE
 from stress.protocol.venue import Venue
 from stress.types import Array
@@ -125,22 +125,13 @@ def _visit(stage: Stage, venue: Venue, v: Array, lane: Array, work: Work) -> Wor
 
 def _act(stage: Stage, venue: Venue, v: Array, lane: Array, visit: Visit) -> Visit:
     """The rounds of one tick of one path."""
-    job, chunk, work, liquidity = stage.job, stage.chunk, visit.work, venue.liquidity
-    k = _lowest(visit.word)
-    free = visit.free * taken(stage.decay.power, v, k - visit.tick)
-    z = liquidity.impact.absorbed(free)
-    log_price = taken(chunk.log_price, k, None, lane)
-    tick = LadderTick(
-        number=chunk.number + k,
-        fundamental=job.prices * jnp.exp(log_price),
-        depth=liquidity.depth_now(taken(chunk.depth, k, lane), liquidity.impact.displacement(z)),
-    )
-    row, z, sold = run_rounds(stage.ladders, venue, visit.row, z, tick)
+    job, chunk, work, k = stage.job, stage.chunk, visit.work, _lowest(visit.word)
+    free, number = visit.free * taken(stage.decay.power, v, k - visit.tick), chunk.number + k
+    log_price, depth = taken(chunk.log_price, k, None, lane), taken(chunk.depth, k, lane)
+    row, after, limits, sold = act(stage.ladders, venue, job.prices, visit.row, free, log_price, depth, number)
     if job.unlimited:
-        wakes = (v == 0) & (row.outcome.depletion_tick == tick.number)
+        wakes = (v == 0) & (row.outcome.depletion_tick == number)
         work = when(wakes, lambda work: _woken(stage, work, visit.row, free, k, lane), work)
-    after = liquidity.impact.uncapped(z)
-    limits = thresholds(stage.ladders, venue, row, tick.fundamental, log_price)
     word = _rest(stage, venue, v, lane, k, limits, after)
     if job.cascade.paired:
         work = replace(work, tile=replace(work.tile, sold=put(work.tile.sold, sold, k, v, lane)))

@@ -1,6 +1,6 @@
 """The kernel: all ticks of 32 paths, a path a lane. Its phases are those of ``mc.ladder_block``.
 
-A program is one warp. Noise, prices and thresholds are registers of the lanes. A path that is at a threshold is worked
+A program is one warp. Noise, prices and thresholds are registers of the lanes. A path that is at a limit is worked
 on by itself, by the whole warp: few are in a tick, and scalar code needs no masks. What it owns lies in memory, a line
 of numbers a path and variant. (A kernel takes the longer to compile the more accesses to memory it has that are not
 scalar, each as long as the square of the kernel's length; these are a handful.)
@@ -19,9 +19,9 @@ import numpy as np
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
-from stress.engine.ladder.screen import REACH, thresholds
-from stress.engine.ladder.visit import pay, visit
 from stress.mc.float32 import exponential
+from stress.mc.ladder_screen import thresholds
+from stress.mc.ladder_visit import at_limit, pay, visit
 from stress.mc.lanes.cells import (
     Cells,
     array_of,
@@ -55,10 +55,9 @@ class Side:
     """A path under one variant."""
 
     free: Any  # [A] displacement before the cap
-    low: Any  # [A] float32 threshold (``engine.ladder.screen``)
-    high: Any  # [A] float32
+    limits: Any  # Limits [A]
     sold: Any  # [] USD liquidated in this tick
-    hit: Any  # [] bool, at a threshold
+    hit: Any  # [] bool, at a limit
 
 
 @jax.tree_util.register_dataclass
@@ -107,8 +106,8 @@ class Kernel:
         sides = []
         for v, venue in enumerate(self.given.venues):
             row = self.rows.load(np.int32(v), self.first)
-            limits = evaluate(thresholds, (values["ladders"], venue, row, values["prices"]), ())
-            sides.append(Side(none, *limits, sold=zero, hit=no))
+            limits = evaluate(thresholds, (values["ladders"], venue, row, values["prices"], none), ())
+            sides.append(Side(none, limits, sold=zero, hit=no))
         market = evaluate(lambda model, noise: model.init(noise), (values["model"], noise), LANES)
         return State(market, none, tuple(sides), known(np.asarray(NEVER, np.int32)), known(np.zeros(2)), no)
 
@@ -158,22 +157,15 @@ class Kernel:
         values, path, row = self.given.values, self.first + lane, self.rows.load(v, self.first + lane)
         side = self._only(choose(state.sides, v, LANES), lane)
         arguments = (values["ladders"], self.given.venue(v), values["prices"], row, side.free)
-        after, low, high = evaluate(pay, (*arguments, self._only(state.log_price, lane), one(number)), ())
+        after, limits = evaluate(pay, (*arguments, self._only(state.log_price, lane), one(number)), ())
         self.rows.store(v, path, after, before=row)
-        return replace(state, sides=self._written(state.sides, v, lane, replace(side, low=low, high=high)))
+        return replace(state, sides=self._written(state.sides, v, lane, replace(side, limits=limits)))
 
     def screen(self, state: State, number: Any) -> State:
-        """The variants in which lanes are at a threshold."""
-        log_price = [spread(n, LANES, jnp.float64).astype(jnp.float32) for n in state.log_price.numbers]
-        price, far = [exponential(x) for x in log_price], jnp.zeros(LANES, jnp.bool_)
-        for x in log_price:
-            far = far | (jnp.abs(x) > np.float32(REACH))
+        """The variants in which lanes are at a limit."""
         sides = []
-        for v, side in enumerate(state.sides):
-            hit, share = far, self.given.venues[v].oracle.impact_share.numbers[()].astype(jnp.float32)
-            for a, p in enumerate(price):
-                seen = p * (np.float32(1) + share * self._displacement(v, side, a))
-                hit = hit | (seen < side.low.numbers[a]) | (seen > side.high.numbers[a])
+        for v, (side, venue) in enumerate(zip(state.sides, self.given.venues, strict=True)):
+            hit = evaluate(at_limit, (side.limits, venue, side.free, state.log_price), LANES).numbers[()]
             if self.job.unlimited and v == self.job.variants - 1:  # it sleeps while it is what the main variant is
                 hit = hit & (state.depleted.numbers[()] < number)
             sides.append(replace(side, hit=one(hit)))
@@ -186,7 +178,7 @@ class Kernel:
         return jnp.minimum(jnp.maximum(free, -cap), cap)
 
     def work(self, state: State, multiplier: Cells, number: Any) -> State:
-        """Phases 5 to 11 of every path at a threshold, one by one, variant by variant."""
+        """Phases 5 to 11 of every path at a limit, one by one, variant by variant."""
 
         def next_hit(sides: tuple[Side, ...]) -> Any:
             place = jnp.full(LANES, NOBODY)
@@ -212,7 +204,7 @@ class Kernel:
         side = self._only(choose(state.sides, v, LANES), lane)
         arguments = (values["ladders"], self.given.venue(v), values["prices"], row, side.free)
         market = self._only((state.log_price, multiplier), lane)
-        after, free, low, high, sold = evaluate(visit, (*arguments, *market, one(number)), ())
+        after, free, limits, sold = evaluate(visit, (*arguments, *market, one(number)), ())
         sides, depleted, main = state.sides, after.outcome.depletion_tick.numbers[()], v == np.int32(0)
         if self.job.unlimited:  # the companion wakes: a copy of its main path from before the tick's rounds
             last, wakes = np.int32(self.job.variants - 1), main & (depleted == number)
@@ -220,7 +212,7 @@ class Kernel:
             awake = replace(self._only(sides[-1], lane), free=side.free, hit=known(np.ones((), bool)))
             sides = self._written(sides, jnp.where(wakes, last, np.int32(-1)), lane, awake)
         self.rows.store(v, path, after, before=row)
-        done = Side(free, low, high, sold, known(np.zeros((), bool)))
+        done = Side(free, limits, sold, known(np.zeros((), bool)))
         mine = (self.lanes == lane) & main
         return replace(
             state,
