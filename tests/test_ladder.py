@@ -248,7 +248,7 @@ def test_a_side_closed_whole(side: int, below: bool) -> None:
     assert ((quote + size[0] * price)[:2].min() < 0) == below
     ladders = sort_book(size, quote, np.zeros(3, bool), margin_table([np.array([np.inf])], [np.array([0.01])]))
     keepers = made().plan.job.venues.keepers
-    crowd, leaving, none = everybody(ladders, keepers), Leaving(*jnp.zeros((2, 2), jnp.int32)), jnp.zeros(2)
+    crowd, leaving, none = everybody(ladders.markets, keepers), Leaving(*jnp.zeros((2, 2), jnp.int32)), jnp.zeros(2)
     found = sides(ladders, crowd, leaving, jnp.full(2, 95.0), jnp.float64(1.0))
     taken = jnp.asarray([5.0, 0.0] if side > 0 else [0.0, 5.0])
     assert bool(matched_sides(ladders, crowd, leaving, found, none, none, taken, taken * price).beyond) == below
@@ -259,7 +259,7 @@ def test_winners_beside_others_that_wait(side: int) -> None:
     """Who waits for keepers is no winner. It takes funding beyond all bounds that a side wins while some of it wait."""
     ladders, venue = made().plan.job.ladders, made().plan.job.venues
     assert ladders is not None
-    match = dataclasses.replace(nobody(ladders, everybody(ladders, venue.keepers)), won=jnp.asarray([5.0, 0, 0, 0]))
+    match = dataclasses.replace(nobody(everybody(ladders.markets, venue.keepers)), won=jnp.asarray([5.0, 0, 0, 0]))
     ends, reached = jnp.zeros(4, jnp.int32), jnp.zeros(4, jnp.int32).at[side].set(3)
     late = dataclasses.replace(venue.keepers, delay=jnp.int32(1), delayed=True)
     found = due(late, Pending(jnp.zeros((2, 4), jnp.int32), jnp.int32(4)), ends, reached, jnp.int32(5))

@@ -51,7 +51,7 @@ def both(request: pytest.FixtureRequest) -> tuple[BlockResult, BlockResult]:
     """A block in the ladder engine, and as a kernel."""
     job = job_of(CASES[request.param])
     run: Any = jax.jit(simulate_block)
-    results = (run(j, jnp.uint32(1), jnp.int32(77)) for j in (job, dataclasses.replace(job, batch=32)))
+    results = (run(j, jnp.uint32(1), jnp.int32(77)) for j in (job, dataclasses.replace(job, fused=True)))
     ladder, lanes = (jax.tree.map(np.asarray, result) for result in results)
     return ladder, lanes
 

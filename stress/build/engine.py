@@ -100,6 +100,19 @@ def venue_obstacles(protocol: ProtocolConfig, step_seconds: float) -> list[str]:
     return [reason for reason, applies in checks.items() if applies]
 
 
+def kernel_obstacles(protocol: ProtocolConfig) -> list[str]:
+    """Why the dense engine cannot run as one kernel on a GPU."""
+    rules, oracle = protocol.liquidation, protocol.oracle
+    checks = {
+        f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
+        "protocol.liquidation: keepers that are late or small": (
+            rules.keeper_delay_seconds > 0 or rules.keeper_capacity_usd_per_minute is not None
+        ),
+        "protocol.oracle: it lags behind the mark": oracle.lag_seconds > 0 or oracle.update_interval_seconds > 0,
+    }
+    return [reason for reason, applies in checks.items() if applies]
+
+
 def _fit(book: Book, margin: MarginTable, prices: np.ndarray) -> np.ndarray:
     """Accounts [N] that a ladder can hold: of one position, which is liquidated in its first margin tier."""
     near = (tier_room(book.size.T, book.quote, margin) < HEADROOM * prices[:, None]).any(0)

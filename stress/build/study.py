@@ -12,7 +12,7 @@ import numpy as np
 
 from stress.book.load import load_book
 from stress.book.schema import Book
-from stress.build.engine import obstacles, split_book
+from stress.build.engine import kernel_obstacles, obstacles, split_book
 from stress.build.price import Market, build_market
 from stress.build.venue import build_margin, build_venue, stack, twin, unlimited
 from stress.config.schema import Config
@@ -112,6 +112,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         block_paths=block_paths(cfg, len(book.markets), dense, len(variants), ladders is not None and rest is None),
         front=min(max(dense // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
         batch=ACCELERATOR_BATCH if accelerated() else 1,
+        fused=jax.default_backend() == "gpu" and (ladders is not None or not kernel_obstacles(cfg.protocol)),
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )

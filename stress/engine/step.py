@@ -124,7 +124,7 @@ def book_closing(accounts: Accounts, row: Row, seen: Check, share: Array) -> Clo
     none = jnp.zeros_like(book)
     crowd = None
     if accounts.ladders is not None and row.crowd is not None and seen.due is not None:
-        crowd = book_crowd(accounts.ladders, row.crowd, seen.due)
+        crowd = book_crowd(row.crowd, seen.due)
     return Closing(book=book, adl=none, adl_price=none, adl_cash=none[0], whole=whole, crowd=crowd)
 
 

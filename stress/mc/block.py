@@ -62,6 +62,7 @@ class Job:
     block_paths: int = field(metadata={"static": True})
     front: int = field(metadata={"static": True})  # accounts that most looks of the dense engine touch
     batch: int = field(metadata={"static": True})  # rows that a look of the dense engine takes together
+    fused: bool = field(metadata={"static": True})  # as one kernel for all ticks (``mc.lanes``)
     fan_points: int = field(metadata={"static": True})
     dtype: str = field(metadata={"static": True})  # of normals
 
@@ -69,11 +70,6 @@ class Job:
     def all_on_ladders(self) -> bool:
         """Whether the ladder engine runs it alone."""
         return self.ladders is not None and self.rest is None
-
-    @property
-    def in_lanes(self) -> bool:
-        """Whether the ladder engine runs it as a kernel of its own, a path a lane: on accelerators."""
-        return self.all_on_ladders and self.batch > 1
 
 
 @jax.tree_util.register_dataclass
@@ -92,14 +88,14 @@ class BlockResult:
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
     """Simulate block ``block`` []; ``traced`` [] is the path in it that is recorded tick by tick."""
     tiles = block * (job.block_paths // TILE) + jnp.arange(job.block_paths // TILE, dtype=jnp.uint32)
-    simulate = _lanes if job.in_lanes else _ladder if job.all_on_ladders else _dense
+    simulate = _fused if job.fused else _ladder if job.all_on_ladders else _dense
     return simulate(job, tiles, traced)
 
 
-def _lanes(job: Job, tiles: Array, traced: Array) -> BlockResult:
-    from stress.mc.lanes.launch import simulate_lanes  # what it needs takes long to import, and is not on every machine
+def _fused(job: Job, tiles: Array, traced: Array) -> BlockResult:
+    from stress.mc.lanes import launch  # what it needs takes long to import, and is not on every machine
 
-    found = simulate_lanes(job, tiles[0], traced)
+    found = (launch.simulate_lanes if job.all_on_ladders else launch.simulate_accounts)(job, tiles[0], traced)
     return BlockResult(
         outcome=found.rows.outcome,
         fund_flow=found.rows.fund_flow,
@@ -210,7 +206,7 @@ def first_row(venue: Venue, job: Job) -> Row:
         breaker=venue.breaker.init(job.prices),
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
-        crowd=None if job.accounts.ladders is None else everybody(job.accounts.ladders, venue.keepers),
+        crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
     )
 
 

@@ -1,4 +1,4 @@
-"""Paths that a ladder cannot follow to their end, simulated anew by the dense engine, a tile at a time."""
+"""Paths that a ladder or a kernel cannot follow to their end, simulated anew by the dense engine, a tile at a time."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ Run = Callable[[Job, int, int], BlockResult]
 def followed(job: Job, block: int, traced: int, result: BlockResult, run: Run) -> BlockResult:
     """``result`` of a ladder's block, with what the dense engine makes of the paths that went beyond the ladder."""
     lost = np.flatnonzero((np.asarray(result.outcome.status) == BEYOND_LADDER).any(0))
-    if not lost.size or job.ladders is None or _tile_bytes(job) > STATE_LIMIT:
+    followable = job.ladders is not None or job.fused
+    if not lost.size or not followable or _tile_bytes(job) > STATE_LIMIT:
         return result
-    dense = replace(job, ladders=None, rest=None, block_paths=TILE)
+    dense = replace(job, ladders=None, rest=None, fused=False, block_paths=TILE)
     result = jax.tree.map(np.array, result)
     for tile in np.unique(lost // TILE).tolist():
         anew = run(dense, block * (job.block_paths // TILE) + tile, traced % TILE)

@@ -112,7 +112,7 @@ def _prices(job: Job, tile: Tile, chunk: Chunk, noise: Noise, number: Array) -> 
 
 def _open_tile(job: Job, ladders: Ladders, noise: Noise, trace: dict[str, Array]) -> Tile:
     markets, none = job.prices.shape[0], jnp.zeros((job.variants, job.prices.shape[0], TILE), jnp.float64)
-    row = first_row(ladders, job.venues.keepers)
+    row = first_row(ladders.markets, job.venues.keepers)
     limits = jax.vmap(lambda venue: thresholds(ladders, venue, row, job.prices, none[0, :, 0]))(job.venues)
     sold = (chunk_ticks(job), job.variants, TILE) if job.cascade.paired else (0, job.variants, TILE)
     return Tile(

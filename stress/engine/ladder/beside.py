@@ -30,9 +30,9 @@ class CrowdClosing:
     match: Match
 
 
-def book_crowd(ladders: Ladders, crowd: Crowd, due: Due) -> CrowdClosing:
+def book_crowd(crowd: Crowd, due: Due) -> CrowdClosing:
     """Everything that is closed goes to the book."""
-    return CrowdClosing(Leaving(due.ends, due.ends), due.waits(), nobody(ladders, crowd))
+    return CrowdClosing(Leaving(due.ends, due.ends), due.waits(), nobody(crowd))
 
 
 def with_sides(case: AdlCase, crowd: Sides) -> AdlCase:

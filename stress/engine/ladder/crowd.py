@@ -35,9 +35,9 @@ class Crowd:
 Paying = TypeVar("Paying", bound=Crowd)
 
 
-def everybody(ladders: Ladders, keepers: Keepers) -> Crowd:
+def everybody(markets: int, keepers: Keepers) -> Crowd:
     """All accounts open."""
-    count = ladders.key.shape[0]
+    count = 2 * markets
     return Crowd(
         next=jnp.zeros(count, jnp.int32),
         scale=jnp.ones(count, jnp.float64),

@@ -66,9 +66,9 @@ class Match:
         return beyond | (owed(full, rest) > 0) if venue.socialised else beyond
 
 
-def nobody(ladders: Ladders, crowd: Crowd) -> Match:
+def nobody(crowd: Crowd) -> Match:
     """The match of a round without ADL."""
-    count = ladders.key.shape[0]
+    count = crowd.next.shape[0]
     none, zero = jnp.zeros(count, jnp.float64), jnp.zeros(count, jnp.int32)
     aside = None if crowd.aside is None else jnp.zeros(crowd.aside.units.shape, bool)
     return Match(crowd.next, none, none, crowd.scale, crowd.shift, none, zero, none, aside, jnp.zeros((), bool))

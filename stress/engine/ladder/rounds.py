@@ -85,10 +85,10 @@ def look_again(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick) ->
 def one_round(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, found: Due) -> Moving:
     """Phases 7 to 9 and 11."""
     now, leaving = leave(ladders, now, found)
-    full, match = sell(ladders, venue, now, tick, leaving, None), nobody(ladders, now.row)
+    full, match = sell(ladders, venue, now, tick, leaving, None), nobody(now.row)
     waits = found.waits()
     if venue.adl is None:
-        return _after(venue, now, tick, leaving, waits, full, full, match)
+        return booked(venue, now, tick, leaving, waits, full, full, match)
     unpaid = shortfall_share(available(venue, now.row, full), full.closed.deficit)
 
     def matched() -> tuple[Match, Sale]:
@@ -96,7 +96,7 @@ def one_round(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, fou
         return match, sell(ladders, venue, now, tick, leaving, match)
 
     match, sale = jax.lax.cond(unpaid > 0, matched, lambda: (match, full))
-    return _after(venue, now, tick, leaving, waits, full, sale, match)
+    return booked(venue, now, tick, leaving, waits, full, sale, match)
 
 
 def leave(ladders: Ladders, now: Moving, found: Due) -> tuple[Moving, Leaving]:
@@ -125,7 +125,7 @@ def sell(ladders: Ladders, venue: Venue, now: Moving, tick: LadderTick, leaving:
     return sale_at(ladders, venue, now.row, leaving, match, book, price, z, tick.fundamental)
 
 
-def _after(
+def booked(
     venue: Venue,
     now: Moving,
     tick: LadderTick,

@@ -27,9 +27,9 @@ class LadderRow(Crowd):
     outcome: Outcome
 
 
-def first_row(ladders: Ladders, keepers: Keepers) -> LadderRow:
+def first_row(markets: int, keepers: Keepers) -> LadderRow:
     """Everybody open."""
-    zero, crowd = jnp.zeros((), jnp.float64), everybody(ladders, keepers)
+    zero, crowd = jnp.zeros((), jnp.float64), everybody(markets, keepers)
     return LadderRow(
         next=crowd.next,
         scale=crowd.scale,
@@ -38,10 +38,10 @@ def first_row(ladders: Ladders, keepers: Keepers) -> LadderRow:
         pending=crowd.pending,
         aside=crowd.aside,
         outside_quote=zero,
-        outside_size=jnp.zeros(ladders.markets, jnp.float64),
+        outside_size=jnp.zeros(markets, jnp.float64),
         fund_flow=zero,
         keepers=zero,
-        outcome=empty_outcome(ladders.markets),
+        outcome=empty_outcome(markets),
     )
 
 

@@ -9,7 +9,7 @@ operation a cell.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,3 +153,38 @@ def is_leaf(value: Any) -> bool:
 def flatten(tree: Any) -> tuple[list[Any], Any]:
     """Values of a tree, and its structure."""
     return jax.tree.flatten(tree, is_leaf=is_leaf)
+
+
+def loop(turns: int, work: Callable[[Any, Any], Any], state: Any, shape: Shape, first: int = 1) -> Any:
+    """``work(number, state)`` for numbers from ``first`` on, with a tree of cells."""
+    leaves, structure = flatten(state)
+
+    def turn(number: Any, flat: list[Any]) -> list[Any]:
+        after = work(number, jax.tree.unflatten(structure, cells_like(flat, leaves)))
+        return made_anew(spread_all(flatten(after)[0], shape), number >= np.int32(first))
+
+    flat = jax.lax.fori_loop(jnp.int32(first), jnp.int32(first + turns), turn, spread_all(leaves, shape))
+    return jax.tree.unflatten(structure, cells_like(flat, leaves))
+
+
+def loop_while(turn: Callable[[Any], tuple[Any, Any]], state: Any, shape: Shape) -> Any:
+    """``turn(state)`` with a tree of cells, until it says it need not go on []; at least once."""
+    leaves, structure = flatten(state)
+
+    def body(now: tuple[Any, list[Any]]) -> tuple[Any, list[Any]]:
+        go, after = turn(jax.tree.unflatten(structure, cells_like(now[1], leaves)))
+        return go, made_anew(spread_all(flatten(after)[0], shape), now[0])
+
+    start = (jnp.ones((), jnp.bool_), spread_all(leaves, shape))
+    return jax.tree.unflatten(structure, cells_like(jax.lax.while_loop(lambda now: now[0], body, start)[1], leaves))
+
+
+def when(condition: Any, work: Callable[[], Any], state: Any, shape: Shape) -> Any:
+    """``work()`` on a traced scalar condition, else ``state``: trees of cells."""
+    (leaves, structure), true = flatten(state), condition | ~condition
+
+    def kept(tree: Any) -> list[Any]:
+        return made_anew(spread_all(flatten(tree)[0], shape), true)
+
+    flat = jax.lax.cond(condition, lambda: kept(work()), lambda: kept(state))
+    return jax.tree.unflatten(structure, cells_like(flat, leaves))

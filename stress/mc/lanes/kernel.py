@@ -25,14 +25,15 @@ from stress.mc.ladder_visit import at_limit, pay, visit
 from stress.mc.lanes.cells import (
     Cells,
     array_of,
-    cells_like,
     choose,
     flatten,
     known,
+    loop,
+    loop_while,
     one,
     select,
     spread,
-    spread_all,
+    when,
 )
 from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.memory import Given, Lines
@@ -89,7 +90,7 @@ class Kernel:
 
     def run(self) -> None:
         """From time zero to the horizon."""
-        end = _loop(self.job.steps, self.tick, self.open())
+        end = loop(self.job.steps, self.tick, self.open(), LANES)
         flags = spread(end.cascade.numbers[()], LANES, jnp.bool_).astype(jnp.int32)
         for v, side in enumerate(end.sides):
             finite = jnp.ones(LANES, jnp.bool_)
@@ -148,8 +149,8 @@ class Kernel:
         due = jnp.zeros((), jnp.bool_)
         for venue in self.given.venues:
             due = due | (jax.lax.rem(number, venue.funding.interval.numbers[()]) == np.int32(0))
-        work = lambda: _loop(self.job.variants * WIDTH, lambda m, now: self.paid(now, number, m), state, first=0)  # noqa: E731
-        return _where(due, work, state)
+        work = lambda: loop(self.job.variants * WIDTH, lambda m, now: self.paid(now, number, m), state, LANES, first=0)  # noqa: E731
+        return when(due, work, state, LANES)
 
     def paid(self, state: State, number: Any, place: Any) -> State:
         """One path under one variant pays, ``place`` [] being that of both."""
@@ -186,16 +187,11 @@ class Kernel:
                 place = jnp.minimum(place, jnp.where(side.hit.numbers[()], self.lanes + np.int32(v * WIDTH), NOBODY))
             return jnp.min(place)
 
-        leaves, structure = flatten(state)
+        def turn(now: State) -> tuple[Any, State]:
+            now = self.rounds(now, multiplier, number, next_hit(now.sides))
+            return next_hit(now.sides) < NOBODY, now
 
-        def turn(loop: tuple[Any, list[Any]]) -> tuple[Any, list[Any]]:
-            now = jax.tree.unflatten(structure, cells_like(loop[1], leaves))
-            now = self.rounds(now, multiplier, number, loop[0])
-            return next_hit(now.sides), spread_all(flatten(now)[0], LANES)
-
-        start = (next_hit(state.sides), spread_all(leaves, LANES))
-        end = jax.lax.while_loop(lambda loop: loop[0] < NOBODY, turn, start)
-        return jax.tree.unflatten(structure, cells_like(end[1], leaves))
+        return when(next_hit(state.sides) < NOBODY, lambda: loop_while(turn, state, LANES), state, LANES)
 
     def rounds(self, state: State, multiplier: Cells, number: Any, place: Any) -> State:
         """The rounds of one path under one variant, ``place`` [] being that of both."""
@@ -288,21 +284,3 @@ def traced(venue: Any, prices: Any, row: Any, free: Any, log_price: Any) -> Any:
     mark = fundamental * (1.0 + jnp.clip(free, -cap, cap))
     single = jnp.stack([out.adl_notional, out.bad_debt, out.socialised])
     return jnp.concatenate([mark, fundamental, row.fund_flow[None], out.liquidated.reshape(-1), single])
-
-
-def _loop(turns: int, work: Any, state: Any, first: int = 1) -> Any:
-    """``work(number, state)`` for numbers from ``first`` on, with a tree of Cells."""
-    leaves, structure = flatten(state)
-
-    def turn(number: Any, flat: list[Any]) -> list[Any]:
-        return spread_all(flatten(work(number, jax.tree.unflatten(structure, cells_like(flat, leaves))))[0], LANES)
-
-    flat = jax.lax.fori_loop(jnp.int32(first), jnp.int32(first + turns), turn, spread_all(leaves, LANES))
-    return jax.tree.unflatten(structure, cells_like(flat, leaves))
-
-
-def _where(condition: Any, work: Any, state: Any) -> Any:
-    """``work()`` on a scalar condition, else ``state``."""
-    leaves, structure = flatten(state)
-    flat = jax.lax.cond(condition, lambda: spread_all(flatten(work())[0], LANES), lambda: spread_all(leaves, LANES))
-    return jax.tree.unflatten(structure, cells_like(flat, leaves))

@@ -16,6 +16,8 @@ from jax.experimental.pallas import triton
 from stress.engine.ladder.state import LadderRow, first_row
 from stress.engine.loops import by_rows
 from stress.engine.state import NOT_FINITE
+from stress.mc.cascade import CascadeWindow, open_window, slide
+from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.kernel import WIDTH, Kernel
 from stress.mc.lanes.memory import (
     Given,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 ANYWHERE = pl.BlockSpec(memory_space=pl.ANY)
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Found:
     """What a block of ``P`` paths leaves."""
@@ -59,23 +62,14 @@ def simulate_lanes(job: Job, tile: Array, traced: Array) -> Found:
     numbers, tables = packed(values, layouts[0])
     where = jnp.stack([tile.astype(jnp.int32), traced.astype(jnp.int32)])
     inputs = [where, *numbers, *packed_rows(job.venues, layouts[1], job.variants), *tables]
-    row = layout_of(jax.eval_shape(lambda: first_row(ladders, venue.keepers)), tables=False)
+    row = layout_of(jax.eval_shape(lambda: first_row(ladders.markets, venue.keepers)), tables=False)
     shapes = _results(job, row)
     written = {
-        "rows": lines(first_row(ladders, venue.keepers), row, job.variants * job.block_paths),
+        "rows": lines(first_row(ladders.markets, venue.keepers), row, job.variants * job.block_paths),
         "slots": jnp.zeros(shapes["slots"].shape, jnp.float64),
     }
-    call = pl.pallas_call(
-        partial(_program, job, (*layouts, row), list(shapes), len(written)),
-        out_shape=list(shapes.values()),
-        grid=(job.block_paths // WIDTH,),
-        in_specs=[ANYWHERE] * (len(inputs) + len(written)),
-        out_specs=[ANYWHERE] * len(shapes),
-        input_output_aliases={len(inputs) + k: list(shapes).index(name) for k, name in enumerate(written)},
-        interpret=jax.default_backend() != "gpu",
-        compiler_params=triton.CompilerParams(num_warps=1, num_stages=1),
-    )
-    found = dict(zip(shapes, call(*inputs, *written.values()), strict=True))
+    program = partial(_program, job, (*layouts, row), list(shapes), len(written))
+    found = _call(program, job.block_paths // WIDTH, inputs, written, shapes)
     rows = unlined(found["rows"], row, (job.variants, job.block_paths))
     fan = found["fan"].reshape(job.fan_points, job.prices.shape[0], -1)
     return Found(_judged(job, rows, found["flags"]), found["flags"] & 1 > 0, fan, _trace(job, found["trace"]))
@@ -116,6 +110,96 @@ def _program(job: Job, layouts: Any, names: list[str], written: int, where: Any,
     kernel.run()
 
 
+def simulate_accounts(job: Job, tile: Array, traced: Array) -> Found:
+    """As :func:`simulate_lanes`, for the dense engine: a program for every path and variant, accounts side by side."""
+    from stress.mc.lanes.accounts import WIDTH as ACCOUNTS
+
+    venue, markets = jax.tree.map(lambda leaf: leaf[0], job.venues), job.prices.shape[0]
+    values = {"model": job.model, "prices": job.prices, "quote_total": job.accounts.quote_total, "seed": job.seed}
+    layouts = layout_of(values, tables=True), layout_of(venue, tables=False)
+    numbers, tables = packed(values, layouts[0])
+    where = jnp.stack([tile.astype(jnp.int32), traced.astype(jnp.int32)])
+    spare = -job.quote.shape[0] % ACCOUNTS
+    book = [jnp.pad(leaf, [*[(0, 0)] * (leaf.ndim - 1), (0, spare)]).reshape(-1) for leaf in (job.size, job.quote)]
+    book.append(jnp.pad(job.accounts.residual, (0, spare)).astype(jnp.int32))
+    inputs = [where, *numbers, *packed_rows(job.venues, layouts[1], job.variants), *book, *tables]
+    row = layout_of(jax.eval_shape(lambda: first_row(markets, venue.keepers)), tables=False)
+    programs, places = job.variants * job.block_paths, job.quote.shape[0] + spare
+    results = _results(job, row)
+    results["closed"] = jax.ShapeDtypeStruct((programs * places,), jnp.int32)
+    results["sold"] = jax.ShapeDtypeStruct((programs * job.steps if job.cascade.paired else 1,), jnp.float64)
+    results = {name: results[name] for name in ("rows", "fan", "trace", "closed", "sold")}
+    written = {"closed": jnp.zeros(results["closed"].shape, jnp.int32)}
+    program = partial(_accounts_program, job, (*layouts, row), list(results), places)
+    found = _call(program, programs, inputs, written, results)
+    rows = unlined(found["rows"], row, (job.variants, job.block_paths))
+    finite = jnp.isfinite(rows.fund_flow) & jnp.isfinite(rows.outcome.contracts_residual)
+    rows = replace(rows, outcome=replace(rows.outcome, status=_status(rows, finite)))
+    fan = found["fan"].reshape(job.fan_points, markets, -1)
+    return Found(rows, _cascades(job, found["sold"]), fan, _trace(job, found["trace"]))
+
+
+def _cascades(job: Job, sold: Array) -> Array:
+    """The paths [P] with a cascade, of what was sold [V, T, P] in USD."""
+    window = open_window(job.cascade, job.block_paths)
+    if not job.cascade.paired:
+        return window.cascade
+
+    def tick(window: CascadeWindow, now: tuple[Array, Array]) -> tuple[CascadeWindow, None]:
+        return slide(job.cascade, window, *now, job.prices[0] > 0), None
+
+    by_tick = jnp.moveaxis(sold.reshape(job.variants, job.steps, -1), 1, 0)
+    return jax.lax.scan(tick, window, (by_tick, jnp.arange(1, job.steps + 1, dtype=jnp.int32)))[0].cascade
+
+
+def _accounts_program(job: Job, layouts: Any, names: list[str], places: int, where: Any, *memory: Any) -> None:
+    """One program of the dense kernel."""
+    from stress.mc.lanes.accounts import AccountsKernel, Book
+
+    inputs, results = memory[: -len(names) - 1], dict(zip(names, memory[-len(names) :], strict=True))
+    place, paths = pl.program_id(0).astype(jnp.int32), np.int32(job.block_paths)
+    variant, path = jax.lax.div(place, paths), jax.lax.rem(place, paths)
+    values = given(layouts[0], inputs[:2], list(inputs[7:]), np.int32(0))
+    seed = values["seed"].numbers[()]
+    tile = (triton.load(where.at[np.int32(0)]) + jax.lax.div(path, np.int32(TILE))).astype(jnp.uint32)
+    kernel = AccountsKernel(
+        job=job,
+        values=values,
+        venue=given(layouts[1], inputs[2:4], [], variant),
+        book=Book(inputs[4], inputs[5], inputs[6], results["closed"], place * np.int32(places), places),
+        rows=Lines(layouts[2], results["rows"], job.block_paths),
+        out=results,
+        variant=variant,
+        path=path,
+        lane=jax.lax.rem(path, np.int32(TILE)).astype(jnp.uint32),
+        key=fold((jnp.zeros_like(seed), seed), tile),
+        traced=path == triton.load(where.at[np.int32(1)]),
+    )
+    markets = len(job.prices)
+    kernel.run(evaluate(lambda: first_row(markets, job.venues.keepers), (), ()))
+
+
+def _call(
+    program: Any, programs: int, inputs: list[Array], written: dict[str, Array], results: dict[str, Any]
+) -> dict[str, Array]:
+    """The results by name of all programs; those in ``written`` start as given."""
+    call = pl.pallas_call(
+        program,
+        out_shape=list(results.values()),
+        grid=(programs,),
+        in_specs=[ANYWHERE] * (len(inputs) + len(written)),
+        out_specs=[ANYWHERE] * len(results),
+        input_output_aliases={len(inputs) + k: list(results).index(name) for k, name in enumerate(written)},
+        interpret=jax.default_backend() != "gpu",
+        compiler_params=triton.CompilerParams(num_warps=1, num_stages=1),
+    )
+    return dict(zip(results, call(*inputs, *written.values()), strict=True))
+
+
+def _status(rows: LadderRow, finite: Array) -> Array:
+    return jnp.where(finite, rows.outcome.status, NOT_FINITE)
+
+
 def _judged(job: Job, rows: LadderRow, flags: Array) -> LadderRow:
     """Rows in which companions that never woke are what their main paths are, with their final status."""
     if job.unlimited:
@@ -124,7 +208,7 @@ def _judged(job: Job, rows: LadderRow, flags: Array) -> LadderRow:
     out = rows.outcome
     finite = jnp.stack([flags & 2 << v > 0 for v in range(job.variants)])
     finite = finite & jnp.isfinite(rows.fund_flow) & jnp.isfinite(out.cash_residual)
-    return replace(rows, outcome=replace(out, status=jnp.where(finite, out.status, NOT_FINITE)))
+    return replace(rows, outcome=replace(out, status=_status(rows, finite)))
 
 
 def _trace_shapes(markets: int) -> dict[str, tuple[int, ...]]:
