@@ -321,11 +321,32 @@ def test_where_it_is_not_exact_the_dense_engine_runs(override: str, word: str) -
     assert reason in str(caught.value) and "run.engine=auto" in str(caught.value)
 
 
-def test_another_device_than_a_cpu_gets_the_dense_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    study = made()
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+@pytest.mark.parametrize(
+    ("device", "override", "word"),
+    [
+        ("tpu", "run.seed=1", "tpu"),
+        ("gpu", "protocol.liquidation.keeper_delay_seconds=60", "keepers"),
+        ("gpu", "protocol.liquidation.keeper_capacity_usd_per_minute=1e6", "keepers"),
+    ],
+)
+def test_another_device_than_a_cpu_has_no_ladder(
+    monkeypatch: pytest.MonkeyPatch, device: str, override: str, word: str
+) -> None:
+    study = made(override)
+    assert not obstacles(study.config.protocol, study.book, study.margin, study.market)
+    monkeypatch.setattr(jax, "default_backend", lambda: device)
     (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.market)
-    assert "gpu" in reason
+    assert word in reason
+
+
+def test_a_gpu_runs_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ladders, and the dense engine where accounts are open or closed; what is split on a CPU is dense there."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    job = made("run.seed=77").plan.job
+    assert job.fused and job.all_on_ladders
+    assert made("run.engine=dense", "run.seed=77").plan.job.fused
+    assert not made("protocol.liquidation.rule=close_factor", "run.seed=77").plan.job.fused
+    assert not made("protocol.oracle.lag_seconds=60", "run.seed=77").plan.job.fused
 
 
 def test_the_engine_can_be_chosen() -> None:

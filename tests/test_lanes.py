@@ -1,6 +1,6 @@
-"""The kernel for GPUs, interpreted on a CPU: path by path what the ladder engine finds; and how it carries out code.
+"""The kernels for GPUs, interpreted on a CPU: path by path what the engines find; and how they carry out code.
 
-``benchmarks.gpu`` compares the compiled kernel with a CPU where there is a card.
+``benchmarks.gpu`` compares the compiled kernels with a CPU where there is a card.
 """
 
 from __future__ import annotations
@@ -17,70 +17,101 @@ from jax.experimental import pallas as pl
 
 from stress.build.study import build_study
 from stress.cli.compose import load
+from stress.engine.state import BEYOND_LADDER, ROUNDS_EXHAUSTED
 from stress.mc.block import BlockResult, Job, simulate_block
+from stress.mc.lanes import launch
 from stress.mc.lanes.cells import Cells, array_of, known, one
 from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.noise import lane_noise
 from stress.mc.noise import draw_noise, tile_keys
+from stress.mc.program import compile_program
 from stress.price.base import Draw
 
 ISOLATED = (
     *("book.synthetic.isolated_share=1", "book.synthetic.isolated_beside_cross=0", "book.accounts=400"),
     *("protocol.maintenance_margin=0.01", "protocol.initial_margin=0.02", "run.engine=ladder"),
-    *("price.markets=[BTC]", "price.volatility=4", "run.paths=128"),
+    *("price.markets=[BTC]", "price.volatility=4", "run.paths=128", "protocol.insurance_fund=2e4"),
 )
+CROSS = (
+    *("price=gbm", "price.markets=[BTC,ETH]", "price.volatility=4", "book.accounts=200", "run.horizon_hours=0.6"),
+    *("run.engine=dense", "run.precision=float64", "protocol.insurance_fund=1e5", "liquidity.depth_usd=5e6"),
+)
+WITHOUT_ADL = ("protocol.waterfall=[insurance_fund]", "protocol.adl.policy=none")
 CASES = {
-    "three variants, cascades, ADL": ("price=gbm", "run.horizon_hours=1", "protocol.insurance_fund=2e4"),
-    "two markets, jumps, power law, funding, float64": (
-        *("price=merton", "price.markets=[BTC,ETH]", "liquidity=power", "run.precision=float64"),
-        *("run.horizon_hours=0.3",),
-        *("protocol.funding.interval_hours=0.1", "run.fund_curve=false", "run.twin=false"),
+    "ladder: three variants, cascades, ADL": (*ISOLATED, "price=gbm", "run.horizon_hours=1"),
+    "ladder: two markets, jumps, power law, funding, float64": (
+        *(*ISOLATED, "price=merton", "price.markets=[BTC,ETH]", "liquidity=power", "run.precision=float64"),
+        *("run.horizon_hours=0.3", "protocol.funding.interval_hours=0.1", "run.fund_curve=false", "run.twin=false"),
+    ),
+    "dense: cross accounts, tiers, funding, a breaker, few rounds": (
+        *(*CROSS, *WITHOUT_ADL, "protocol.funding.interval_hours=0.2", "protocol.breaker.move=0.02"),
+        *("protocol.liquidation.max_rounds=2", "cascade.window_minutes=10", "cascade.open_interest_share=0.01"),
     ),
 }
 SAME = 1e-9
-"""Relative difference of money; the kernel does the same operations, but a compiler may join two into one."""
+"""Relative difference of money; the kernels do the same operations, but a compiler may join two into one."""
 
 
 def job_of(overrides: tuple[str, ...]) -> Job:
-    """A ladder's job, one tile."""
-    return dataclasses.replace(build_study(load([*ISOLATED, *overrides])[0]).plan.job, block_paths=128)
+    """One tile of a job."""
+    return dataclasses.replace(build_study(load([*overrides])[0]).plan.job, block_paths=128)
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda name: name.replace(" ", "_"))
 def both(request: pytest.FixtureRequest) -> tuple[BlockResult, BlockResult]:
-    """A block in the ladder engine, and as a kernel."""
+    """A block in an engine, and as a kernel."""
     job = job_of(CASES[request.param])
     run: Any = jax.jit(simulate_block)
     results = (run(j, jnp.uint32(1), jnp.int32(77)) for j in (job, dataclasses.replace(job, fused=True)))
-    ladder, lanes = (jax.tree.map(np.asarray, result) for result in results)
-    return ladder, lanes
+    engine, kernel = (jax.tree.map(np.asarray, result) for result in results)
+    return engine, kernel
 
 
-def test_every_outcome_of_every_path(both: tuple[BlockResult, BlockResult]) -> None:
-    ladder, lanes = both
-    assert (ladder.outcome.liquidated_accounts[0] > 0).mean() > 0.5, "the paths are lively"
-    for field in dataclasses.fields(ladder.outcome):
-        ours, theirs = (getattr(out.outcome, field.name) for out in (lanes, ladder))
+def assert_same_outcome(kernel: BlockResult, engine: BlockResult) -> None:
+    """Every outcome of every path."""
+    for field in dataclasses.fields(engine.outcome):
+        ours, theirs = (getattr(out.outcome, field.name) for out in (kernel, engine))
         # residuals of conservation are rounding themselves
         small = 1.0 if field.name.endswith("residual") else SAME
         np.testing.assert_allclose(ours, theirs, rtol=SAME, atol=small, err_msg=field.name)
-    np.testing.assert_allclose(lanes.fund_flow, ladder.fund_flow, rtol=SAME, atol=SAME)
-    np.testing.assert_array_equal(lanes.cascade, ladder.cascade)
+    np.testing.assert_allclose(kernel.fund_flow, engine.fund_flow, rtol=SAME, atol=SAME)
+
+
+def test_every_outcome_of_every_path(both: tuple[BlockResult, BlockResult]) -> None:
+    engine, kernel = both
+    assert (engine.outcome.liquidated_accounts[0] > 0).mean() > 0.5, "the paths are lively"
+    assert_same_outcome(kernel, engine)
+    np.testing.assert_array_equal(kernel.cascade, engine.cascade)
 
 
 def test_pictures_and_the_traced_path(both: tuple[BlockResult, BlockResult]) -> None:
-    ladder, lanes = both
-    np.testing.assert_allclose(lanes.fan, ladder.fan, rtol=1e-6)
-    for name, values in ladder.trace.items():
-        np.testing.assert_allclose(lanes.trace[name], values, rtol=SAME, atol=SAME, err_msg=name)
-    assert np.ptp(ladder.trace["mark"]) > 0
+    engine, kernel = both
+    np.testing.assert_allclose(kernel.fan, engine.fan, rtol=1e-6)
+    for name, values in engine.trace.items():
+        np.testing.assert_allclose(kernel.trace[name], values, rtol=SAME, atol=SAME, err_msg=name)
+    assert np.ptp(engine.trace["mark"]) > 0
 
 
 def test_the_cases_have_what_they_are_for() -> None:
     run: Any = jax.jit(simulate_block)
-    result = run(job_of(CASES["three variants, cascades, ADL"]), jnp.uint32(1), jnp.int32(77))
-    assert result.cascade.any() and (result.outcome.adl_notional[0] > 0).any()
-    assert (result.outcome.insurance_paid[2] > result.outcome.insurance_paid[0]).any(), "companions wake"
+    ladder, _, dense = (run(job_of(case), jnp.uint32(1), jnp.int32(77)) for case in CASES.values())
+    assert ladder.cascade.any() and (ladder.outcome.adl_notional[0] > 0).any()
+    assert (ladder.outcome.insurance_paid[2] > ladder.outcome.insurance_paid[0]).any(), "companions wake"
+    assert dense.cascade.any() and not dense.cascade.all() and (dense.outcome.bad_debt > 0).any()
+    assert (dense.outcome.status == ROUNDS_EXHAUSTED).any()
+
+
+def test_whoever_goes_beyond_a_kernel_is_simulated_anew() -> None:
+    """ADL takes from winners, whose sizes then are no longer those of time zero."""
+    job = job_of((*CROSS, "run.twin=false", "run.fund_curve=false", "protocol.insurance_fund=0"))
+    device = jax.devices()[0]
+    fused = dataclasses.replace(job, fused=True)
+    assert (jax.jit(simulate_block)(fused, jnp.uint32(1), jnp.int32(3)).outcome.status == BEYOND_LADDER).any()
+    kernel, dense = (compile_program(j, (device,)).run(j, 1, 3) for j in (fused, job))
+    assert kernel.anew.any() and not kernel.anew.all()
+    assert (dense.outcome.adl_notional[:, kernel.anew] > 0).all()
+    assert_same_outcome(kernel, dense)
+    np.testing.assert_allclose(kernel.trace["mark"], dense.trace["mark"], rtol=SAME)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -94,6 +125,18 @@ def test_noise_is_that_of_every_engine(dtype: str) -> None:
         numbers = np.stack([np.asarray(n) for n in found[name].numbers.flat], axis=1).reshape(values.shape)
         assert numbers.dtype == values.dtype
         np.testing.assert_allclose(numbers, values, rtol=0, atol=3e-7 if dtype == "float32" else 0, err_msg=name)
+
+
+def test_a_study_without_a_kernel_runs_all_the_same(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    def no_kernel(*given: Any) -> None:
+        raise NotImplementedError("a kernel of lanes cannot carry out 'sort'")
+
+    monkeypatch.setattr(launch, "simulate_lanes", no_kernel)
+    job = job_of((*ISOLATED, "price=gbm", "run.horizon_hours=0.2"))
+    kernel, dense = (dataclasses.replace(job, fused=True), dataclasses.replace(job, ladders=None))
+    ours, theirs = (compile_program(j, (jax.devices()[0],)).run(j, 0) for j in (kernel, dense))
+    assert "'sort'" in caplog.text
+    assert_same_outcome(ours, theirs)
 
 
 def countdown(x: jax.Array) -> jax.Array:

@@ -60,7 +60,10 @@ class Study:
         name = "ladder" if job.all_on_ladders else "dense" if job.ladders is None else "split"
         sorted_accounts = 0 if job.ladders is None else int(job.ladders.accounts.sum())
         reasons = obstacles(self.config.protocol, self.book, self.margin, self.market)
-        return {"name": name, "on_ladders": sorted_accounts, "not_ladder": reasons}
+        facts = {"name": name, "kernel": job.fused, "on_ladders": sorted_accounts, "not_ladder": reasons}
+        return facts | (
+            {"not_kernel": kernel_obstacles(self.config.protocol)} if accelerated() and not job.fused else {}
+        )
 
     @property
     def prices0(self) -> np.ndarray:

@@ -8,6 +8,7 @@ bits of sums.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -130,6 +131,23 @@ def compile_program(job: Job, workers: tuple[Any, ...]) -> Program:
 
 
 def _compile(job: Job, device: Any) -> Any:
+    """A function of a job, a block and a traced path; without a kernel where this job's cannot be made."""
+    if not job.fused:
+        return _compile_as_is(job, device)
+    try:
+        return _compile_as_is(job, device)
+    except NotImplementedError as error:  # of an operation that a kernel has not
+        logging.getLogger(__name__).warning("no kernel for this study, it runs without: %s", error)
+    run = _compile_as_is(_without_kernel(job), device)
+    return lambda job, block, traced: run(_without_kernel(job), block, traced)
+
+
+def _without_kernel(job: Job) -> Job:
+    """The job for the dense engine as the compiler makes it: ladders are for kernels, or for a CPU."""
+    return replace(job, fused=False, ladders=None, rest=None)
+
+
+def _compile_as_is(job: Job, device: Any) -> Any:
     arguments = jax.device_put((job, jnp.uint32(0), jnp.int32(0)), device)
     options = COMPILER | ({} if job.all_on_ladders else DENSE) if device.platform == "cpu" else {}
     return jax.jit(simulate_block).lower(*arguments).compile(compiler_options=options)

@@ -198,10 +198,13 @@ def _engine(run: Run) -> str:
         return ""
     reasons, anew = "; ".join(engine["not_ladder"]) or "asked for", run.summary.get("simulated_anew")
     others = f"; {count(anew)} paths, which ladders cannot follow, by the dense engine alone" if anew else ""
+    if engine.get("kernel"):
+        others = f"; {count(anew)} paths, which a kernel cannot follow, by the dense engine without" if anew else ""
+        others = f"; as one kernel for all ticks{others}"
     if engine["name"] == "ladder":
         return f"ladder: all accounts sorted by bankruptcy price, exact for this venue and book{others}"
     dense = f"dense: account by account, wherever somebody might be liquidatable (no ladder: {reasons})"
     if engine["name"] == "split":
         some = count(engine["on_ladders"])
         return f"ladder, for {some} accounts sorted by bankruptcy price; the others {dense}{others}"
-    return dense
+    return dense + others

@@ -16,6 +16,7 @@ from jax.experimental.pallas import triton
 from stress.engine.ladder.state import LadderRow, first_row
 from stress.engine.loops import by_rows
 from stress.engine.state import NOT_FINITE
+from stress.errors import bad_value
 from stress.mc.cascade import CascadeWindow, open_window, slide
 from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.kernel import WIDTH, Kernel
@@ -37,6 +38,8 @@ from stress.types import NEVER, Array
 if TYPE_CHECKING:
     from stress.mc.block import Job
 
+LARGEST = 2**31 - 1
+"""Numbers of one kind that a block may leave: a kernel counts places with 32 bits."""
 ANYWHERE = pl.BlockSpec(memory_space=pl.ANY)
 
 
@@ -183,6 +186,8 @@ def _call(
     program: Any, programs: int, inputs: list[Array], written: dict[str, Array], results: dict[str, Any]
 ) -> dict[str, Array]:
     """The results by name of all programs; those in ``written`` start as given."""
+    if max(result.size for result in results.values()) > LARGEST:
+        raise bad_value("run.block_paths", programs, "fewer paths: results of a block must stay below 2^31 numbers")
     call = pl.pallas_call(
         program,
         out_shape=list(results.values()),
