@@ -49,7 +49,7 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     started = time.perf_counter()
     plan = study.plan
     agree_on(_fingerprint(study))
-    workers = pick_workers(study.config.run.devices, plan.blocks)
+    workers = pick_workers(study.config.run.devices, plan.blocks, plan.job.state_bytes)
     manifest = _open_manifest(study, folder, workers)
     program = compile_program(plan.job, workers)
     simulate_seconds = simulate(plan, program, folder, progress=progress)
@@ -76,7 +76,7 @@ def assist(study: Study) -> None:
     """The share in a run of a process other than 0, which gets the results. Raises UserError as :func:`execute`."""
     plan = study.plan
     agree_on(_fingerprint(study))
-    program = compile_program(plan.job, pick_workers(study.config.run.devices, plan.blocks))
+    program = compile_program(plan.job, pick_workers(study.config.run.devices, plan.blocks, plan.job.state_bytes))
     for _ in shared_stream(plan, program, []):
         pass
 

@@ -10,6 +10,8 @@ import pytest
 
 import stress
 from stress.cli.main import BAD_INPUT, main
+from stress.errors import UserError
+from stress.mc import program
 
 WORST = {
     "misspelt key": (["run.path=10"], ["run.path: unknown key", "Did you mean run.paths?", "Allowed here:"]),
@@ -102,3 +104,16 @@ def test_a_run_whose_prices_overflow_says_so(tmp_path: Path) -> None:
     probability = summary["metrics"]["depletion_probability"]
     assert (probability["low"], probability["high"]) == (0.0, 1.0)
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_a_book_beyond_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer blocks at once where the memory has room for fewer; an error where it has none."""
+    monkeypatch.setattr(program, "memory_bytes", lambda: 8e9)
+    assert len(program.pick_workers(4, 100, 10**6)) == 4
+    assert len(program.pick_workers(4, 100, 10**9)) == 3  # twice each, in three quarters of it
+    with pytest.raises(UserError, match=r"take 8 GB.* has 8 GB of memory.*run\.twin=false"):
+        program.pick_workers(4, 100, 4 * 10**9)
+
+
+def test_a_machine_says_how_much_memory_it_has() -> None:
+    assert program.memory_bytes() > 1e8

@@ -71,6 +71,14 @@ class Job:
         """Whether the ladder engine runs it alone."""
         return self.ladders is not None and self.rest is None
 
+    @property
+    def state_bytes(self) -> int:
+        """Sizes and quotes of all accounts of a block that the dense engine follows."""
+        if self.all_on_ladders:
+            return 0
+        size = self.size if self.rest is None else self.rest.size
+        return self.variants * self.block_paths * (size.shape[0] + 1) * size.shape[1] * 8
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -24,9 +23,9 @@ def followed(job: Job, block: int, traced: int, result: BlockResult, run: Run) -
     """``result`` of a ladder's block, with what the dense engine makes of the paths that went beyond the ladder."""
     lost = np.flatnonzero((np.asarray(result.outcome.status) == BEYOND_LADDER).any(0))
     followable = job.ladders is not None or job.fused
-    if not lost.size or not followable or _tile_bytes(job) > STATE_LIMIT:
-        return result
     dense = replace(job, ladders=None, rest=None, fused=False, block_paths=TILE)
+    if not lost.size or not followable or dense.state_bytes > STATE_LIMIT:
+        return result
     result = jax.tree.map(np.array, result)
     for tile in np.unique(lost // TILE).tolist():
         anew = run(dense, block * (job.block_paths // TILE) + tile, traced % TILE)
@@ -49,8 +48,3 @@ def _replace(result: BlockResult, anew: BlockResult, paths: np.ndarray, traced: 
     if traced in paths:
         for name, values in result.trace.items():
             np.asarray(values)[:] = anew.trace[name]
-
-
-def _tile_bytes(job: Job) -> int:
-    """Sizes and quotes of all accounts of a tile in every variant."""
-    return job.variants * TILE * (math.prod(job.size.shape) + job.quote.shape[0]) * 8

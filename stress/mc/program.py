@@ -9,6 +9,7 @@ bits of sums.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -22,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.errors import bad_value
+from stress.errors import UserError, bad_value
 from stress.mc.block import BlockResult, Job, simulate_block
 from stress.mc.fallback import followed
 
@@ -44,6 +45,8 @@ DENSE: dict[str, bool | str] = {
 }
 """Besides, for the dense engine."""
 
+ROOM, COPIES = 0.75, 2
+"""Share of the memory that blocks may take, and how often a block holds its accounts: as given, and as they change."""
 IN_FLIGHT = 2
 """Blocks given to each worker, so that it works while the host stores."""
 
@@ -105,11 +108,32 @@ def core_count() -> int:
     return os.cpu_count() or 1
 
 
-def pick_workers(wanted: int | str, blocks: int) -> tuple[Any, ...]:
-    """The device of each worker, at most ``blocks``; raises UserError when there are fewer accelerators than wanted."""
+def memory_bytes() -> float:
+    """Memory of this machine; without bound where it does not say."""
+    names = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
+    if any(name not in getattr(os, "sysconf_names", {}) for name in names):
+        return math.inf
+    return float(math.prod(os.sysconf(name) for name in names))
+
+
+def pick_workers(wanted: int | str, blocks: int, state_bytes: int = 0) -> tuple[Any, ...]:
+    """The device of each worker, at most ``blocks``, and on a CPU as many as have room for the ``state_bytes`` of one.
+
+    Raises UserError when there are fewer accelerators than wanted, or when the memory does not hold a single block.
+    """
     devices = jax.local_devices()
     cpu = devices[0].platform == "cpu"
     count = (core_count() if cpu else len(devices)) if isinstance(wanted, str) else wanted
+    if cpu and state_bytes:
+        room = min(count, ROOM * memory_bytes() / (COPIES * state_bytes))
+        if room < 1:
+            raise UserError(
+                f"The accounts of a block of paths take {COPIES * state_bytes / 1e9:.0f} GB, and this machine has "
+                f"{memory_bytes() / 1e9:.0f} GB of memory. Fewer accounts or markets, run.twin=false and "
+                "run.fund_curve=false need less; accounts with one position under a flat margin rate need next to "
+                "none (see docs/concepts/engines.md)."
+            )
+        count = int(room)
     if not cpu and count > len(devices):
         raise bad_value("run.devices", wanted, f"at most the {len(devices)} devices present ({devices[0].platform})")
     return tuple((devices[:1] * count if cpu else devices)[: min(count, blocks)])
