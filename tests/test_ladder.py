@@ -227,7 +227,10 @@ def test_tiers_that_nobody_is_liquidated_in(payment: float) -> None:
     first = f"{{up_to_usd:{bound},initial_margin:0.02,maintenance_margin:0.01}}"
     tiers = f"[{first},{{up_to_usd:null,initial_margin:0.4,maintenance_margin:0.2}}]"
     more = (
-        "protocol.maintenance_margin=null", "protocol.initial_margin=null", f"protocol.margin_tiers.default={tiers}", "price.volatility=[30,40]",
+        "protocol.maintenance_margin=null",
+        "protocol.initial_margin=null",
+        f"protocol.margin_tiers.default={tiers}",
+        "price.volatility=[30,40]",
         f"protocol.funding.premium={payment}",
     )
     study, result, dense, lost = owing(*more)
@@ -321,11 +324,23 @@ def test_where_it_is_not_exact_the_dense_engine_runs(override: str, word: str) -
     assert reason in str(caught.value) and "run.engine=auto" in str(caught.value)
 
 
-def test_another_device_than_a_cpu_gets_the_dense_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    study = made()
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.market)
-    assert "gpu" in reason
+@pytest.mark.parametrize(
+    ("device", "more", "words"),
+    [
+        ("gpu", (), []),
+        ("gpu", ("protocol.liquidation.keeper_delay_seconds=120",), ["keepers"]),
+        ("gpu", ("protocol.liquidation.keeper_capacity_usd_per_minute=2e5",), ["keepers"]),
+        ("tpu", (), ["tpu"]),
+    ],
+)
+def test_other_devices(device: str, more: tuple[str, ...], words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU has a kernel for ladders, but for none with late or small keepers; other devices have none."""
+    study = made(*more)
+    monkeypatch.setattr(jax, "default_backend", lambda: device)
+    reasons = obstacles(study.config.protocol, study.book, study.margin, study.market)
+    assert len(reasons) == len(words) and all(word in reason for word, reason in zip(words, reasons, strict=True))
+    job = build_study(study.config).plan.job
+    assert job.in_lanes == (not words) and (job.ladders is None) == bool(words)
 
 
 def test_the_engine_can_be_chosen() -> None:
