@@ -101,3 +101,9 @@ def test_few_accounts_stay_dense(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stress.build.engine.ENOUGH", 10_000)
     study = build_study(load(MIXED)[0])
     assert study.engine["name"] == "dense" and study.plan.job.rest is None
+
+
+def test_two_engines_need_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    study = build_study(load(MIXED)[0])
+    assert study.engine["name"] == "dense" and study.plan.job.rest is None

@@ -59,7 +59,7 @@ def _rest(book: Book, chosen: np.ndarray) -> Rest:
 
 
 def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, market: Market) -> list[str]:
-    """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a CPU."""
+    """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel."""
     oracle, positions = protocol.oracle, (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())
