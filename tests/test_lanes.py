@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -24,7 +25,7 @@ from stress.mc.lanes.cells import Cells, array_of, known, one
 from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.noise import lane_noise
 from stress.mc.noise import draw_noise, tile_keys
-from stress.mc.program import compile_program
+from stress.mc.program import _run_anew, compile_program
 from stress.price.base import Draw
 
 ISOLATED = (
@@ -112,6 +113,9 @@ def test_whoever_goes_beyond_a_kernel_is_simulated_anew() -> None:
     assert (dense.outcome.adl_notional[:, kernel.anew] > 0).all()
     assert_same_outcome(kernel, dense)
     np.testing.assert_allclose(kernel.trace["mark"], dense.trace["mark"], rtol=SAME)
+    card: Any = SimpleNamespace(platform="gpu")
+    on_cores = _run_anew(card, dataclasses.replace(job, batch=64), 1, 3)
+    assert_same_outcome(on_cores, dense)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -19,19 +20,24 @@ Run = Callable[[Job, int, int], BlockResult]
 """Simulates (job, block, traced path)."""
 
 
-def followed(job: Job, block: int, traced: int, result: BlockResult, run: Run) -> BlockResult:
-    """``result`` of a ladder's block, with what the dense engine makes of the paths that went beyond the ladder."""
+def followed(job: Job, block: int, traced: int, result: BlockResult, run: Run, threads: int = 1) -> BlockResult:
+    """``result`` of a block, with what the dense engine makes of the paths that went beyond its ladder or kernel.
+
+    ``threads`` tiles are simulated at once.
+    """
     lost = np.flatnonzero((np.asarray(result.outcome.status) == BEYOND_LADDER).any(0))
     followable = job.ladders is not None or job.fused
     dense = replace(job, ladders=None, rest=None, fused=False, block_paths=TILE)
     if not lost.size or not followable or dense.state_bytes > STATE_LIMIT:
         return result
-    result = jax.tree.map(np.array, result)
-    for tile in np.unique(lost // TILE).tolist():
-        anew = run(dense, block * (job.block_paths // TILE) + tile, traced % TILE)
-        paths = lost[lost // TILE == tile]
-        _replace(result, anew, paths, traced)
-        np.asarray(result.anew)[paths] = True
+    result, first = jax.tree.map(np.array, result), block * (job.block_paths // TILE)
+    tiles = np.unique(lost // TILE).tolist()
+    with ThreadPoolExecutor(threads) as pool:
+        results = pool.map(lambda tile: run(dense, first + tile, traced % TILE), tiles)
+        for tile, anew in zip(tiles, results, strict=True):
+            paths = lost[lost // TILE == tile]
+            _replace(result, anew, paths, traced)
+            np.asarray(result.anew)[paths] = True
     return result
 
 

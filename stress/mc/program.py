@@ -69,7 +69,7 @@ class Program:
         device = self.workers[worker % len(self.workers)]
         arguments = jax.device_put((job, np.uint32(block), np.int32(traced)), device)  # free for what is there already
         result = jax.device_get(self.runs[device](*arguments))
-        return followed(job, block, traced, result, lambda *given: _run_anew(device, *given))
+        return followed(job, block, traced, result, lambda *given: _run_anew(device, *given), _threads(device))
 
     def result(self, job: Job) -> BlockResult:
         """Shapes and types of what a block leaves."""
@@ -95,10 +95,28 @@ class Program:
 
 
 def _run_anew(device: Any, job: Job, block: int, traced: int) -> BlockResult:
-    """A block of another job, whose program the first that needs it compiles."""
+    """A block of another job, whose program the first that needs it compiles.
+
+    For an accelerator the cores beside it do: a few paths take it as long as thousands.
+    """
+    if device.platform != "cpu" and (cores := _cores_beside()):
+        device, job = cores[0], replace(job, batch=1)
     with _anew:
         program = compile_program(job, (device,))
     return program.run(job, block, traced)
+
+
+def _cores_beside() -> list[Any]:
+    """The CPU of an accelerator's machine; nothing where JAX was told to leave it alone."""
+    try:
+        return jax.local_devices(backend="cpu")
+    except RuntimeError:
+        return []
+
+
+def _threads(device: Any) -> int:
+    """Tiles that are simulated anew at once: a worker of a CPU has a core."""
+    return core_count() if device.platform != "cpu" and _cores_beside() else 1
 
 
 def core_count() -> int:
