@@ -20,7 +20,7 @@ from stress.build.study import build_study
 from stress.cli.compose import load
 from stress.engine.state import BEYOND_LADDER, ROUNDS_EXHAUSTED
 from stress.mc.block import BlockResult, Job, simulate_block
-from stress.mc.lanes import launch
+from stress.mc.lanes import launch_ladders
 from stress.mc.lanes.cells import Cells, array_of, known, one
 from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.noise import lane_noise
@@ -135,7 +135,7 @@ def test_a_study_without_a_kernel_runs_all_the_same(monkeypatch: pytest.MonkeyPa
     def no_kernel(*given: Any) -> None:
         raise NotImplementedError("a kernel of lanes cannot carry out 'sort'")
 
-    monkeypatch.setattr(launch, "simulate_lanes", no_kernel)
+    monkeypatch.setattr(launch_ladders, "simulate_ladders", no_kernel)
     job = job_of((*ISOLATED, "price=gbm", "run.horizon_hours=0.2"))
     kernel, dense = (dataclasses.replace(job, fused=True), dataclasses.replace(job, ladders=None))
     ours, theirs = (compile_program(j, (jax.devices()[0],)).run(j, 0) for j in (kernel, dense))

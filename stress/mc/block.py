@@ -101,9 +101,11 @@ def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
 
 
 def _fused(job: Job, tiles: Array, traced: Array) -> BlockResult:
-    from stress.mc.lanes import launch  # what it needs takes long to import, and is not on every machine
+    # what they need takes long to import, and is not on every machine
+    from stress.mc.lanes import launch_accounts, launch_ladders
 
-    found = (launch.simulate_lanes if job.all_on_ladders else launch.simulate_accounts)(job, tiles[0], traced)
+    simulate = launch_ladders.simulate_ladders if job.all_on_ladders else launch_accounts.simulate_accounts
+    found = simulate(job, tiles[0], traced)
     return BlockResult(
         outcome=found.rows.outcome,
         fund_flow=found.rows.fund_flow,
