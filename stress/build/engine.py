@@ -60,7 +60,7 @@ def _rest(book: Book, chosen: np.ndarray) -> Rest:
 
 def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, market: Market) -> list[str]:
     """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel."""
-    oracle, positions = protocol.oracle, (book.size != 0).sum(1)
+    positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())
     checks = {
@@ -73,7 +73,7 @@ def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, market:
             and bool(np.isfinite(first_tier(margin)).any())
         ),
         "protocol.breaker.move: accounts wait": protocol.breaker.move is not None,
-        "protocol.oracle: it lags behind the mark": oracle.lag_seconds > 0 or oracle.update_interval_seconds > 0,
+        "protocol.oracle: it lags behind the mark": _lags(protocol),
     }
     return [*venue_obstacles(protocol, market.step_seconds), *(reason for reason, applies in checks.items() if applies)]
 
@@ -81,11 +81,10 @@ def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, market:
 def venue_obstacles(protocol: ProtocolConfig, step_seconds: float) -> list[str]:
     """Why no account can be on a ladder."""
     rules, device = protocol.liquidation, jax.default_backend()
-    keepers = rules.keeper_delay_seconds > 0 or rules.keeper_capacity_usd_per_minute is not None
     adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
-        "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and keepers,
+        "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -102,15 +101,24 @@ def venue_obstacles(protocol: ProtocolConfig, step_seconds: float) -> list[str]:
 
 def kernel_obstacles(protocol: ProtocolConfig) -> list[str]:
     """Why the dense engine cannot run as one kernel on a GPU."""
-    rules, oracle = protocol.liquidation, protocol.oracle
+    rules = protocol.liquidation
     checks = {
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
-        "protocol.liquidation: keepers that are late or small": (
-            rules.keeper_delay_seconds > 0 or rules.keeper_capacity_usd_per_minute is not None
-        ),
-        "protocol.oracle: it lags behind the mark": oracle.lag_seconds > 0 or oracle.update_interval_seconds > 0,
+        "protocol.liquidation: keepers that are late or small": _wait(protocol),
+        "protocol.oracle: it lags behind the mark": _lags(protocol),
     }
     return [reason for reason, applies in checks.items() if applies]
+
+
+def _wait(protocol: ProtocolConfig) -> bool:
+    """Whether accounts may wait for keepers."""
+    rules = protocol.liquidation
+    return rules.keeper_delay_seconds > 0 or rules.keeper_capacity_usd_per_minute is not None
+
+
+def _lags(protocol: ProtocolConfig) -> bool:
+    """Whether the oracle may lag behind the mark."""
+    return protocol.oracle.lag_seconds > 0 or protocol.oracle.update_interval_seconds > 0
 
 
 def _fit(book: Book, margin: MarginTable, prices: np.ndarray) -> np.ndarray:

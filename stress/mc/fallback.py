@@ -20,10 +20,12 @@ Run = Callable[[Job, int, int], BlockResult]
 """Simulates (job, block, traced path)."""
 
 
-def followed(job: Job, block: int, traced: int, result: BlockResult, run: Run, threads: int = 1) -> BlockResult:
+def followed(
+    job: Job, block: int, traced: int, result: BlockResult, run: Run, threads: Callable[[int], int] = lambda _: 1
+) -> BlockResult:
     """``result`` of a block, with what the dense engine makes of the paths that went beyond its ladder or kernel.
 
-    ``threads`` tiles are simulated at once.
+    As many tiles are simulated at once as ``threads`` says of the bytes of one.
     """
     lost = np.flatnonzero((np.asarray(result.outcome.status) == BEYOND_LADDER).any(0))
     followable = job.ladders is not None or job.fused
@@ -32,7 +34,7 @@ def followed(job: Job, block: int, traced: int, result: BlockResult, run: Run, t
         return result
     result, first = jax.tree.map(np.array, result), block * (job.block_paths // TILE)
     tiles = np.unique(lost // TILE).tolist()
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads(dense.state_bytes)) as pool:
         results = pool.map(lambda tile: run(dense, first + tile, traced % TILE), tiles)
         for tile, anew in zip(tiles, results, strict=True):
             paths = lost[lost // TILE == tile]

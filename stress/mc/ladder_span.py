@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
-from stress.engine.ladder.state import pay_funding
 from stress.engine.loops import branch, held
 from stress.mc.cascade import CascadeWindow, slide
 from stress.mc.ladder_chunk import Chunk, Decay, Span
 from stress.mc.ladder_notes import note_fan, note_trace
 from stress.mc.ladder_path import Stage, visit_paths
-from stress.mc.ladder_screen import Limits, drawn_in, thresholds
-from stress.mc.ladder_tile import Tile, capped, loaded, mark, put, taken
+from stress.mc.ladder_screen import Limits, drawn_in
+from stress.mc.ladder_tile import Tile, capped, loaded, put, taken
+from stress.mc.ladder_visit import pay
 from stress.mc.noise import TILE
 from stress.types import Array
 
@@ -89,19 +89,16 @@ Paid = tuple[Array, Array, Array, Limits]
 def _funded(job: Job, ladders: Ladders, tile: Tile, log_price: Array, free: Array, number: Array) -> Tile:
     """Phase 3, where it is due: at log prices [A, B] and displacements [V, A, B] before the cap."""
 
-    def pay(_: Paid) -> Paid:
-        moved = jnp.moveaxis(mark(job, log_price, free), 2, 1), jnp.moveaxis(capped(job, free), 2, 1)
-        one = partial(pay_funding, ladders)
-        variants = jax.vmap(jax.vmap(one, in_axes=(None, 0, 0, 0, None)), in_axes=(0, 0, 0, 0, None))
-        rows = variants(job.venues, tile.rows, *moved, number)
-        limits = jax.vmap(jax.vmap(thresholds, in_axes=(None, None, 0, 0, 0)), in_axes=(None, 0, 0, None, None))
-        new = limits(ladders, job.venues, rows, job.prices * jnp.exp(log_price.T), log_price.T)
-        limits = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 2), new)
+    def paid(_: Paid) -> Paid:
+        paths = jax.vmap(partial(pay, ladders), in_axes=(None, None, 0, 0, 0, None))
+        variants = jax.vmap(paths, in_axes=(0, None, 0, 0, None, None))
+        rows, limits = variants(job.venues, job.prices, tile.rows, jnp.moveaxis(free, 2, 1), log_price.T, number)
+        limits = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 2), limits)
         return rows.shift, rows.outside_quote, rows.outcome.status, limits
 
     rows = tile.rows
     state = (rows.shift, rows.outside_quote, rows.outcome.status, tile.limits)
-    shift, quote, status, limits = branch(job.venues.funding.due(number).any(), pay, state)
+    shift, quote, status, limits = branch(job.venues.funding.due(number).any(), paid, state)
     rows = replace(rows, shift=shift, outside_quote=quote, outcome=replace(rows.outcome, status=status))
     return replace(tile, rows=rows, limits=limits)
 

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -47,6 +48,8 @@ DENSE: dict[str, bool | str] = {
 
 ROOM, COPIES = 0.75, 2
 """Share of the memory that blocks may take, and how often a block holds its accounts: as given, and as they change."""
+WITHOUT_KERNEL = 16 * 2**30
+"""Bytes of accounts up to which a block that was planned for a kernel runs without."""
 IN_FLIGHT = 2
 """Blocks given to each worker, so that it works while the host stores."""
 
@@ -69,7 +72,7 @@ class Program:
         device = self.workers[worker % len(self.workers)]
         arguments = jax.device_put((job, np.uint32(block), np.int32(traced)), device)  # free for what is there already
         result = jax.device_get(self.runs[device](*arguments))
-        return followed(job, block, traced, result, lambda *given: _run_anew(device, *given), _threads(device))
+        return followed(job, block, traced, result, lambda *given: _run_anew(device, *given), partial(_threads, device))
 
     def result(self, job: Job) -> BlockResult:
         """Shapes and types of what a block leaves."""
@@ -114,9 +117,16 @@ def _cores_beside() -> list[Any]:
         return []
 
 
-def _threads(device: Any) -> int:
-    """Tiles that are simulated anew at once: a worker of a CPU has a core."""
-    return core_count() if device.platform != "cpu" and _cores_beside() else 1
+def _threads(device: Any, state_bytes: int) -> int:
+    """Tiles of ``state_bytes`` that are simulated anew at once: a worker of a CPU has a core."""
+    if device.platform == "cpu" or not _cores_beside():
+        return 1
+    return max(1, int(min(core_count(), _room(state_bytes))))
+
+
+def _room(state_bytes: int) -> float:
+    """Blocks of ``state_bytes`` that the memory holds."""
+    return ROOM * memory_bytes() / (COPIES * max(state_bytes, 1))
 
 
 def core_count() -> int:
@@ -143,7 +153,7 @@ def pick_workers(wanted: int | str, blocks: int, state_bytes: int = 0) -> tuple[
     cpu = devices[0].platform == "cpu"
     count = (core_count() if cpu else len(devices)) if isinstance(wanted, str) else wanted
     if cpu and state_bytes:
-        room = min(count, ROOM * memory_bytes() / (COPIES * state_bytes))
+        room = min(count, _room(state_bytes))
         if room < 1:
             raise UserError(
                 f"The accounts of a block of paths take {COPIES * state_bytes / 1e9:.0f} GB, and this machine has "
@@ -179,6 +189,8 @@ def _compile(job: Job, device: Any) -> Any:
     try:
         return _compile_as_is(job, device)
     except NotImplementedError as error:  # of an operation that a kernel has not
+        if _without_kernel(job).state_bytes > WITHOUT_KERNEL:
+            raise UserError(f"No kernel can be made for this study ({error}). Set run.engine=dense.") from error
         logging.getLogger(__name__).warning("no kernel for this study, it runs without: %s", error)
     run = _compile_as_is(_without_kernel(job), device)
     return lambda job, block, traced: run(_without_kernel(job), block, traced)

@@ -29,6 +29,7 @@ from stress.mc.lanes.cells import Cells, array_of, known, loop, loop_while, one,
 from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.memory import Lines
 from stress.mc.lanes.noise import lane_noise
+from stress.mc.lanes.notes import fan_point, trace_line
 from stress.mc.noise import fold
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ class AccountsKernel:
         markets = len(self.job.prices)
         far = known(np.full(markets, -np.inf)), known(np.full(markets, np.inf))
         counts = known(np.zeros(2 * markets, np.int32))
+        owed = _owed(state)
         start = _tree(
             Glance,
             known(np.zeros((), bool)),
@@ -187,7 +189,6 @@ class AccountsKernel:
         def chunk(place: Any, sums: Glance) -> Glance:
             account, kept, where = self.book.load(place * np.int32(WIDTH), markets)
             account = replace(account, size=_masked(account.size, kept == OPEN))
-            owed = evaluate(lambda shift: shift.reshape(-1, 2)[:, 0], (state.row.shift,), ())
             found = evaluate(glance, (self.venue, account, owed, state.clock, tick), LANES)
             self.book.mark(where, PENDING, spread(found.acts.numbers[()], LANES, bool) & left)
             return evaluate(_both, (sums, found), LANES)
@@ -217,12 +218,11 @@ class AccountsKernel:
 
     def closings(self, state: State, fill: Any, number: Any) -> Any:
         """What closing all marked accounts leaves."""
-        zero = known(np.zeros(()))
+        zero, owed = known(np.zeros(())), _owed(state)
 
         def chunk(place: Any, sums: Closed) -> Closed:
             account, kept, where = self.book.load(place * np.int32(WIDTH), len(self.job.prices))
             mine = kept == PENDING
-            owed = evaluate(lambda shift: shift.reshape(-1, 2)[:, 0], (state.row.shift,), ())
             found = evaluate(close, (self.venue.fees, account, owed, fill), LANES)
             self.book.mark(where, number, mine)
             parts = jax.tree.map(
@@ -235,14 +235,13 @@ class AccountsKernel:
 
     def note(self, state: State, number: Any) -> None:
         """What is recorded of a tick: what was sold, a fan point of the main variant, the traced path."""
-        paths, steps, main = np.int32(self.job.block_paths), np.int32(self.job.steps), self.variant == np.int32(0)
+        paths, main, single = np.int32(self.job.block_paths), self.variant == np.int32(0), np.int32(1)
         if self.job.cascade.paired:
-            place = (self.variant * steps + number - np.int32(1)) * paths + self.path
+            place = (self.variant * np.int32(self.job.steps) + number - single) * paths + self.path
             triton.store(self.out["sold"].at[place], state.sold.numbers[()])
-        points, single = np.int32(self.job.fan_points), np.int32(1)
-        slot, after = (jax.lax.div(n * points + steps - single, steps) - single for n in (number, number + single))
+        slot, ends = fan_point(self.job, number)
 
-        @pl.when(main & (after > slot))
+        @pl.when(main & ends)
         def _() -> None:
             for a, mark in enumerate(state.clock.mark.numbers):
                 place = (slot * np.int32(len(self.job.prices)) + np.int32(a)) * paths + self.path
@@ -257,11 +256,10 @@ class AccountsKernel:
 
     def close(self, state: State) -> None:
         """Sum up what open accounts own, anew, and keep the row."""
-        markets, zero = len(self.job.prices), known(np.zeros(()))
+        markets, zero, owed = len(self.job.prices), known(np.zeros(())), _owed(state)
 
         def chunk(place: Any, sums: tuple[Any, Any]) -> Any:
             account, kept, _ = self.book.load(place * np.int32(WIDTH), markets)
-            owed = evaluate(lambda shift: shift.reshape(-1, 2)[:, 0], (state.row.shift,), ())
             found = evaluate(lambda account, owed: (owned(account, owed), sides(account.size)), (account, owed), LANES)
             parts = tuple(_masked(cells, kept == OPEN) for cells in found)
             return evaluate(lambda a, b: jax.tree.map(jnp.add, a, b), (sums, parts), LANES)
@@ -275,6 +273,11 @@ class AccountsKernel:
 def _tree(kind: Any, *fields: Any) -> Any:
     """What holds arrays of one account or path, with cells in their place."""
     return kind(*fields)
+
+
+def _owed(state: State) -> Any:
+    """USD [A] that every unit long owes so far."""
+    return evaluate(lambda shift: shift.reshape(-1, 2)[:, 0], (state.row.shift,), ())
 
 
 def _moving(venue: Any, state: State) -> Moving:
@@ -293,10 +296,7 @@ def _both(a: Glance, b: Glance) -> Glance:
 
 
 def _traced(prices: Any, state: State) -> Any:
-    out, row = state.row.outcome, state.row
-    single = jnp.stack([out.adl_notional, out.bad_debt, out.socialised])
-    fundamental = prices * jnp.exp(state.log_price)
-    return jnp.concatenate([state.clock.mark, fundamental, row.fund_flow[None], out.liquidated.reshape(-1), single])
+    return trace_line(state.clock.mark, prices * jnp.exp(state.log_price), state.row)
 
 
 def _masked(cells: Cells, mask: Any) -> Cells:

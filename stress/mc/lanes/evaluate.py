@@ -86,10 +86,6 @@ class Evaluation:
             case _:
                 raise NotImplementedError(f"a kernel of lanes cannot carry out '{name}' {equation.source_info}")
 
-    def _taken(self, mask: Any) -> Any:
-        """Whether a branch is taken, or a loop goes on, as a scalar."""
-        return any_lane(mask) if self.shape else mask
-
     def _branch(self, branches: Any, values: list[Any], active: Any) -> list[Any]:
         index, *given = values
         chosen = index.numbers[()]

@@ -38,6 +38,7 @@ from stress.mc.lanes.cells import (
 from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.memory import Given, Lines
 from stress.mc.lanes.noise import lane_noise
+from stress.mc.lanes.notes import fan_point, trace_line
 from stress.mc.noise import fold
 from stress.types import NEVER
 
@@ -249,10 +250,9 @@ class Kernel:
 
     def note(self, state: State, number: Any) -> None:
         """The mark of the main variant, at the last tick of every fan point."""
-        points, steps, single = np.int32(self.job.fan_points), np.int32(self.job.steps), np.int32(1)
-        slot, after = (jax.lax.div(n * points + steps - single, steps) - single for n in (number, number + single))
+        slot, ends = fan_point(self.job, number)
 
-        @pl.when(after > slot)
+        @pl.when(ends)
         def _() -> None:
             start = self.given.values["prices"].numbers
             for a, log_price in enumerate(state.log_price.numbers):
@@ -278,9 +278,6 @@ class Kernel:
 
 
 def traced(venue: Any, prices: Any, row: Any, free: Any, log_price: Any) -> Any:
-    """The numbers of one tick of a path that is traced, in the order of ``launch``."""
-    out, cap = row.outcome, venue.liquidity.impact.cap
-    fundamental = prices * jnp.exp(log_price)
-    mark = fundamental * (1.0 + jnp.clip(free, -cap, cap))
-    single = jnp.stack([out.adl_notional, out.bad_debt, out.socialised])
-    return jnp.concatenate([mark, fundamental, row.fund_flow[None], out.liquidated.reshape(-1), single])
+    """The numbers of one tick of a path that is traced."""
+    cap, fundamental = venue.liquidity.impact.cap, prices * jnp.exp(log_price)
+    return trace_line(fundamental * (1.0 + jnp.clip(free, -cap, cap)), fundamental, row)

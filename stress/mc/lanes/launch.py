@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
@@ -16,6 +15,7 @@ from stress.engine.ladder.state import LadderRow
 from stress.engine.state import NOT_FINITE
 from stress.errors import bad_value
 from stress.mc.lanes.memory import Layout, line_width
+from stress.mc.lanes.notes import trace_shapes, unlined_trace
 from stress.types import Array
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def results_of(job: Job, row: Layout) -> dict[str, jax.ShapeDtypeStruct]:
     return {
         "rows": memory(job.variants * paths * line_width(row), jnp.float64),
         "fan": memory(job.fan_points * markets * paths, jnp.float32),
-        "trace": memory(job.steps * sum(map(math.prod, _trace_shapes(markets).values())), jnp.float64),
+        "trace": memory(job.steps * sum(map(math.prod, trace_shapes(markets).values())), jnp.float64),
     }
 
 
@@ -55,15 +55,17 @@ def memory(size: int, dtype: Any) -> jax.ShapeDtypeStruct:
 def found_in(job: Job, results: dict[str, Array], rows: LadderRow, cascade: Array) -> Found:
     """What a block leaves, of the results of a kernel."""
     fan = results["fan"].reshape(job.fan_points, job.prices.shape[0], -1)
-    return Found(rows, cascade, fan, _trace(job, results["trace"]))
+    return Found(rows, cascade, fan, unlined_trace(job, results["trace"]))
 
 
 def call(
-    program: Any, programs: int, inputs: list[Array], written: dict[str, Array], results: dict[str, Any]
+    job: Job, program: Any, programs: int, inputs: list[Array], written: dict[str, Array], results: dict[str, Any]
 ) -> dict[str, Array]:
     """The results by name of all programs; those in ``written`` start as given."""
     if max(result.size for result in results.values()) > LARGEST:
-        raise bad_value("run.block_paths", programs, "fewer paths: results of a block must stay below 2^31 numbers")
+        raise bad_value(
+            "run.block_paths", job.block_paths, "fewer paths: results of a block must stay below 2^31 numbers"
+        )
     made = pl.pallas_call(
         program,
         out_shape=list(results.values()),
@@ -82,17 +84,3 @@ def judged(rows: LadderRow, finite: Array) -> LadderRow:
     out = rows.outcome
     finite = finite & jnp.isfinite(rows.fund_flow) & jnp.isfinite(out.cash_residual)
     return replace(rows, outcome=replace(out, status=jnp.where(finite, out.status, NOT_FINITE)))
-
-
-def _trace_shapes(markets: int) -> dict[str, tuple[int, ...]]:
-    """What is recorded of a tick, in the order of ``kernel``."""
-    first = {"mark": (markets,), "fundamental": (markets,), "fund_flow": (), "liquidated": (markets, 2)}
-    return first | {"adl": (), "bad_debt": (), "socialised": ()}
-
-
-def _trace(job: Job, numbers: Array) -> dict[str, Array]:
-    """The trace [T, ...] by name, from its numbers one tick after another."""
-    rows, shapes = numbers.reshape(job.steps, -1), _trace_shapes(job.prices.shape[0])
-    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
-    parts = jnp.split(rows, ends[:-1], axis=1)
-    return {name: part.reshape(job.steps, *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}

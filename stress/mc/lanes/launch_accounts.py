@@ -41,7 +41,7 @@ def simulate_accounts(job: Job, tile: Array, traced: Array) -> Found:
     closed = memory(programs * places, jnp.int32)
     results = results_of(job, row) | {"closed": closed, "sold": memory(sold, jnp.float64)}
     program = partial(_program, job, (*layouts, row), list(results), places)
-    found = call(program, programs, inputs, {"closed": jnp.zeros(closed.shape, jnp.int32)}, results)
+    found = call(job, program, programs, inputs, {"closed": jnp.zeros(closed.shape, jnp.int32)}, results)
     rows: LadderRow = unlined(found["rows"], row, (job.variants, job.block_paths))
     finite = jnp.isfinite(rows.outcome.contracts_residual)  # it has the last mark in it
     return found_in(job, found, judged(rows, finite), _cascades(job, found["sold"]))

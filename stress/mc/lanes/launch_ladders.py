@@ -42,7 +42,7 @@ def simulate_ladders(job: Job, tile: Array, traced: Array) -> Found:
         "slots": jnp.zeros(slots, jnp.float64),
     }
     program = partial(_program, job, (*layouts, row), list(results), len(written))
-    found = call(program, job.block_paths // WIDTH, inputs, written, results)
+    found = call(job, program, job.block_paths // WIDTH, inputs, written, results)
     rows: LadderRow = unlined(found["rows"], row, (job.variants, job.block_paths))
     if job.unlimited:  # companions that never woke are what their main paths are
         slept = rows.outcome.depletion_tick[0] == NEVER
