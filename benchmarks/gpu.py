@@ -198,6 +198,7 @@ def parts(device: Any, quick: bool, test_seconds: float) -> Iterator[dict[str, A
     if quick:
         return
     yield without_a_kernel("cross", 2**13, 120, device)
+    yield without_a_kernel("ladder", 2**16, 120, device)
     yield every_tick(device, 2**13, peaks)
     for name in ("ladder_deep", "isolated", "default"):
         yield speed(name, blocks[name][0], device)
