@@ -3,8 +3,8 @@
     lambda_t = mu + sum_i alpha exp(-beta (t - t_i)) + liquidations
 
 Every market's own jumps excite their own intensity, common jumps that of common ones. Waiting times are drawn
-one after another by Dassios and Zhao (2013), "Exact simulation of Hawkes process with exponentially decaying intensity",
-Electronic Communications in Probability 18(62), algorithm 3.1. The base rate mu of a step is its mean over the
+one after another by Dassios and Zhao (2013), "Exact simulation of Hawkes process with exponentially decaying
+intensity", Electronic Communications in Probability 18(62), algorithm 3.1. The base rate mu of a step is its mean over the
 years spent in every regime; jumps of a step have the law of sizes of the regime at its end.
 
 The compensator is the integral of the intensity along the path itself, so E[S_T] = S_0 exp(drift T) whatever excites
