@@ -65,7 +65,7 @@ def _tick(
 ) -> tuple[Row, dict[str, Any]]:
     """One tick with all its rounds."""
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
-    row = _paid(venue, row, tick)
+    row = _paid(job.accounts, venue, row, tick)
     accounts = jax.tree.map(lambda leaf: leaf[None], job.accounts)
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0
     liquidations: list[dict[str, Any]] = []

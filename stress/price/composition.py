@@ -70,6 +70,10 @@ class Composition:
         shock = Shock(log_return=diffusion + pending[0], depth_multiplier=depth)
         return CompositionState(regime=regime, pending=ahead), shock
 
+    def scaled(self, factor: Array) -> Composition:
+        """The model with all volatilities of the diffusion times ``factor`` [A]."""
+        return replace(self, volatility=self.volatility * factor)
+
     def _diffusion(self, occupied: Array, normal: Array) -> Array:
         """Diffusion of the step [A]: exact given the occupation times [R]."""
         mean = occupied @ (self.drift - 0.5 * self.volatility**2)
