@@ -26,8 +26,8 @@ class Window:
 
 
 def tick_at(hours: float, step_seconds: float) -> int:
-    """The first tick not before ``hours``; ticks are numbered from 1."""
-    return max(1, math.ceil(hours * SECONDS_PER_HOUR / step_seconds - 1e-9))
+    """The first tick not before ``hours``; ticks are numbered from 1, and there is none at time zero."""
+    return ticks_in(hours, step_seconds)
 
 
 def ticks_in(hours: float, step_seconds: float) -> int:
@@ -36,7 +36,7 @@ def ticks_in(hours: float, step_seconds: float) -> int:
 
 
 def window(at_hours: float, duration_hours: float | None, step_seconds: float) -> Window:
-    """The window from ``at_hours`` on; without a duration it has no end."""
+    """As many ticks as ``duration_hours`` take, from the first one not before ``at_hours`` on; without it all."""
     first = tick_at(at_hours, step_seconds)
     end = NEVER if duration_hours is None else first + ticks_in(duration_hours, step_seconds)
     return Window(jnp.asarray(first, jnp.int32), jnp.asarray(end, jnp.int32))
