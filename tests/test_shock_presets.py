@@ -32,7 +32,7 @@ def preset(name: str) -> ShockConfig:
 
 # --- presets ---------------------------------------------------------------------------------------------------------
 def test_every_kind_comes_in_every_tag() -> None:
-    assert SHIPPED == sorted(f"{group}_{tag}" for group in GROUPS for tag in TAGS)
+    assert sorted(f"{group}_{tag}" for group in GROUPS for tag in TAGS) == SHIPPED
 
 
 @pytest.mark.parametrize("name", SHIPPED)

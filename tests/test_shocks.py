@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,6 +17,9 @@ from stress.config.schema import JumpConfig
 from stress.config.shock import KINDS, ShockConfig
 from stress.errors import UserError
 from stress.mc.block import BlockResult
+from stress.mc.lanes.cells import known
+from stress.mc.lanes.evaluate import evaluate
+from stress.mc.noise import draw_noise, tile_keys
 from stress.mc.program import compile_program, compiled_programs, pick_workers
 from stress.session import replay, simulate_prices
 from stress.types import NEVER
@@ -340,6 +344,20 @@ def test_what_ladders_cannot_follow_runs_dense(kind: str, word: str, monkeypatch
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert not crowd(mixed((kind,)), cross=False).plan.job.fused
     assert crowd(mixed(OF_THE_MARKET), cross=False).plan.job.fused
+
+
+def test_a_kernel_carries_out_the_same_step() -> None:
+    """Operation by operation, as on a GPU (``stress.mc.lanes``)."""
+    model = crowd(mixed(OF_THE_MARKET)).plan.job.model
+    noise = draw_noise(tile_keys(jnp.uint32(1), jnp.zeros(1, jnp.uint32), jnp.uint32(8)), model.step_draws(), jnp.dtype(float))
+    given = model, model.init({"initial_regime": jnp.zeros(())}), {name: n[0] for name, n in noise.items()}, jnp.int32(8)
+    _, moved = given[0].step(*given[1:])
+    cells = jax.tree.map(lambda leaf: known(np.asarray(leaf)), given)
+    _, found = evaluate(lambda model, state, noise, tick: model.step(state, noise, tick), cells, ())
+    for name in ("log_return", "depth_multiplier"):
+        numbers = np.array(getattr(found, name).numbers.tolist(), float)
+        np.testing.assert_allclose(numbers, getattr(moved, name), rtol=1e-12, err_msg=name)
+    assert float(moved.depth_multiplier) == 0.2, "the shocks hold in this tick"
 
 
 # --- nothing where there is none -------------------------------------------------------------------------------------

@@ -123,7 +123,8 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         block_paths=block_paths(cfg, len(book.markets), dense, len(variants), ladders is not None and rest is None),
         front=min(max(dense // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
         batch=ACCELERATOR_BATCH if accelerated() else 1,
-        fused=jax.default_backend() == "gpu" and (ladders is not None or not kernel_obstacles(cfg.protocol, cfg.shocks)),
+        fused=jax.default_backend() == "gpu"
+        and (ladders is not None or not kernel_obstacles(cfg.protocol, cfg.shocks)),
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )

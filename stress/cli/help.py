@@ -10,8 +10,8 @@ from stress.cli.compose import config_folder
 
 GROUPS = {
     "price": "market model", "book": "accounts", "protocol": "the venue's rules", "liquidity": "depth and price impact",
-    "run": "Monte Carlo run", "report": "what is written for reading", "shock": "hypothetical shocks, several in a list",
-    "experiment": "a named study on top",
+    "run": "Monte Carlo run", "report": "what is written for reading",
+    "shock": "hypothetical shocks, several in a list", "experiment": "a named study on top",
 }
 
 KEYS = {

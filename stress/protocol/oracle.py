@@ -65,7 +65,7 @@ class Oracle:
         return replace(state, published=jnp.where(due, candidate, state.published), history=history)
 
     def freeze(self, state: OracleState, last: Array, tick: Array) -> OracleState:
-        """The state after :meth:`observe` where nothing is published; ``last`` [A] was seen at the end of the last tick."""
+        """The state after :meth:`observe`, where nothing is published that of before; ``last`` [A] was seen last."""
         if state.frozen is None:
             return state
         frozen = jnp.zeros_like(state.frozen)

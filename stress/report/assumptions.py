@@ -173,8 +173,8 @@ def _time(run: Run) -> str:
 _SAMPLING = ("The intervals cover the sampling error of the simulation only: neither the choice of the model nor the "
              "error of its parameters.")
 _AT_PAR = "One collateral: cash in USD at par. There is no collateral price risk, haircut or depeg."
-_DEPEGGED = ("One collateral, at par but for the depeg above, which takes from cross wallets alone: isolated margin, profit "
-             "and the fund stay in USD. The venue applies no haircut.")
+_DEPEGGED = ("One collateral, at par but for the depeg above, which takes from cross wallets alone: isolated margin, "
+             "profit and the fund stay in USD. The venue applies no haircut.")
 _LEFT_OUT = (
     "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",
     "No cross-market impact: liquidations in one market do not move the price of another.",
@@ -183,7 +183,7 @@ _LEFT_OUT = (
     "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, and answers to nothing else.",
     "The fund receives liquidation fees only: no top-ups, yield or withdrawals. Uncovered deficits stay on the ledger.",
     "Fundamental prices do not answer to the venue: its impact leaves no trace in them.",
-    "Operational failures, outages and attacks on the oracle are outside the model unless configured as lag or a freeze.",
+    "Operational failures, outages and attacks on the oracle are outside the model unless configured: lag, a freeze.",
 )
 
 

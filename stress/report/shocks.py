@@ -12,8 +12,8 @@ from stress.report.load import Run
 Each = Callable[[Run, Any, Callable[[Any], str]], str]
 """Puts a value by market into words."""
 
-CONDITIONAL = ("The shocks come on every path, at the stated time: every probability is that of what follows from them, "
-               "not of the shocks.")
+CONDITIONAL = ("The shocks come on every path, at the stated time: every probability is that of what follows from "
+               "them, not of the shocks.")
 
 
 def shocks_in_force(run: Run, each: Each) -> str:
