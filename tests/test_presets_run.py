@@ -8,6 +8,7 @@ import pytest
 
 from stress.cli.compose import config_folder
 from stress.cli.main import OK, main
+from stress.config.shock import KINDS, TAGS
 from stress.files import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,10 +28,26 @@ OWN = {
 """What a file needs, or fewer jobs where each compiles anew."""
 
 
-@pytest.mark.parametrize("preset", sorted(f"{file.parent.name}/{file.stem}" for file in config_folder().glob("*/*.yaml")))
+ALONE = [file for file in config_folder().glob("*/*.yaml") if file.parent.name != "shock"]
+
+
+@pytest.mark.parametrize("preset", sorted(f"{file.parent.name}/{file.stem}" for file in ALONE))
 def test_every_preset_runs(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs([preset.replace("/", "="), *OWN.get(preset, SMALL)], tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_all_shocks_of_a_tag_run_together(tag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shocks of the same kinds share a program, so every preset is run for the price of one."""
+    names = sorted(file.stem for file in (config_folder() / "shock").glob(f"*_{tag}.yaml"))
+    assert len(names) == len(KINDS)
+    runs([f"shock=[{','.join(names)}]", "price=gbm", "book.accounts=100", *SMALL], tmp_path, monkeypatch)
+
+
+def runs(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They make complete folders, without a failed path, in which cash and contracts are conserved."""
     monkeypatch.chdir(tmp_path)
-    assert main([preset.replace("/", "="), *OWN.get(preset, SMALL), *QUIET]) == OK
+    assert main([*words, *QUIET]) == OK
     summaries = [read_json(file) for file in tmp_path.rglob("summary.json")]
     assert summaries
     for summary in summaries:

@@ -13,6 +13,7 @@ from typing import Any
 
 from stress.config.check_price import check_price
 from stress.config.check_protocol import check_protocol
+from stress.config.check_shocks import check_shocks
 from stress.config.fields import Matrix, PerMarket
 from stress.config.markets import correlation_matrix, per_market
 from stress.config.schema import Config, PriceConfig, RunConfig
@@ -49,7 +50,7 @@ def check(config: Config) -> list[str]:
     """Every message of every cross-field check; empty when the configuration is consistent."""
     price, run = config.price, config.run
     groups = (check_price(price), _time(price, run), _block(run), _processes(run), _events(config),
-              check_protocol(config), _book(config), _limits(config), _dates(config))
+              check_protocol(config), check_shocks(config), _book(config), _limits(config), _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stress.config.fields import Matrix, PerMarket, field
+from stress.config.shock import ShockConfig
 
 
 # --- price: the market model -----------------------------------------------------------------------------------------
@@ -340,6 +341,7 @@ class Config:
     book: BookConfig = field("accounts")
     protocol: ProtocolConfig = field("venue")
     liquidity: LiquidityConfig = field("order book")
+    shocks: dict[str, ShockConfig] = field("hypothetical shocks by name; the group shock fills it")
     run: RunConfig = field("Monte Carlo run")
     cascade: CascadeConfig = field("definition of a cascade")
     limits: dict[str, float | None] = field(
