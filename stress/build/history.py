@@ -24,6 +24,8 @@ TOLERANCE = 1e-9
 """A step that is this close to a part of a bar, or a time to a bar's open, is one."""
 AROUND = 12
 """Bars before and after one without high and low whose squared returns are its variance."""
+SEEN = 3
+"""Ticks in which a path can be at the high, at the low and at the close of a bar."""
 FEWEST = 30
 """Bars of a history that is drawn from."""
 
@@ -97,15 +99,25 @@ def _sums(values: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
 
 
-def _bridge(bars: BarHistory, ticks: int) -> Bridge | None:
+def _bridge(price: PriceConfig, bars: BarHistory, ticks: int) -> Bridge | None:
+    asked, bar = price.bridge_seconds, bars.bar_seconds
+    if asked is not None and not (SEEN * bar / ticks <= asked * (1.0 + TOLERANCE) and asked <= bar * (1.0 + TOLERANCE)):
+        raise bad_value("price.bridge_seconds", asked, f"at least {SEEN} steps ({SEEN * bar / ticks:g} s), for a path to "
+                        f"be at the high and the low, and at most the history's bar ({bar:g} s)")
     if ticks == 1:
         return None
+    moving = ticks if asked is None else round(asked / bar * ticks)
+    return Bridge(factor=jnp.asarray(cholesky(_correlation(bars))), ticks=ticks, moving=moving)
+
+
+def _correlation(bars: BarHistory) -> np.ndarray:
+    """Correlation [A, A] of the bars' returns; none with a price that never moves."""
     moves = bars.log_return - bars.log_return.mean(0)
     scale = np.sqrt((moves**2).sum(0))
     unit = moves / np.where(scale > 0, scale, 1.0)
     correlation = unit.T @ unit
     np.fill_diagonal(correlation, 1.0)
-    return Bridge(factor=jnp.asarray(cholesky(correlation)), ticks=ticks)
+    return correlation
 
 
 def _bootstrap(
@@ -123,7 +135,7 @@ def _bootstrap(
         bars=bar_table(bars),
         blocks=Blocks(jnp.asarray(restart), jnp.asarray(bars.last), jnp.asarray(part_starts(bars.last))),
         drift=jnp.asarray(_drift(price, bars, restart, clock, steps)),
-        bridge=_bridge(bars, ticks),
+        bridge=_bridge(price, bars, ticks),
         bars_a_step=bars_a_step,
     )
     return model, told
@@ -166,8 +178,8 @@ def _windows(
         starts, told = np.array([first]), {"window": _span_of(bars, first, length)}
     else:
         starts, told = _even(price, bars, whole, length)
-    told |= {"worst_fall": _falls(price.markets, bars, starts, whole, length)}
-    bridge = _bridge(bars, ticks)
+    told |= {"worst_fall": _falls(price.markets, bars, starts, whole, length, bridged=ticks > 1)}
+    bridge = _bridge(price, bars, ticks)
     if len(starts) == 1:  # nothing else is read
         bars, starts = bars.part(slice(starts[0], starts[0] + length)), np.zeros(1, int)
     model = Windows(
@@ -232,14 +244,17 @@ def _span_of(bars: BarHistory, row: int, length: int) -> list[str]:
 
 
 def _falls(
-    markets: list[str], bars: BarHistory, starts: np.ndarray, whole: np.ndarray, length: int
+    markets: list[str], bars: BarHistory, starts: np.ndarray, whole: np.ndarray, length: int, *, bridged: bool
 ) -> dict[str, dict[str, float]]:
-    """The deepest bar close of the windows below their start, and how many windows of the sample fall as deep."""
-    sums = _sums(bars.log_return)
-    rows = np.flatnonzero(whole)
+    """How far below its start a window falls at most, and how many windows of the sample fall as deep.
+
+    To the low of a bar where it is known and the path goes there, else to its close.
+    """
+    sums, rows = _sums(bars.log_return), np.flatnonzero(whole)
+    deepest = np.minimum(np.where(_unknown(bars), 0.0, bars.low) if bridged else 0.0, bars.log_return)
     lowest = np.zeros((len(rows), len(markets)))
-    for ahead in range(1, length + 1):
-        np.minimum(lowest, sums[rows + ahead] - sums[rows], out=lowest)
+    for ahead in range(length):
+        np.minimum(lowest, sums[rows + ahead] - sums[rows] + deepest[rows + ahead], out=lowest)
     mine = lowest[np.isin(rows, starts)].min(0)
     share = (lowest <= mine + TOLERANCE).mean(0)
     return {market: {"fall": float(-np.expm1(mine[a])), "share_of_all_windows": float(share[a])}

@@ -30,6 +30,9 @@ def check_history(config: Config) -> Iterator[str]:
         yield from _blocks(price)
     if from_history(price):
         yield from _history(config)
+    elif price.bridge_seconds is not None:
+        yield str(bad_value("price.bridge_seconds", price.bridge_seconds, "null unless prices come from a history",
+                            "Use price=bootstrap, or windows with price=replay."))
 
 
 def _windows(price: PriceConfig) -> int:

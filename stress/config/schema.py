@@ -148,6 +148,9 @@ class PriceConfig:
     provenance: dict[str, Any] | None = field("where a calibrated model comes from; carried into the report")
     bootstrap: BootstrapConfig | None = field("price=bootstrap: how blocks are drawn", optional=True)
     windows: WindowsConfig | None = field("price=replay: windows of a history instead of a path", optional=True)
+    bridge_seconds: float | None = field(
+        "prices from a history: in each bar the price moves during this time, at a random moment, and stands still "
+        "otherwise; null for all of the bar", unit="s", above=0, optional=True)
 
 
 # --- book: who holds what --------------------------------------------------------------------------------------------

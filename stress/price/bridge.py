@@ -13,7 +13,9 @@ than three ticks a bar there may be no tick for both extremes: with two, the one
 
 Bars without. A Brownian bridge to the close with the variance given, of the returns around the bar.
 
-Either way the path is at the close when the bar ends, so bars have the same law whatever the step.
+Either way the path is at the close when the bar ends, so bars have the same law whatever the step. The price may be
+told to move during part of the bar only, at a random moment, the same in all markets, and to stand still otherwise:
+bars do not say how fast their moves were.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from stress.price.keyed import following
 from stress.price.legs import leg_shares
 from stress.types import Array
 
+EXTREMES = 4
+"""Number of the words of a bar's uniform that follow those of its legs."""
 TINY = 1e-30
 """Keeps a bar that does not move from dividing by zero."""
 RANGE, CLOSE = 0.5, 2.0 * np.log(2.0) - 1.0
@@ -60,6 +64,7 @@ class Opened:
     bar: Bars  # a row
     turn: Array  # [A] int32, tick of the first extreme
     last_turn: Array  # [A] int32, tick of the second; both 0 where high and low are not known
+    begin: Array  # [] int32, ticks before the price moves; turns are counted from then on
     low_first: Array  # [] bool
     price: Array  # [A] log price now over the bar's open
 
@@ -67,52 +72,72 @@ class Opened:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Bridge:
-    """The bridge: ``ticks`` steps to a bar, more than one."""
+    """The bridge: steps to a bar, more than one, and those of them in which the price moves."""
 
     factor: Array  # [A, A] lower Cholesky factor of the noise's correlation
     ticks: int = field(metadata={"static": True})
+    moving: int = field(metadata={"static": True})
 
     def unopened(self, bar: Bars) -> Opened:
         """Before the first bar, of which ``bar`` is one like."""
-        zero = jnp.zeros_like(bar.close, jnp.int32)
-        return Opened(bar=bar, turn=zero, last_turn=zero, low_first=jnp.zeros((), bool), price=jnp.zeros_like(bar.close))
+        never = jnp.zeros_like(bar.close, jnp.int32)
+        return Opened(
+            bar=bar,
+            turn=never,
+            last_turn=never,
+            begin=jnp.zeros((), jnp.int32),
+            low_first=jnp.zeros((), bool),
+            price=jnp.zeros_like(bar.close),
+        )
 
     def open(self, bar: Bars, uniform: Array) -> Opened:
         """At the open of a bar; ``uniform`` [] decides where its extremes are."""
-        low_first = following(uniform, 4)[0] < bar.first_low
+        order, moment = following(uniform, EXTREMES)
+        low_first = order < bar.first_low
+        turn, last_turn = self._turns(bar, low_first, uniform)
+        return Opened(
+            bar=bar,
+            turn=jnp.where(bar.ranged, turn, 0),
+            last_turn=jnp.where(bar.ranged, last_turn, 0),
+            begin=jnp.floor(moment * (self.ticks - self.moving + 1)).astype(jnp.int32),
+            low_first=low_first,
+            price=jnp.zeros_like(bar.close),
+        )
+
+    def _turns(self, bar: Bars, low_first: Array, uniform: Array) -> tuple[Array, Array]:
+        """Ticks [A] of both extremes: apart, within the bar, at its ends where open or close is one."""
+        ticks = self.moving
         first, second = _ordered(bar, low_first)
         scale = jnp.sqrt(jnp.maximum(bar.variance, TINY))
         lengths = jnp.abs(first), jnp.abs(second - first), jnp.abs(bar.close - second)
         to_first, between = leg_shares(*(length / scale for length in lengths), uniform)
         before, after = ((length > 0).astype(jnp.int32) for length in (lengths[0], lengths[2]))
-        turn = _ticks(self.ticks * to_first, before, self.ticks - 1 - after)
-        turn = jnp.where(before > 0, turn, 0)
-        last_turn = _ticks(self.ticks * (to_first + between), turn + 1, self.ticks - after)
-        last_turn = jnp.where(after > 0, last_turn, self.ticks)
-        if self.ticks == 2:  # one tick between open and close
-            farther = (lengths[0] > lengths[2]) & (before > 0) & (after > 0)
-            turn, last_turn = jnp.where(farther, 1, turn), jnp.where(farther, 1, last_turn)
-        none = jnp.int32(0)
-        return Opened(
-            bar=bar,
-            turn=jnp.where(bar.ranged, turn, none),
-            last_turn=jnp.where(bar.ranged, last_turn, none),
-            low_first=low_first,
-            price=jnp.zeros_like(bar.close),
-        )
+        turn = jnp.where(before > 0, _ticks(ticks * to_first, before, ticks - 1 - after), 0)
+        last_turn = _ticks(ticks * (to_first + between), turn + 1, ticks - after)
+        last_turn = jnp.where(after > 0, last_turn, ticks)
+        if ticks > 2:
+            return turn, last_turn
+        none = jnp.zeros_like(turn)
+        if ticks == 1:
+            return none, none
+        farther = (lengths[0] > lengths[2]) & (before > 0) & (after > 0)  # one tick between open and close
+        return jnp.where(farther, 1, turn), jnp.where(farther, 1, last_turn)
 
     def step(self, now: Opened, place: Array, normal: Array) -> tuple[Opened, Array]:
         """After tick ``place`` [] of the bar, 0 to ``ticks`` - 1, and its log-return [A]; ``normal`` is [A]."""
-        price = self._price(now, place, normal)
+        since = place - now.begin
+        moves = (since >= 0) & (since < self.moving)
+        price = jnp.where(moves, self._price(now, jnp.clip(since, 0, self.moving - 1), normal), now.price)
         return replace(now, price=price), price - now.price
 
     def _price(self, now: Opened, place: Array, normal: Array) -> Array:
+        """Log price [A] over the open after tick ``place`` of those in which the price moves."""
         first, second = _ordered(now.bar, now.low_first)
         before, between = place < now.turn, place < now.last_turn
         target = jnp.where(before, first, jnp.where(between, second, now.bar.close))
-        end = jnp.where(before, now.turn, jnp.where(between, now.last_turn, self.ticks))
+        end = jnp.where(before, now.turn, jnp.where(between, now.last_turn, self.moving))
         left = (end - place).astype(jnp.float64)  # ticks to the target, this one included
-        a_tick = jnp.maximum(now.bar.variance, TINY) / self.ticks
+        a_tick = jnp.maximum(now.bar.variance, TINY) / self.moving
         spread = a_tick * (left - 1.0) / left
         noise = (self.factor.astype(normal.dtype) * normal).sum(-1)
         free = now.price + (target - now.price) / left + jnp.sqrt(spread) * noise
