@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from stress.build.regime import cholesky
 from stress.config.markets import per_market
 from stress.config.schema import BootstrapConfig, DataConfig, PriceConfig, RunConfig
-from stress.errors import UserError, bad_value
+from stress.errors import bad_value
 from stress.price.block_length import optimal_block_length
 from stress.price.bootstrap import Blocks, Bootstrap, growth, part_starts
 from stress.price.bridge import Bars, Bridge, low_before_high, ranged_variance
@@ -26,8 +27,6 @@ AROUND = 12
 """Bars before and after one without high and low whose squared returns are its variance."""
 SEEN = 3
 """Ticks in which a path can be at the high, at the low and at the close of a bar."""
-FEWEST = 30
-"""Bars of a history that is drawn from."""
 
 
 def build_from_history(price: PriceConfig, run: RunConfig, data: DataConfig) -> dict[str, Any]:
@@ -125,9 +124,6 @@ def _bootstrap(
 ) -> tuple[Bootstrap, dict[str, Any]]:
     """Blocks of all bars."""
     assert price.bootstrap is not None  # checked with the config
-    if len(bars.log_return) < FEWEST:
-        raise UserError(f"data.path: {len(bars.log_return)} bars have a return of every market, price=bootstrap needs "
-                        f"at least {FEWEST}. Give a longer history.")
     ticks, bars_a_step = clock
     length, told = _mean_block(price.bootstrap, bars)
     restart = 1.0 / length
@@ -174,19 +170,17 @@ def _windows(
     length = -(-steps // ticks) * bars_a_step
     whole = _whole(bars, length)
     if price.windows.start is not None:
-        first = _named(price, bars, whole, length)
-        starts, told = np.array([first]), {"window": _span_of(bars, first, length)}
+        row = _named(price, bars, whole, length)
+        starts, told = np.array([row]), {"window": _span_of(bars, row, length)}
     else:
         starts, told = _even(price, bars, whole, length)
     told |= {"worst_fall": _falls(price.markets, bars, starts, whole, length, bridged=ticks > 1)}
-    bridge = _bridge(price, bars, ticks)
-    if len(starts) == 1:  # nothing else is read
-        bars, starts = bars.part(slice(starts[0], starts[0] + length)), np.zeros(1, int)
+    first, end = (int(starts[0]), int(starts[-1]) + length)  # nothing else is read
     model = Windows(
-        bars=bar_table(bars),
-        sums=jnp.asarray(_sums(bars.log_return)),
-        starts=jnp.asarray(starts, jnp.int32),
-        bridge=bridge,
+        bars=jax.tree.map(lambda column: column[first:end], bar_table(bars)),
+        sums=jnp.asarray(_sums(bars.log_return[first:end])),
+        starts=jnp.asarray(starts - first, jnp.int32),
+        bridge=_bridge(price, bars, ticks),
         bars_a_step=bars_a_step,
     )
     return model, told
@@ -236,7 +230,9 @@ def _even(price: PriceConfig, bars: BarHistory, whole: np.ndarray, length: int) 
         first, last = span(bars)
         raise bad_value("run.horizon_hours", length * bars.bar_seconds / SECONDS_PER_HOUR,
                         f"a window that fits into the history without a gap ({first} to {last})")
-    return np.flatnonzero(due & whole), {"windows": int((due & whole).sum()), "windows_cut": int((due & ~whole).sum())}
+    starts = np.flatnonzero(due & whole)
+    fitting = (int(since[-1]) + 1 - length) // round(every) + 1
+    return starts, {"windows": len(starts), "windows_with_a_gap": fitting - len(starts)}
 
 
 def _span_of(bars: BarHistory, row: int, length: int) -> list[str]:

@@ -31,7 +31,7 @@ from stress.price.keyed import following
 from stress.price.legs import leg_shares
 from stress.types import Array
 
-EXTREMES = 4
+EXTREMES = 3
 """Number of the words of a bar's uniform that follow those of its legs."""
 TINY = 1e-30
 """Keeps a bar that does not move from dividing by zero."""

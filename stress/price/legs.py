@@ -6,12 +6,13 @@ h(t; a) = a (2 pi t^3)^(-1/2) exp(-a^2 / 2t), its first passage, and the three t
 condition can be sampled exactly: the ratio v of their times has density proportional to
 (1 + v) v^(-3/2) exp(-(a^2 / v + b^2 v) / 2), a mixture of an inverse Gaussian and of the reciprocal of one. Three legs
 are split twice, for first passages add up in the same law: the two outer ones, as one of their common length, from the
-inner one, and then from each other. Left aside is that legs do not leave the bar's range; against Brownian motion this
-moves the mean time of the low by 1 % of the bar, its standard deviation by 4 %.
+inner one, and then from each other. Left aside is that legs do not leave the bar's range: beside Brownian motion the low
+comes on average within 1 % of the bar of its time, and the spread of that time is within a tenth.
 """
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -28,10 +29,10 @@ def leg_shares(first: Array, inner: Array, last: Array, uniform: Array) -> tuple
     Lengths [A] >= 0 in standard deviations of the bar. One ``uniform`` [] for all markets: what is alike in their
     bars happens at about the same time.
     """
-    words = [word for number in range(4) for word in following(uniform, number)]
-    outer = split(first + last, inner, _normal(words[0], words[1]), words[2], words[3])
+    words = [word for number in range(3) for word in following(uniform, number)]
+    outer = split(first + last, inner, _normal(words[0]), words[1], words[2])
     scale = jnp.sqrt(outer)
-    share = split(first / scale, last / scale, _normal(words[4], words[5]), words[6], words[7])
+    share = split(first / scale, last / scale, _normal(words[3]), words[4], words[5])
     return outer * share, 1.0 - outer
 
 
@@ -49,6 +50,6 @@ def _passage(a: Array, b: Array, normal: Array, root: Array) -> Array:
     return jnp.where(root <= mean / (mean + small), small, mean * mean / small)
 
 
-def _normal(first: Array, second: Array) -> Array:
-    """A standard normal (Box and Muller)."""
-    return jnp.sqrt(-2.0 * jnp.log(first)) * jnp.cos(2.0 * np.pi * second)
+def _normal(uniform: Array) -> Array:
+    """A standard normal."""
+    return np.sqrt(2.0) * jax.lax.erf_inv(2.0 * uniform - 1.0)

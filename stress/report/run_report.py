@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from stress.report import assumptions, limits, narrative, page, style, tables, tale
 from stress.report.figures import (

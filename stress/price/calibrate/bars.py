@@ -29,6 +29,9 @@ CLOSE = "close"
 WITNESSES = ("", "spot_")
 """Prefixes of the columns of the last trade and of spot, whose wicks stand for the mark's."""
 
+FEWEST = 3
+"""Bars that a model can be made of."""
+
 
 @dataclass(frozen=True)
 class BarHistory:
@@ -47,12 +50,6 @@ class BarHistory:
         """Length of a bar."""
         return self.history.bar_seconds
 
-    def part(self, rows: slice) -> BarHistory:
-        """Some bars in a row."""
-        names = ("log_return", "high", "low", "closed", "last")
-        taken = {name: getattr(self, name)[rows] for name in names}
-        return BarHistory(self.history, wicks=self.wicks, **taken)
-
 
 def load_bars(data: DataConfig, markets: list[str]) -> BarHistory:
     """Bars of the history that ``data`` names; raises UserError for anything that cannot be used."""
@@ -64,9 +61,9 @@ def load_bars(data: DataConfig, markets: list[str]) -> BarHistory:
         if found is not None:
             high[:, index], low[:, index] = found
     rows = np.flatnonzero(np.isfinite(returns).all(1))
-    if len(rows) < 2:
+    if len(rows) < FEWEST:
         raise UserError(f"data.path: {len(rows)} bars have a return of every market ({_spans(history)}), allowed is at "
-                        "least 2. Use price.markets whose histories overlap, or change data.start and data.end.")
+                        f"least {FEWEST}. Use price.markets whose histories overlap, or change data.start and data.end.")
     opened = any(_by_bar(history.sources[market], market) for market in markets)
     closed = history.start + (rows + 1.0 + opened) * history.bar_seconds
     last = np.append(np.diff(rows) > 1, True)
