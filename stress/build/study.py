@@ -74,7 +74,7 @@ class Study:
 
 def build_study(cfg: Config) -> Study:
     """Build and check everything; raises UserError before anything is simulated."""
-    market = build_market(cfg.price, cfg.run)
+    market = build_market(cfg.price, cfg.run, cfg.data)
     margin = build_margin(cfg.protocol, cfg.price.markets, "maintenance_margin")
     initial = build_margin(cfg.protocol, cfg.price.markets, "initial_margin")
     book = load_book(cfg.book, cfg.price.markets, market.prices, initial, margin)
