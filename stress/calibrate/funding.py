@@ -84,10 +84,6 @@ def as_json(fit: FundingFit) -> dict[str, Any]:
             "log_half_life_error": f.errors[1], "std": f.std, "log_std_error": f.errors[2],
             "log_likelihood": f.log_likelihood, "comparison": {name: asdict(row) for name, row in found.items()},
         } for p, f, found in zip(fit.payments, fit.fits, fit.implied, strict=True)}
-    pairs = {f"{a}.{b}": {"estimate": float(fit.correlation[i, j]), "standard_error": _number(fit.correlation_error[i, j])}
+    pairs = {f"{a}.{b}": {"estimate": float(fit.correlation[i, j]), "standard_error": float(fit.correlation_error[i, j])}
              for j, b in enumerate(fit.markets) for i, a in enumerate(fit.markets[:j])}
     return {"markets": markets, "correlation": pairs, "warnings": fit.warnings}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

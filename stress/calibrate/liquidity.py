@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,14 @@ from stress.errors import UserError
 from stress.liquidity.calibrate.level import Level, recent_level
 from stress.liquidity.calibrate.regression import Coefficient
 from stress.liquidity.calibrate.response import Elasticity, elasticity, regime_response
-from stress.liquidity.calibrate.windows import Realised, realised
+from stress.liquidity.calibrate.windows import Bars, Realised, Windows, realised
 from stress.liquidity.calibrate.withdrawal import Visible, visible
 from stress.price.calibrate.history import load_history
 from stress.units import years
 
 DISPLACEMENTS = 0.02, 0.05, 0.15
 """Displacements of the mark for which it is said what an average over a window shows of makers who leave."""
-WORST = 0.005
+WORST = 0.02
 """Share of windows that count as the worst."""
 FEWEST_IN_REGIME = 30.0
 """Windows' worth of time in a regime below which it is not fitted."""
@@ -44,6 +44,7 @@ class LiquidityFit:
     """What was fitted. Without prices only levels are."""
 
     history: DepthHistory
+    volatility: list[Realised]  # by market; empty without prices
     levels: dict[str, Level]
     by_market: dict[str, Elasticity]
     pooled: Elasticity | None
@@ -67,7 +68,7 @@ def fit_liquidity(cfg: Config, price: PriceConfig, markets: list[str]) -> Liquid
                 volatility.append(realised(windows, bars))
             except ValueError as error:
                 raise UserError(f"data.depth: {windows.market}: {error}. Use finer prices.") from None
-            missing[windows.market] = _worst_missing(history, windows.market, bars)
+            missing[windows.market] = _worst_missing(windows, bars)
     by_market, pooled = {}, None
     if volatility:
         pairs = list(zip(history.windows, volatility, strict=True))
@@ -83,7 +84,7 @@ def fit_liquidity(cfg: Config, price: PriceConfig, markets: list[str]) -> Liquid
     for k, windows in enumerate(history.windows):
         effect = np.nan_to_num(shares[k]) @ change if response else np.zeros(len(windows.end))
         levels[windows.market] = recent_level(windows, cfg.calibrate.level_days, effect, cfg.run.confidence)
-    return LiquidityFit(history, levels, by_market, pooled, multipliers, reason, _visible(cfg, history, levels, pooled),
+    return LiquidityFit(history, volatility, levels, by_market, pooled, multipliers, reason, _visible(cfg, history, levels, pooled),
                         missing, [*notes, *_level_notes(levels, missing)])
 
 
@@ -133,21 +134,13 @@ def _visible(cfg: Config, history: DepthHistory, levels: dict[str, Level], poole
     return [visible(x, book.withdrawal, half_life, length, scatter) for x in DISPLACEMENTS]
 
 
-def _worst_missing(history: DepthHistory, market: str, bars: Any) -> tuple[int, int]:
-    """Of the windows in which the price moved most while depth was recorded at all, how many have no depth."""
-    mine = next(w for w in history.windows if w.market == market)
+def _worst_missing(mine: Windows, bars: Bars) -> tuple[int, int]:
+    """Of the windows between the first and the last in which the price moved most, how many have no depth."""
     grid = np.arange(mine.end[0], mine.end[-1] + 1.0, mine.seconds)
-    every = replace_ends(mine, grid)
-    variance = np.nan_to_num(realised(every, bars).variance)
+    variance = np.nan_to_num(realised(replace(mine, end=grid), bars).variance)
     count = max(1, round(WORST * len(grid)))
     worst = grid[np.argsort(-variance)[:count]]
     return int((~np.isin(np.round(worst), np.round(mine.end))).sum()), count
-
-
-def replace_ends(windows: Any, end: np.ndarray) -> Any:
-    """Windows at other times, without depth."""
-    none = np.full(len(end), np.nan)
-    return type(windows)(windows.market, end, windows.seconds, none, none)
 
 
 def _timing(by_market: dict[str, Elasticity]) -> list[str]:
@@ -170,6 +163,12 @@ def _level_notes(levels: dict[str, Level], missing: dict[str, tuple[int, int]]) 
     return notes
 
 
+def longest_gap(windows: Windows) -> tuple[float, float]:
+    """Ends of the windows before and after the longest time without depth, in seconds since 1970."""
+    place = int(np.argmax(np.diff(windows.end)))
+    return float(windows.end[place]), float(windows.end[place + 1])
+
+
 def as_json(fit: LiquidityFit) -> dict[str, Any]:
     """The fit as plain values."""
     return {
@@ -177,6 +176,6 @@ def as_json(fit: LiquidityFit) -> dict[str, Any]:
         "elasticity": {**{m: asdict(e) for m, e in fit.by_market.items()},
                        **({"pooled": asdict(fit.pooled)} if fit.pooled else {})},
         "depth_multiplier": [asdict(m) for m in fit.multipliers], "no_depth_multiplier": fit.no_multipliers or None,
-        "withdrawal": [{k: v if np.isfinite(v) else None for k, v in asdict(v).items()} for v in fit.withdrawal],
+        "withdrawal": [asdict(v) for v in fit.withdrawal],
         "worst_windows_without_depth": {m: list(v) for m, v in fit.worst_missing.items()}, "warnings": fit.warnings,
     }

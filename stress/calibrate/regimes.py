@@ -10,8 +10,8 @@ from scipy.linalg import expm
 
 from stress.config.markets import correlation_matrix, per_market
 from stress.config.schema import JumpConfig, PriceConfig
-from stress.price.calibrate.law import BarLaw, blocks, jump_counts, log_density
-from stress.price.calibrate.simulate import growth_free, stationary_law
+from stress.price.calibrate.mixture.law import BarLaw, blocks, jump_counts, log_density
+from stress.price.calibrate.mixture.dynamics import growth_free, stationary_law
 
 LEFT_OUT = 1e-8
 """Probability of the numbers of jumps in a bar that are not summed over."""
@@ -24,8 +24,9 @@ def obstacle(price: PriceConfig) -> str | None:
     kinds = {jump.kind for jump in _jumps(price)}
     if not kinds <= {"none", "merton"}:
         return f"price.jump.kind={', '.join(sorted(kinds - {'none', 'merton'}))} has no law of a bar here"
-    if getattr(price, "variance", None) is not None or getattr(price, "intensity", None) is not None:
-        return "price.variance and price.intensity must be null: bars must depend on the regime alone"
+    for name, part in (("variance", price.variance), ("intensity", price.intensity)):
+        if part is not None and part.kind != "constant":
+            return f"price.{name}.kind={part.kind}: bars do not depend on the regime alone"
     return None
 
 
@@ -42,16 +43,18 @@ def bar_law(price: PriceConfig, markets: list[str], bar_years: float) -> BarLaw:
         jump = regime.jump or price.jump
 
         def of_jump(name: str, jump: JumpConfig | None = jump) -> np.ndarray:
-            value = 0.0 if jump is None or jump.kind == "none" else getattr(jump, name)
-            return per_market(value, markets, f"price.jump.{name}")
+            value = None if jump is None or jump.kind == "none" else getattr(jump, name)
+            return per_market(0.0 if value is None else value, markets, f"price.jump.{name}")
 
         volatility = regime.volatility if regime.volatility is not None else price.volatility
+        factor = 1.0 if regime.volatility_multiplier is None else regime.volatility_multiplier
         correlation = regime.correlation if regime.correlation is not None else price.correlation
         own = {name: of_jump(name) for name in ("mean", "std", "common_mean", "common_std")}
         own |= {"intensity": of_jump("intensity") * bar_years,
                 "common_intensity": of_jump("common_intensity")[0] * bar_years,
                 "common_correlation": of_jump("common_correlation")[0],
-                "volatility": per_market(volatility or 0.0, markets, "price.volatility") * np.sqrt(bar_years),
+                "volatility": per_market(volatility or 0.0, markets, "price.volatility") * np.sqrt(bar_years)
+                * per_market(factor, markets, "price.regimes.volatility_multiplier"),
                 "correlation": correlation_matrix(0.0 if correlation is None else correlation, markets,
                                                   "price.correlation"),
                 "location": np.zeros(len(markets))}
@@ -75,7 +78,7 @@ def probabilities(law: BarLaw, returns: np.ndarray) -> np.ndarray:
 
 
 def smoothed(density: np.ndarray, onward: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Forward-backward: densities [T, R] (any scale by row), transition matrix [R, R] of a bar, law [R] of the first."""
+    """Probabilities [T, R] from densities [T, R] (any scale by row), transitions [R, R] of a bar, the first law [R]."""
     ahead, back = np.empty_like(density), np.ones_like(density)
     prior = start
     for t, here in enumerate(density):

@@ -203,7 +203,7 @@ def _check_presets(root: str, overrides: list[str], swept: list[Any]) -> None:
 
 def _is_group(override: Any) -> bool:
     return ("." not in override.key_or_group and declared_keys(override.key_or_group) is not None) \
-        or override.key_or_group == "experiment"
+        or override.key_or_group in ("experiment", "funding")
 
 
 def _needs_multirun(override: Any) -> UserError:

@@ -26,7 +26,7 @@ Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 class Rows:
     """All rows of a block: what every tick changes as it is, what only looks change packed."""
 
-    clock: dict[str, Any]  # fields of Row that every tick touches: z, displacement, mark, oracle, breaker, screen, premium
+    clock: dict[str, Any]  # fields of Row that every tick touches (CLOCK)
     books: Packed  # outcome, purse (the ledger without accounts), front
     holdings: Packed  # quote, size, flagged of all accounts, those in front out of date
 

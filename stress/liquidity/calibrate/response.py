@@ -19,6 +19,7 @@ from stress.liquidity.calibrate.windows import SECONDS_PER_DAY, Realised, Window
 
 LEVEL_DAYS = 30.0
 """What lasts longer than about this is the level's, not the answer to volatility."""
+BINS = 25
 LASTING_DAYS = 7.0
 """Days over which windows are taken to depend on one another."""
 
@@ -48,12 +49,19 @@ def elasticity(windows: list[Windows], volatility: list[Realised]) -> Elasticity
 def regime_response(windows: list[Windows], shares: list[np.ndarray]) -> list[Coefficient]:
     """Log depth in each regime but the first, relative to the first, of all markets together.
 
-    ``shares`` [n, R] is the share of each window spent in each regime; NaN where that is not known. What mean depth over
-    a window answers to is the mean of the regimes in it, so log depth is linear in the shares while multipliers are not
-    far from one: at 0.7 and half of the window the error is 0.02.
+    ``shares`` [n, R] is the share of each window spent in each regime; NaN where that is not known. The mean depth of a
+    window is the mean over its regimes, so log depth is linear in the shares while multipliers are not far from one: at
+    0.7 for half of the window the error is 0.02.
     """
     samples = [_sample(w, s[:, 1:]) for w, s in zip(windows, shares, strict=True)]
     return least_squares(joined(samples), LASTING_DAYS * SECONDS_PER_DAY)
+
+
+def response_bins(windows: list[Windows], volatility: list[Realised]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean log volatility and mean log depth [BINS], both beside their own level, in bins of as many windows each."""
+    sample = joined([_sample(w, r.log_volatility[:, None]) for w, r in zip(windows, volatility, strict=True)])
+    parts = np.array_split(np.argsort(sample.x[:, 0], kind="stable"), BINS)
+    return np.array([sample.x[p, 0].mean() for p in parts]), np.array([sample.y[p].mean() for p in parts])
 
 
 def _sample(windows: Windows, x: np.ndarray) -> Sample:

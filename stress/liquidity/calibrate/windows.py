@@ -43,9 +43,9 @@ class Windows:
 
 @dataclass(frozen=True)
 class Realised:
-    """Realised variance of each window [n]; NaN where a bar is missing. ``odd`` and ``even`` are those of every other bar.
+    """Realised variance of each window [n], a sum of squared log-returns; NaN where a bar is missing.
 
-    Sums of squared log-returns. Given the path of volatility, odd and even bars err independently.
+    ``odd`` and ``even`` are those of every other bar. Given the path of volatility they err independently.
     """
 
     variance: np.ndarray

@@ -14,7 +14,7 @@ from stress.protocol.funding_fit.payments import Payments
 FEWEST, FEWEST_SEEN = 200, 50
 """Payments that a fit takes, and of them with a premium."""
 LASTING = 63
-"""Payments over which scores are taken to depend on one another: the premium's volatility comes in clusters of weeks."""
+"""Payments over which scores are taken to depend on one another: volatility of the premium comes in clusters."""
 HALF_LIVES = 0.05, 3000.0
 """Shortest and longest half-life that is looked for, in payments."""
 STEP = 1e-4

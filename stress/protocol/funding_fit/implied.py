@@ -14,7 +14,6 @@ PATHS, SEED = 100, 20200312
 """Simulated samples as long as the data."""
 OFF_SHARE = 0.1
 """Difference of the share of hidden premiums from the fit's that is worth a warning."""
-BAND = 0.05, 0.95
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Implied:
     """A statistic of the data beside those of simulated samples as long."""
 
     data: float
-    low: float  # 5 % of simulated samples are lower
+    low: float  # of all simulated samples
     median: float
     high: float
 
@@ -74,5 +73,4 @@ def misfit(payments: Payments, fit: Premium, found: dict[str, Implied]) -> list[
 
 
 def _beside(data: float, simulated: np.ndarray) -> Implied:
-    low, high = np.nanquantile(simulated, BAND)
-    return Implied(data, float(low), float(np.nanmedian(simulated)), float(high))
+    return Implied(data, float(np.nanmin(simulated)), float(np.nanmedian(simulated)), float(np.nanmax(simulated)))
