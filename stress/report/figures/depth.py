@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from stress.report import style
 from stress.report.style import DARK, LINES, MID, SHADES, Drawn
@@ -27,6 +28,8 @@ def draw(arrays: dict[str, np.ndarray] | None, fit: dict[str, Any]) -> Drawn:
     _history(panels[0], arrays, markets)
     if answered:
         _answer(panels[1], arrays, fit)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     more = (" Right: windows of all markets in bins of as many each, beside the month and the time of the week they are "
             "in. The bins follow the dashed line, because realised volatility is measured with error and so spread too "
             "wide; the solid line is the answer to volatility itself.") if answered else ""
@@ -42,13 +45,13 @@ def _history(axes: Axes, arrays: dict[str, np.ndarray], markets: list[str]) -> N
         padded = np.pad(usd, SMOOTH // 2, mode="edge")
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, SMOOTH), axis=1)
         gap = np.diff(time, prepend=time[0]) > 4 * np.median(np.diff(time))
-        year = np.array([1970.0 + t / (365.2425 * DAY) for t in time])
+        year = 1970.0 + time / (365.2425 * DAY)
         axes.plot(np.where(gap, np.nan, year), smooth, color=SHADES[number % len(SHADES)],
                   linestyle=LINES[number % len(LINES)], linewidth=1.2, label=market)
     axes.set_title("Depth within 1 % of mid (USD)")
     axes.set_xlabel("year")
-    axes.legend(ncols=4, loc="lower right")
-    style.linear_axis(axes.xaxis, "plain")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda year, _: f"{year:.0f}"))
 
 
 def _answer(axes: Axes, arrays: dict[str, np.ndarray], fit: dict[str, Any]) -> None:
