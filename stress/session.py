@@ -149,6 +149,8 @@ def _open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "book_notes": list(study.book.notes),
         "price_provenance": study.config.price.provenance,
+        "liquidity_provenance": study.config.liquidity.provenance,
+        "funding_provenance": study.config.protocol.funding.provenance,
         "messages": [],
         "chunks": [],
         "complete": False,
