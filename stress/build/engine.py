@@ -42,7 +42,7 @@ def split_book(cfg: Config, book: Book, margin: MarginTable, market: Market) -> 
         return None, None
     alone = _fit(book, margin, market.prices)
     limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
-    if venue_obstacles(cfg.protocol, market.step_seconds) or limited or alone.sum() < ENOUGH:
+    if venue_obstacles(cfg.protocol, market) or limited or alone.sum() < ENOUGH:
         return None, None
     if alone.all():  # the dense engine needs somebody
         alone[-1] = False
@@ -75,16 +75,18 @@ def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, market:
         "protocol.breaker.move: accounts wait": protocol.breaker.move is not None,
         "protocol.oracle: it lags behind the mark": _lags(protocol),
     }
-    return [*venue_obstacles(protocol, market.step_seconds), *(reason for reason, applies in checks.items() if applies)]
+    return [*venue_obstacles(protocol, market), *(reason for reason, applies in checks.items() if applies)]
 
 
-def venue_obstacles(protocol: ProtocolConfig, step_seconds: float) -> list[str]:
+def venue_obstacles(protocol: ProtocolConfig, market: Market) -> list[str]:
     """Why no account can be on a ladder."""
+    step_seconds = market.step_seconds
     rules, device = protocol.liquidation, jax.default_backend()
     adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
+        "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -99,10 +101,11 @@ def venue_obstacles(protocol: ProtocolConfig, step_seconds: float) -> list[str]:
     return [reason for reason, applies in checks.items() if applies]
 
 
-def kernel_obstacles(protocol: ProtocolConfig) -> list[str]:
+def kernel_obstacles(protocol: ProtocolConfig, market: Market) -> list[str]:
     """Why the dense engine cannot run as one kernel on a GPU."""
     rules = protocol.liquidation
     checks = {
+        "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stress.config.check_parts import check_parts
 from stress.config.schema import PriceConfig
 from stress.errors import UserError, bad_value, unknown_key
 
@@ -17,10 +18,14 @@ def check_price(price: PriceConfig) -> Iterator[str]:
     yield from _path(price)
     yield from _regimes(price)
     yield from _given_somewhere(price)
+    yield from check_parts(price)
 
 
 def _given_somewhere(price: PriceConfig) -> Iterator[str]:
+    leveled = price.variance is not None and price.variance.kind == "heston"  # theta is the level
     for name in BY_REGIME:
+        if leveled and name == "volatility":
+            continue
         without = [key for key, regime in (price.regimes or {}).items() if getattr(regime, name) is None]
         if getattr(price, name) is None and (without or not price.regimes):
             where = f", and regime {without[0]} has none of its own" if without else ""

@@ -146,7 +146,7 @@ class _Reader:
         found: dict[str, Any] = {}
         for name, field in fields.items():
             full = f"{key}.{name}" if key else name
-            given = value.get(name, _MISSING)
+            given = value.get(name, None if field.metadata.get("optional") else _MISSING)
             if isinstance(given, str) and given == _MISSING:
                 doc = field.metadata.get("doc", "")
                 self.refuse(UserError(f"{full}: missing ({doc}). Give it a value; the shipped presets show one."))
