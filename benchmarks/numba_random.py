@@ -33,7 +33,10 @@ WIDTH = ENDS[:-1] / 2.0**52
 @numba.njit
 def seeded(seed: int, path: int) -> np.ndarray:
     """State [4] of a path, by SplitMix64."""
-    state, z = np.empty(4, np.uint64), uint64(seed) * uint64(0xD1342543DE82EF95) + uint64(path) * uint64(0xA0761D6478BD642F)
+    state, z = (
+        np.empty(4, np.uint64),
+        uint64(seed) * uint64(0xD1342543DE82EF95) + uint64(path) * uint64(0xA0761D6478BD642F),
+    )
     for k in range(4):
         z += uint64(0x9E3779B97F4A7C15)
         y = (z ^ (z >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)

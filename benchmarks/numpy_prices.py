@@ -94,8 +94,10 @@ def heston(rng: np.random.Generator, case: PriceCase, paths: int) -> np.ndarray:
     e = np.empty((case.markets, paths, case.steps), np.float32)
     factor = case.factor
     for t in range(case.steps):
-        z, own = (factor @ rng.standard_normal((2, case.markets, paths))) if case.markets > 1 else rng.standard_normal(
-            (2, 1, paths)
+        z, own = (
+            (factor @ rng.standard_normal((2, case.markets, paths)))
+            if case.markets > 1
+            else rng.standard_normal((2, 1, paths))
         )
         mean = v * decay
         mean += theta * (1.0 - decay)
