@@ -47,11 +47,15 @@ class HestonVariance:
     v0: Array  # [A] per year
     step_years: Array  # []
 
-    def draws(self) -> Draws:
-        """A normal for every variance, and one for every regime and market."""
-        return {"diffusion": Draw("normal", self.multiplier.shape), "variance": Draw("normal", self.v0.shape)}
+    def initial_draws(self) -> Draws:
+        """Nothing."""
+        return {}
 
-    def init(self) -> Array:
+    def draws(self) -> Draws:
+        """A normal for every variance, and one for every market."""
+        return {"diffusion": Draw("normal", self.v0.shape), "variance": Draw("normal", self.v0.shape)}
+
+    def init(self, noise: Noise) -> Array:
         """Variances [A]."""
         return self.v0
 
