@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.cipher import Words, threefry
+from stress.rare import while_due
 from stress.types import Array
 
 
@@ -38,8 +39,8 @@ def exponential(words: Words) -> Array:
 
 
 def normal(words: Words) -> Array:
-    """A standard normal in float64, by Box and Muller."""
-    return jnp.sqrt(-2.0 * jnp.log(_open(words[0]))) * jnp.cos(2.0 * np.pi * _open(words[1]))
+    """A standard normal in float64, by the inverse distribution function."""
+    return np.sqrt(2.0) * jax.lax.erf_inv(2.0 * uniform(words) + (2.0**-53 - 1.0))
 
 
 def _open(word: Array) -> Array:
@@ -48,17 +49,17 @@ def _open(word: Array) -> Array:
 
 
 def gamma(key: Array, stream: Array | int, shape: Array) -> Array:
-    """Gamma numbers (scale 1) of ``shape`` >= 1 from a key each: Marsaglia and Tsang (2000)."""
+    """Gamma numbers (scale 1) of ``shape`` [n] >= 1 from one key []: Marsaglia and Tsang (2000)."""
     d = shape - 1.0 / 3.0
-    c = 1.0 / jnp.sqrt(9.0 * d)
 
-    def attempt(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        turn, done, found = state
+    def attempt(given: tuple[Array, Array, Array], now: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        (key, stream, d), (turn, done, found) = given, now
         z, test = normal(block(key, stream, 2 * turn)), _open(block(key, stream, 2 * turn + 1)[0])
-        cube = (1.0 + c * z) ** 3
+        cube = (1.0 + z / jnp.sqrt(9.0 * d)) ** 3
         inside = jnp.where(cube > 0, cube, 1.0)
         taken = (cube > 0) & (jnp.log(test) < 0.5 * z**2 + d * (1.0 - inside + jnp.log(inside)))
         return turn + 1, done | taken, jnp.where(taken & ~done, d * inside, found)
 
-    start = (jnp.uint32(0), jnp.zeros(jnp.broadcast_shapes(key.shape, shape.shape), bool), d * jnp.ones(key.shape))
-    return jax.lax.while_loop(lambda state: ~state[1].all(), attempt, start)[2]
+    given = (key, jnp.asarray(stream, jnp.uint32), d)
+    first = attempt(given, (jnp.zeros((), jnp.uint32), jnp.zeros(shape.shape, bool), d))
+    return while_due(lambda _, now: ~now[1].all(), attempt, given, first)[2]

@@ -5,6 +5,8 @@ Axes: ``R`` regimes, ``A`` markets.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
 from typing import Any, Protocol
 
 import jax.numpy as jnp
@@ -33,37 +35,46 @@ class DiffusionPart(Protocol):
         ...
 
 
-def correlated(factor: Array, normal: Array) -> Array:
-    """Correlated normals [A] from independent ones [A] and a lower Cholesky factor [A, A]."""
-    return (factor.astype(normal.dtype) * normal).sum(-1)
+def mixed(occupied: Array, scale: Array, factor: Array, normal: Array) -> list[Array]:
+    """Normals with covariance sum_r occupied_r c_r c_r' from independent ones [A]: a number for every market.
 
-
-def mixed(occupied: Array, scale: Array, factor: Array, normal: Array) -> Array:
-    """Normals [A] with covariance sum_r occupied_r c_r c_r' from independent ones [A].
-
-    ``c_r`` is ``factor`` [R, A, A], lower, with rows multiplied by ``scale`` [R, A].
+    ``c_r`` is ``factor`` [R, A, A], lower, with rows multiplied by ``scale`` [R, A]. Markets are written out, so that
+    of many paths every number is a vector of its own.
     """
-    if occupied.shape[0] == 1:
-        return jnp.sqrt(occupied[0]) * scale[0] * correlated(factor[0], normal)
+    regimes, markets, dtype = occupied.shape[0], normal.shape[0], normal.dtype
+    normals = [normal[a] for a in range(markets)]
+    if regimes == 1:
+        near = factor.astype(dtype)
+        sums = [sum_of(near[0, a, b] * normals[b] for b in range(a + 1)) for a in range(markets)]
+        return [jnp.sqrt(occupied[0]) * scale[0, a] * total for a, total in enumerate(sums)]
     roots = scale[..., None] * factor
     covariance = roots @ jnp.moveaxis(roots, 1, 2)
-    markets = normal.shape[0]
+    years = [occupied[r] for r in range(regimes)]
+
+    def entry(a: int, b: int) -> Array:
+        return sum_of(years[r] * covariance[r, a, b] for r in range(regimes))
+
     if markets == 1:
-        return jnp.sqrt((occupied * covariance[:, 0, 0]).sum(0)) * normal
-    entries = [[(occupied * covariance[:, a, b]).sum(0).astype(normal.dtype) for b in range(a + 1)] for a in range(markets)]
-    rows = cholesky(entries)
-    return jnp.stack([sum((x * normal[b] for b, x in enumerate(line)), jnp.zeros((), normal.dtype)) for line in rows])
+        return [jnp.sqrt(entry(0, 0)) * normals[0]]
+    rows = cholesky([[entry(a, b).astype(dtype) for b in range(a + 1)] for a in range(markets)])
+    return [sum_of(x * z for x, z in zip(row, normals, strict=False)) for row in rows]
+
+
+def sum_of(numbers: Iterable[Array]) -> Array:
+    """Their sum."""
+    first, *others = numbers
+    return reduce(jnp.add, others, first)
 
 
 def cholesky(entries: list[list[Array]]) -> list[list[Array]]:
-    """The lower factor of a covariance, entry by entry: a vector of paths has one each. It may be singular."""
+    """The lower factor of a covariance, entry by entry. It may be singular."""
     rows: list[list[Array]] = []
     for a, line in enumerate(entries):
         mine: list[Array] = []
         for b in range(a):
-            rest = line[b] - sum(x * y for x, y in zip(mine, rows[b], strict=False))
+            rest = reduce(jnp.subtract, (x * y for x, y in zip(mine, rows[b], strict=False)), line[b])
             above = rows[b][b] > 0
             mine.append(jnp.where(above, rest / jnp.where(above, rows[b][b], 1), 0))
-        mine.append(jnp.sqrt(jnp.maximum(line[a] - sum(x * x for x in mine), 0)))
+        mine.append(jnp.sqrt(jnp.maximum(reduce(jnp.subtract, (x * x for x in mine), line[a]), 0)))
         rows.append(mine)
     return rows

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 
 from stress.price.base import Draw, Draws, Noise
-from stress.price.diffusion.base import mixed
+from stress.price.diffusion.base import mixed, sum_of
 from stress.types import Array
 
 
@@ -37,5 +38,7 @@ class ConstantVolatility:
 
     def step(self, state: tuple[()], noise: Noise, occupied: Array, tick: Array) -> tuple[tuple[()], Array]:
         """Normal given the occupation times."""
-        mean = occupied @ (self.drift - 0.5 * self.volatility**2)
-        return state, mean + mixed(occupied, self.volatility, self.factor, noise["diffusion"])
+        yearly = self.drift - 0.5 * self.volatility**2
+        shocks = mixed(occupied, self.volatility, self.factor, noise["diffusion"])
+        means = [sum_of(occupied[r] * yearly[r, a] for r in range(len(yearly))) for a in range(len(shocks))]
+        return state, jnp.stack([mean + shock for mean, shock in zip(means, shocks, strict=True)])

@@ -31,7 +31,7 @@ class GarchState:
     """State of one path."""
 
     variance: Array  # [A] h of the bar
-    part: Array  # [A] h W of the bar, over its steps
+    root: Array  # [A] sqrt(h W / steps), standard deviation of a step
     shock: Array  # [A] e of the bar so far
     key: Array  # [] uniform, of all W
 
@@ -65,7 +65,7 @@ class GarchVariance:
     def init(self, noise: Noise) -> GarchState:
         """The first bar is about to begin."""
         none, key = jnp.zeros_like(self.first), jnp.zeros((), jnp.float64) if self.nu is None else noise["mixing"]
-        return GarchState(variance=none, part=none, shock=none, key=key)
+        return GarchState(variance=none, root=none, shock=none, key=key)
 
     def step(self, state: GarchState, noise: Noise, occupied: Array, tick: Array) -> tuple[GarchState, Array]:
         """A part of a bar, or several bars."""
@@ -91,13 +91,16 @@ class GarchVariance:
         variance = jnp.where(bar == 0, self.first, self.omega + lever * state.shock**2 + self.beta * state.variance)
         mixing = jnp.ones_like(variance)
         if self.nu is not None:
-            mixing = (self.nu - 2.0) / (2.0 * gamma(jnp.full(self.nu.shape, state.key), bar, 0.5 * self.nu))
-        return replace(state, variance=variance, part=variance * mixing / self.ticks, shock=jnp.zeros_like(variance))
+            mixing = (self.nu - 2.0) / (2.0 * gamma(state.key, bar, 0.5 * self.nu))
+        return replace(state, variance=variance, root=jnp.sqrt(variance * mixing / self.ticks), shock=jnp.zeros_like(variance))
 
     def _moved(self, state: GarchState, normal: Array, occupied: Array) -> tuple[GarchState, Array]:
         """One step of a bar, and its log-return [A] without drift."""
-        share, root = occupied / self.step_years, jnp.sqrt(state.part)
-        unscaled = root * mixed(share, jnp.ones_like(self.multiplier), self.factor, normal)
-        seen = root * mixed(share, self.multiplier, self.factor, normal)
-        square = (share[:, None] * self.multiplier**2).sum(0)
-        return replace(state, shock=state.shock + unscaled), seen - 0.5 * state.part * square
+        share, square = occupied / self.step_years, state.root**2
+        unscaled = state.root * jnp.stack(mixed(share, jnp.ones_like(self.multiplier), self.factor, normal))
+        if len(self.multiplier) == 1:
+            seen, square = self.multiplier[0] * unscaled, self.multiplier[0] ** 2 * square
+        else:
+            seen = state.root * jnp.stack(mixed(share, self.multiplier, self.factor, normal))
+            square = square * (share[:, None] * self.multiplier**2).sum(0)
+        return replace(state, shock=state.shock + unscaled), seen - 0.5 * square

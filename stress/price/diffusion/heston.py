@@ -74,7 +74,7 @@ class HestonVariance:
         mean = (half - lever) * state + (half + lever) * moved  # K1 v + K2 v'
         own = CENTRAL * step * (1.0 - self.rho**2) * square  # K3 = K4
         spread = jnp.sqrt(jnp.maximum(1.0 - self.rho**2, 0.0) * CENTRAL * (state + moved))
-        shock = mixed(occupied, self.multiplier, self.factor, noise["diffusion"]) * spread
+        shock = jnp.stack(mixed(occupied, self.multiplier, self.factor, noise["diffusion"])) * spread
         correction = -log_moment - (half - lever + 0.5 * own) * state  # K0*
         return moved, occupied @ self.drift + correction + mean + shock
 
