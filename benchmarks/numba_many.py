@@ -20,8 +20,8 @@ Path = Callable[[np.ndarray, Numbers, np.ndarray, np.ndarray], None]
 """Writes the last log-prices [A] and the lowest [A], which are zero when it is called."""
 
 
-def _shared_parts(markets: int) -> tuple[Any, Any, Any, Any]:
-    """Correlated normals, common jumps, waiting times of all kinds of jumps, and the minimum so far."""
+def _normals(markets: int) -> Any:
+    """Writes correlated normals."""
 
     @numba.njit(inline="always", fastmath=True)
     def correlated(s: np.ndarray, c: Numbers, z: np.ndarray, out: np.ndarray) -> None:
@@ -33,6 +33,12 @@ def _shared_parts(markets: int) -> tuple[Any, Any, Any, Any]:
                 total += c.factor[a, b] * z[b]
             out[a] = total
 
+    return correlated
+
+
+def _common(markets: int) -> Any:
+    """Adds a common jump."""
+
     @numba.njit(fastmath=True)
     def common(s: np.ndarray, c: Numbers, kind: int, x: np.ndarray) -> None:
         if kind == 1:
@@ -43,6 +49,13 @@ def _shared_parts(markets: int) -> tuple[Any, Any, Any, Any]:
             moved = size(s, kind, c.common)
             for a in range(markets):
                 x[a] += moved
+
+    return common
+
+
+def _jumps(markets: int) -> tuple[Any, Any]:
+    """Adds the Poisson jumps of a step; and the first waiting times of all kinds, common jumps last."""
+    common = _common(markets)
 
     @numba.njit(inline="always", fastmath=True)
     def jumps(s: np.ndarray, c: Numbers, kind: int, wait: np.ndarray, x: np.ndarray) -> None:
@@ -64,11 +77,11 @@ def _shared_parts(markets: int) -> tuple[Any, Any, Any, Any]:
         wait[markets] = exponential(s) / c.common_intensity
         return wait
 
-    return correlated, common, jumps, first
+    return jumps, first
 
 
 def _levy(markets: int, kind: int) -> Path:
-    correlated, _, jumps, first = _shared_parts(markets)
+    correlated, (jumps, first) = _normals(markets), _jumps(markets)
 
     @numba.njit(fastmath=True)
     def path(s: np.ndarray, c: Numbers, x: np.ndarray, lowest: np.ndarray) -> None:
@@ -86,7 +99,7 @@ def _levy(markets: int, kind: int) -> Path:
 
 
 def _heston(markets: int, kind: int) -> Path:
-    correlated, _, jumps, first = _shared_parts(markets)
+    correlated, (jumps, first) = _normals(markets), _jumps(markets)
 
     @numba.njit(fastmath=True)
     def path(s: np.ndarray, c: Numbers, x: np.ndarray, lowest: np.ndarray) -> None:
@@ -107,7 +120,7 @@ def _heston(markets: int, kind: int) -> Path:
 
 
 def _garch(markets: int) -> Path:
-    correlated, _, _, _ = _shared_parts(markets)
+    correlated = _normals(markets)
 
     @numba.njit(fastmath=True)
     def path(s: np.ndarray, c: Numbers, x: np.ndarray, lowest: np.ndarray) -> None:
@@ -131,8 +144,9 @@ def _garch(markets: int) -> Path:
     return path
 
 
-def _hawkes(markets: int) -> Path:
-    correlated, common, _, _ = _shared_parts(markets)
+def _excited_jumps(markets: int) -> Any:
+    """A step of one kind of jumps in which there are some."""
+    common = _common(markets)
 
     @numba.njit(fastmath=True)
     def excited_jumps(
@@ -155,6 +169,12 @@ def _hawkes(markets: int) -> Path:
                 common(s, c, 1, x)
             excited[k] += c.excitation
             budget[k] = exponential(s)
+
+    return excited_jumps
+
+
+def _hawkes(markets: int) -> Path:
+    correlated, excited_jumps = _normals(markets), _excited_jumps(markets)
 
     @numba.njit(fastmath=True)
     def path(s: np.ndarray, c: Numbers, x: np.ndarray, lowest: np.ndarray) -> None:
@@ -186,7 +206,7 @@ def _hawkes(markets: int) -> Path:
 
 
 def _regime(markets: int) -> Path:
-    correlated, _, _, _ = _shared_parts(markets)
+    correlated = _normals(markets)
 
     @numba.njit(fastmath=True)
     def path(s: np.ndarray, c: Numbers, x: np.ndarray, lowest: np.ndarray) -> None:

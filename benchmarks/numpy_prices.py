@@ -82,13 +82,13 @@ def merton(rng: np.random.Generator, case: PriceCase, paths: int) -> np.ndarray:
 
 
 def heston(rng: np.random.Generator, case: PriceCase, paths: int) -> np.ndarray:
-    """Andersen's scheme (2008, section 3.2.4 and proposition 9), float64, gamma_1 = gamma_2 = 1/2; with jumps: Bates."""
+    """Andersen's scheme (2008, section 3.2.4, proposition 9) in float64, gamma_1 = gamma_2 = 1/2; with jumps: Bates."""
     h, kappa, theta, xi, rho = case.step_years, case.kappa, case.theta, case.xi, case.rho
     decay = math.exp(-kappa * h)
     per = xi**2 / kappa * (1.0 - decay)
     slope, level = decay * per, 0.5 * theta * (1.0 - decay) * per
     half, lever, k3 = 0.5 * h * (kappa * rho / xi - 0.5), rho / xi, 0.5 * h * (1.0 - rho**2)
-    k1, k2 = half - lever, half + lever
+    k2 = half + lever
     a = k2 + 0.5 * k3
     v = np.full((case.markets, paths), theta)
     e = np.empty((case.markets, paths, case.steps), np.float32)

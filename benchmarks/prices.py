@@ -1,8 +1,8 @@
 """``python -m benchmarks.prices``: price paths of every market model, against NumPy, Numba and QuantLib.
 
-A path leaves its last log-price and the lowest (QuantLib the last alone). Before anything is timed, every contender has
-to agree with closed-form moments of its model, and with Numba where there are none. Contenders take turns, so that other
-work on the machine hits all alike.
+A path leaves its last log-price and the lowest (QuantLib the last alone). Before anything is timed, every contender
+has to agree with closed-form moments of its model, and with Numba where there are none. Contenders take turns, so that
+other work on the machine hits all alike.
 """
 
 from __future__ import annotations

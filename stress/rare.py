@@ -1,8 +1,8 @@
 """Work that few paths need in a step: done for these one by one, while all others go on in vectors.
 
-Code is written for one path and mapped over many, which turns a branch or a loop of one path into work for all of them.
-Here it is turned into a loop over those that need it. On a GPU, where lanes wait for each other anyway, it stays work for
-all until nobody needs it.
+Code is written for one path and mapped over many, which turns a branch or a loop of one path into work for all of
+them. Here it is turned into a loop over those that need it. On a GPU, where lanes wait for each other anyway, it stays
+work for all until nobody needs it.
 """
 
 from __future__ import annotations
@@ -45,11 +45,15 @@ def while_due(due: Callable[[G, S], Array], work: Callable[[G, S], S], given: G,
         def given_of(own: list[Array]) -> G:
             """All that is given, with a path's own part."""
             mine = iter(own)
-            return jax.tree.unflatten(structure, [next(mine) if row else leaf for leaf, row in zip(fixed, rows, strict=True)])
+            return jax.tree.unflatten(
+                structure, [next(mine) if row else leaf for leaf, row in zip(fixed, rows, strict=True)]
+            )
 
         def by_lane(own: list[Array], state: S) -> S:
             needs = jax.vmap(lambda own, state: due(given_of(own), state))(own, state)
-            return _each(needs, lambda lane, now: _stored(now, one(given_of(_row(own, lane)), _row(now, lane)), lane), state)
+            return _each(
+                needs, lambda lane, now: _stored(now, one(given_of(_row(own, lane)), _row(now, lane)), lane), state
+            )
 
         def at_once(own: list[Array], state: S) -> S:
             return jax.vmap(lambda own, state: one(given_of(own), state))(own, state)

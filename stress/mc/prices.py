@@ -17,7 +17,7 @@ from stress.types import Array
 
 T = TypeVar("T")
 Visit = Callable[[T, Array, Array], T]
-"""What a tick leaves: from what was left before, the tick [] (0: the first) and log prices [A, 128] over initial ones."""
+"""What a tick leaves: from what was left before, its number [] from 0 on, and log prices [A, 128] over initial ones."""
 
 
 def block_prices(job: Job, block: Array) -> Array:

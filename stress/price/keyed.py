@@ -1,8 +1,8 @@
 """Numbers without a step of their own: those of a path's jumps, switches and bars, however many it comes to have.
 
-A part draws one uniform a path at time zero. Its 53 random bits are the key of a block cipher (``stress.cipher``), and the
-numbers of event ``number`` in stream ``stream`` are the cipher's block on these two: addressed like all noise, and the
-same whenever the event comes. So two settings under which jumps come at other times have the same jumps.
+A part draws one uniform a path at time zero. Its 53 random bits are the key of a block cipher (``stress.cipher``), and
+the numbers of event ``number`` in stream ``stream`` are the cipher's block on these two: addressed like all noise, and
+the same whenever the event comes. So two settings under which jumps come at other times have the same jumps.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Regime switching in continuous time: how long a step spends in each regime.
 
-A Markov chain with generator ``Q`` leaves regime ``r`` after an exponential time of rate ``-Q[r, r]``. A path knows when
-it leaves the regime it is in, so the law of occupation times is exact at any step size, and a step costs a comparison
-unless it holds a switch.
+A Markov chain with generator ``Q`` leaves regime ``r`` after an exponential time of rate ``-Q[r, r]``. A path knows
+when it leaves the regime it is in, so the law of occupation times is exact at any step size, and a step costs a
+comparison unless it holds a switch.
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ class RegimeChain:
         if self.regimes == 1:
             never, none = jnp.full((), jnp.inf, jnp.float64), jnp.zeros((), jnp.uint32)
             return RegimeState(jnp.zeros((), jnp.int32), never, none, jnp.zeros((), jnp.float64))
-        regime, key, none = _pick(self.initial_cdf, noise["initial_regime"]), noise["switches"], jnp.zeros((), jnp.uint32)
+        regime, key, none = (
+            _pick(self.initial_cdf, noise["initial_regime"]),
+            noise["switches"],
+            jnp.zeros((), jnp.uint32),
+        )
         return RegimeState(regime, exponential(block(key, WAIT, none)) / row(self.exit_rate, regime), none, key)
 
     def step(self, state: RegimeState, step_years: Array) -> tuple[RegimeState, Array]:

@@ -1,8 +1,8 @@
 """The contract of an arrival part: when jumps come, and how many were to be expected.
 
 Every stream of jumps, one a market and one that hits all markets at once, has a budget: what its intensity may still
-add up to until its next jump, an exponential with mean one. A step takes the intensity's integral off it. Few steps exhaust
-one; in the others there is nothing to draw.
+add up to until its next jump, an exponential with mean one. A step takes the intensity's integral off it. Few steps
+exhaust one; in the others there is nothing to draw.
 
 Axes: ``R`` regimes, ``A`` markets, ``A + 1`` streams of jumps, the common one last.
 """
@@ -61,7 +61,7 @@ def first_due(budget: Array) -> Array:
 
 
 def renewed(clock: Clock, stream: Array) -> tuple[Clock, Array]:
-    """The clock after a jump of a stream [], whose budget is what it was plus a new one; and the number [] of the jump."""
+    """The clock after a jump of a stream [], whose budget is what it was plus a new one; and the jump's number []."""
     streams = clock.budget.shape[0]
     mine = at(stream, streams)
     jumps = clock.jumps + mine.astype(jnp.uint32)

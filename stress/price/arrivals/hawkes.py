@@ -84,7 +84,9 @@ class HawkesArrivals:
         """After the history."""
         clock, regime = first_clock(noise["jumps"], self.start.shape[0]), jnp.zeros((), jnp.int32)
         passing = self._begun(clock, jnp.zeros_like(self.start), self.start, self.history_years, regime)
-        return self.state(while_due(lambda part, now: part.due(now), lambda part, now: part.arrived(now)[0], self, passing))
+        return self.state(
+            while_due(HawkesArrivals.due, lambda part, now: part.arrived(now)[0], self, passing)
+        )
 
     def passed(self, state: HawkesState, occupied: Array, regime: Array, flow: Array | None) -> Passing:
         """The step as it is without a jump."""
@@ -141,7 +143,7 @@ class HawkesArrivals:
 
     def compensator(self, passing: Passing, growth: Growth) -> Array:
         """The integrals of the intensities times what a jump costs."""
-        own, common = row(growth.own, passing.regime), row(growth.common, passing.regime)
+        own, common = (row(jnp.diff(phi, axis=1), passing.regime) for phi in (growth.own, growth.common))
         return passing.exposure[:-1] * own + passing.exposure[-1] * common
 
 

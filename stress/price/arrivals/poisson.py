@@ -12,7 +12,7 @@ import numpy as np
 from stress.price.arrivals.base import Arrival, Clock, first_clock, first_due, renewed
 from stress.price.base import Draw, Draws, Noise
 from stress.price.jumps.base import Growth
-from stress.price.tables import row
+from stress.price.tables import row, sum_of
 from stress.types import Array
 
 
@@ -47,7 +47,8 @@ class PoissonArrivals:
 
     def passed(self, state: Clock, occupied: Array, regime: Array, flow: Array | None) -> Passing:
         """Budgets less years times rates."""
-        return Passing(replace(state, budget=state.budget - occupied @ self.intensity), occupied)
+        spent = sum_of(occupied[r] * rates for r, rates in enumerate(self.intensity))
+        return Passing(replace(state, budget=state.budget - spent), occupied)
 
     def due(self, passing: Passing) -> Array:
         """Whether a budget is exhausted []."""
@@ -68,7 +69,8 @@ class PoissonArrivals:
     def compensator(self, passing: Passing, growth: Growth) -> Array:
         """Years in a regime times what a year costs there."""
         own, common = self.intensity[:, None, :-1], self.intensity[:, None, -1:]
-        return jnp.einsum("r,rna->na", passing.occupied, own * growth.own + common * growth.common)
+        yearly = jnp.diff(own * growth.own + common * growth.common, axis=1)
+        return sum_of(passing.occupied[r] * yearly[r] for r in range(len(yearly)))
 
 
 def _place(owed: Array, spent: Array) -> Array:

@@ -5,13 +5,13 @@ Axes: ``R`` regimes, ``A`` markets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import reduce
 from typing import Any, Protocol
 
 import jax.numpy as jnp
 
 from stress.price.base import Draws, Noise
+from stress.price.tables import sum_of
 from stress.types import Array
 
 
@@ -58,12 +58,6 @@ def mixed(occupied: Array, scale: Array, factor: Array, normal: Array) -> list[A
         return [jnp.sqrt(entry(0, 0)) * normals[0]]
     rows = cholesky([[entry(a, b).astype(dtype) for b in range(a + 1)] for a in range(markets)])
     return [sum_of(x * z for x, z in zip(row, normals, strict=False)) for row in rows]
-
-
-def sum_of(numbers: Iterable[Array]) -> Array:
-    """Their sum."""
-    first, *others = numbers
-    return reduce(jnp.add, others, first)
 
 
 def cholesky(entries: list[list[Array]]) -> list[list[Array]]:

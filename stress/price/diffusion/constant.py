@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from stress.price.base import Draw, Draws, Noise
-from stress.price.diffusion.base import mixed, sum_of
+from stress.price.diffusion.base import mixed
+from stress.price.tables import sum_of
 from stress.types import Array
 
 

@@ -92,7 +92,9 @@ class GarchVariance:
         mixing = jnp.ones_like(variance)
         if self.nu is not None:
             mixing = (self.nu - 2.0) / (2.0 * gamma(state.key, bar, 0.5 * self.nu))
-        return replace(state, variance=variance, root=jnp.sqrt(variance * mixing / self.ticks), shock=jnp.zeros_like(variance))
+        return replace(
+            state, variance=variance, root=jnp.sqrt(variance * mixing / self.ticks), shock=jnp.zeros_like(variance)
+        )
 
     def _moved(self, state: GarchState, normal: Array, occupied: Array) -> tuple[GarchState, Array]:
         """One step of a bar, and its log-return [A] without drift."""

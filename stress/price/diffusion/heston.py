@@ -21,7 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.price.base import Draw, Draws, Noise
-from stress.price.diffusion.base import mixed, sum_of
+from stress.price.diffusion.base import mixed
+from stress.price.tables import sum_of
 from stress.rare import while_due
 from stress.types import Array
 
@@ -77,7 +78,10 @@ class HestonVariance:
         steps = [market_step(self, a, square) for a, square in enumerate(squares)]
         found = [usual(*given) for given in zip(steps, state, normals, strict=True)]
         given = (tuple(steps), state, tuple(normals))
-        first = (jnp.stack([each.seldom for each in found]).any(), tuple((each.moved, each.log_moment) for each in found))
+        first = (
+            jnp.stack([each.seldom for each in found]).any(),
+            tuple((each.moved, each.log_moment) for each in found),
+        )
         moved = while_due(lambda _, now: now[0], _anew, given, first)[1]
         growth = [sum_of(occupied[r] * self.drift[r, a] for r in range(regimes)) for a in range(markets)]
         returns = [
