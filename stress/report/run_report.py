@@ -28,6 +28,8 @@ FIGURES: dict[str, tuple[ModuleType, ...]] = {
 _CONTENTS = (("numbers", "Headline numbers"), ("fund", "Fund"), ("cascades", "Cascades"), ("payers", "Who pays"),
              ("story", "One path"), ("prices", "Prices"), ("book", "Book"), ("assumptions", "Assumptions"),
              ("record", "Record"))
+_FITTED = {"price": "the price model", "liquidity": "depth", "funding": "the funding premium"}
+"""Sections that may be fitted, and what they describe."""
 _VERSIONS = ("version", "python", "jax", "jaxlib", "numpy", "platform", "devices")
 
 
@@ -83,4 +85,4 @@ def _records(run: Run) -> list[tuple[str, tables.Table | None]]:
             ("Timings", tables.pairs_table("step", {k.removesuffix("_seconds"): v for k, v in timings.items()})),
             ("Data", tables.pairs_table("SHA-256 of file", manifest.get("data_hashes"))),
             *((f"Where {what} comes from", tables.pairs_table("provenance", manifest.get(f"{key}_provenance")))
-              for key, what in (("price", "the price model"), ("liquidity", "depth"), ("funding", "the funding premium")))]
+              for key, what in _FITTED.items())]
