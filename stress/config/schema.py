@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stress.config.fields import Matrix, PerMarket, field
+from stress.config.shock import ShockConfig
 
 
 # --- price: the market model -----------------------------------------------------------------------------------------
@@ -99,14 +100,37 @@ class RegimeConfig:
 
 
 @dataclass(kw_only=True)
-class PriceConfig:
-    """The market model: one composition of diffusion, jumps and regimes for all markets."""
+class BootstrapConfig:
+    """price=bootstrap: blocks of real joint returns, from the history data.path, in random order."""
 
-    model: str = field("kind of model: a composition, or a given path", choices=("composition", "replay"))
+    mean_block_hours: float | str = field(
+        "mean length of a block, at least a bar of the history; 'auto' for the rule of Politis and White", unit="h",
+        above=0)
+    auto_from: str = field(
+        "mean_block_hours=auto: the series whose rule counts, the longest of the markets'; absolute returns keep the "
+        "clustering of volatility, returns only their own short memory", choices=("absolute_returns", "returns"))
+
+
+@dataclass(kw_only=True)
+class WindowsConfig:
+    """price=replay from a history: windows of run.horizon_hours cut from data.path, instead of one price.path."""
+
+    start: str | None = field("UTC date and time at which the one window starts; null for none", optional=True)
+    every_hours: float | None = field(
+        "windows start this often and each path draws one of them; null for none", unit="h", above=0, optional=True)
+
+
+@dataclass(kw_only=True)
+class PriceConfig:
+    """The market model: one composition of diffusion, jumps and regimes for all markets, or real prices."""
+
+    model: str = field("kind of model: a composition, blocks of a history, or a given path or windows of a history",
+                       choices=("composition", "bootstrap", "replay"))
     markets: list[str] = field("names of the markets, in order")
     initial_prices: PerMarket = field("price at time zero", unit="USD per unit", above=0)
     drift: PerMarket | None = field(
-        "expected growth of the price: E[S_T] = S_0 exp(drift T); null if every regime has its own", unit="per year")
+        "expected growth of the price: E[S_T] = S_0 exp(drift T); null if every regime has its own, or with "
+        "price=bootstrap for the history's", unit="per year")
     volatility: PerMarket | None = field(
         "volatility of the diffusion, of garch the long-run one; null if every regime has its own, or with heston",
         unit="per sqrt(year)", low=0)
@@ -123,6 +147,11 @@ class PriceConfig:
         "a jump is spread evenly in log price over this time (0: within one tick)", unit="s", low=0)
     path: str | None = field("price=replay: file with the given path (timestamp or time_hours, one column a market)")
     provenance: dict[str, Any] | None = field("where a calibrated model comes from; carried into the report")
+    bootstrap: BootstrapConfig | None = field("price=bootstrap: how blocks are drawn", optional=True)
+    windows: WindowsConfig | None = field("price=replay: windows of a history instead of a path", optional=True)
+    bridge_seconds: float | None = field(
+        "prices from a history: in each bar the price moves during this time, at a random moment, and stands still "
+        "otherwise; null for all of the bar", unit="s", above=0, optional=True)
 
 
 # --- book: who holds what --------------------------------------------------------------------------------------------
@@ -324,7 +353,7 @@ class ReportConfig:
 
 @dataclass(kw_only=True)
 class DataConfig:
-    """Histories for calibration."""
+    """Histories: prices for calibration, price=bootstrap and windows of price=replay; depth, funding for calibration."""
 
     path: str | None = field("history: a file with one column a market, one OHLCV file, or a folder of them")
     markets: list[str] | None = field("markets to use; null for price.markets")
@@ -365,11 +394,12 @@ class Config:
     book: BookConfig = field("accounts")
     protocol: ProtocolConfig = field("venue")
     liquidity: LiquidityConfig = field("order book")
+    shocks: dict[str, ShockConfig] = field("hypothetical shocks by name; the group shock fills it")
     run: RunConfig = field("Monte Carlo run")
     cascade: CascadeConfig = field("definition of a cascade")
     limits: dict[str, float | None] = field(
         "gates by metric: the run ends with exit status 3 when the metric is above its limit with confidence")
     report: ReportConfig = field("report")
-    data: DataConfig = field("price history for calibration")
+    data: DataConfig = field("price history")
     calibrate: CalibrateConfig = field("calibration")
     debug: bool = field("few paths, NaN checks, full tracebacks")

@@ -55,7 +55,7 @@ def advance(
     opened, tick = open_rows(rules, stale, fundamental, multiplier, number)
     if normal is not None:
         opened = premium_moved(rules, opened, number, normal)
-    pays = rules.funding.due(number).any()
+    pays = step.moves_cash(rules, number).any()
 
     def pay(parts: tuple[Packed, Packed]) -> tuple[Packed, Packed]:
         return _all_paid(accounts, rules, opened, Rows(rows.clock, *parts), tick, batch > 1)
@@ -151,7 +151,7 @@ def _all_paid(
 ) -> tuple[Packed, Packed]:
     """Phase 3 of all rows: books and holdings, with nobody in front."""
     row, width = rows.row(together), rows.books.unpack()["front"].index.shape[1]
-    row = paid(venue, replace(opened, ledger=row.ledger, flagged=row.flagged, crowd=row.crowd), tick)
+    row = paid(accounts, venue, replace(opened, ledger=row.ledger, flagged=row.flagged, crowd=row.crowd), tick)
     if accounts.ladders is not None and row.crowd is not None:
         status = jax.vmap(partial(after_funding, accounts.ladders))(row.crowd, row.outcome.status)
         row = replace(row, outcome=replace(row.outcome, status=status))
@@ -181,6 +181,7 @@ def premium_moved(venue: Venue, rows: Row, number: Array, normal: Array) -> Row:
     return jax.vmap(step.move_premium, in_axes=(0, 0, None, 0))(venue, rows, number, normal)
 
 
-def paid(venue: Venue, rows: Row, tick: Tick) -> Row:
+def paid(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
     """Phase 3 of all rows."""
-    return jax.vmap(step.pay_funding)(venue, rows, tick)
+    rows = jax.vmap(step.pay_funding)(venue, rows, tick)
+    return jax.vmap(step.revalue, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick) if venue.depegs else rows

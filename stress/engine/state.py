@@ -36,6 +36,7 @@ class Accounts:
     residual: Array  # [N] bool: balances the book; ADL'd and levied, never liquidated
     quote_total: Array  # [] USD, sum of all quote balances at time zero
     ladders: Ladders | None = None  # further accounts, which are not among the ``N``
+    collateral: Array | None = None  # [N] USD in cross wallets at time zero, where they may lose value
 
 
 @jax.tree_util.register_dataclass

@@ -86,7 +86,7 @@ def _tick(
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
     if normal is not None:
         row = premium_moved(venue, row, jnp.int32(number), normal)
-    row = _paid(venue, row, tick)
+    row, held = _paid(job.accounts, venue, row, tick), np.asarray(row.ledger.size[0])
     accounts = jax.tree.map(lambda leaf: leaf[None], job.accounts)
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0
     liquidations: list[dict[str, Any]] = []
@@ -110,7 +110,15 @@ def _tick(
         "liquidations": liquidations,
         "adl": adl,
         "socialised": socialised,
+        **({"revalued": _revalued(job, book, venue, held, number)} if venue.depegs else {}),
     }
+
+
+def _revalued(job: Job, book: Book, venue: Venue, held: np.ndarray, number: int) -> dict[str, float]:
+    """What wallets of accounts with a position gained in USD, by account; ``held`` [A, N] are the sizes before."""
+    change = sum(float(depeg.change(jnp.int32(number))[0]) for depeg in venue.depegs)
+    gained = np.where((held != 0).any(0), np.asarray(job.accounts.collateral) * change, 0.0)
+    return {_owner(book, int(n)): float(gained[n]) for n in np.flatnonzero(gained)}
 
 
 def _record(

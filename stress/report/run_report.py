@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from stress.report import assumptions, limits, narrative, page, style, tables, tale
 from stress.report.figures import (
@@ -18,6 +19,7 @@ from stress.report.figures import (
     waterfall,
 )
 from stress.report.format import hours, many, plain_tick, seconds
+from stress.report.history import history
 from stress.report.load import Run, load_run
 
 FIGURES: dict[str, tuple[ModuleType, ...]] = {
@@ -28,8 +30,6 @@ FIGURES: dict[str, tuple[ModuleType, ...]] = {
 _CONTENTS = (("numbers", "Headline numbers"), ("fund", "Fund"), ("cascades", "Cascades"), ("payers", "Who pays"),
              ("story", "One path"), ("prices", "Prices"), ("book", "Book"), ("assumptions", "Assumptions"),
              ("record", "Record"))
-_FITTED = {"price": "the price model", "liquidity": "depth", "funding": "the funding premium"}
-"""Sections that may be fitted, and what they describe."""
 _VERSIONS = ("version", "python", "jax", "jaxlib", "numpy", "platform", "devices")
 
 
@@ -85,4 +85,13 @@ def _records(run: Run) -> list[tuple[str, tables.Table | None]]:
             ("Timings", tables.pairs_table("step", {k.removesuffix("_seconds"): v for k, v in timings.items()})),
             ("Data", tables.pairs_table("SHA-256 of file", manifest.get("data_hashes"))),
             *((f"Where {what} comes from", tables.pairs_table("provenance", manifest.get(f"{key}_provenance")))
-              for key, what in _FITTED.items())]
+              for key, what in _ORIGINS.items()),
+            ("The history that prices come from", tables.pairs_table("history", _history(run)))]
+
+
+_ORIGINS = {"price": "the price model", "liquidity": "depth", "funding": "the funding premium"}
+
+
+def _history(run: Run) -> dict[str, Any]:
+    """What was read, less what stands elsewhere in the report."""
+    return {key: value for key, value in history(run).items() if key not in ("files", "markets", "worst_fall")}
