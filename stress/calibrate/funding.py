@@ -47,8 +47,9 @@ def fit_funding(cfg: Config, markets: list[str]) -> FundingFit:
     behind, fits, notes = [], [], []
     for market, usual in zip(markets, interest, strict=True):
         rows = file.rows[market]
-        paid = payments(market, rows.seconds, rows.values[RATE], usual_rate(rows.values[RATE], float(usual)),
-                        rules.clamp, rules.cap)
+        paid = payments(
+            market, rows.seconds, rows.values[RATE], usual_rate(rows.values[RATE], float(usual)), rules.clamp, rules.cap
+        )
         try:
             fits.append(fit_premium(paid))
         except ValueError as error:
@@ -67,8 +68,10 @@ def _notes(paid: Payments, usual: float) -> list[str]:
     if paid.capped:
         notes.append(f"{paid.market}: {paid.capped} payments are at the cap, whose premium is taken to be there.")
     if abs(paid.interest - usual) > 1e-9:
-        notes.append(f"{paid.market}: pays {paid.interest:g} most often, which is taken for its interest "
-                     f"(protocol.funding.interest_rate is {usual:g}).")
+        notes.append(
+            f"{paid.market}: pays {paid.interest:g} most often, which is taken for its interest "
+            f"(protocol.funding.interest_rate is {usual:g})."
+        )
     if paid.dropped:
         listed = ", ".join(f"{reason}: {n}" for reason, n in paid.dropped.items())
         notes.append(f"{paid.market}: payments left out ({listed}).")
@@ -79,11 +82,23 @@ def as_json(fit: FundingFit) -> dict[str, Any]:
     """The fit as plain values."""
     markets = {
         f.market: {
-            "payments": len(p.seconds), "hidden_by_the_clamp": int(p.inside.sum()), "interest": p.interest,
-            "mean": f.mean, "mean_error": f.errors[0], "half_life_hours": f.half_life_hours,
-            "log_half_life_error": f.errors[1], "std": f.std, "log_std_error": f.errors[2],
-            "log_likelihood": f.log_likelihood, "comparison": {name: asdict(row) for name, row in found.items()},
-        } for p, f, found in zip(fit.payments, fit.fits, fit.implied, strict=True)}
-    pairs = {f"{a}.{b}": {"estimate": float(fit.correlation[i, j]), "standard_error": float(fit.correlation_error[i, j])}
-             for j, b in enumerate(fit.markets) for i, a in enumerate(fit.markets[:j])}
+            "payments": len(p.seconds),
+            "hidden_by_the_clamp": int(p.inside.sum()),
+            "interest": p.interest,
+            "mean": f.mean,
+            "mean_error": f.errors[0],
+            "half_life_hours": f.half_life_hours,
+            "log_half_life_error": f.errors[1],
+            "std": f.std,
+            "log_std_error": f.errors[2],
+            "log_likelihood": f.log_likelihood,
+            "comparison": {name: asdict(row) for name, row in found.items()},
+        }
+        for p, f, found in zip(fit.payments, fit.fits, fit.implied, strict=True)
+    }
+    pairs = {
+        f"{a}.{b}": {"estimate": float(fit.correlation[i, j]), "standard_error": float(fit.correlation_error[i, j])}
+        for j, b in enumerate(fit.markets)
+        for i, a in enumerate(fit.markets[:j])
+    }
     return {"markets": markets, "correlation": pairs, "warnings": fit.warnings}

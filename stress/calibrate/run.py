@@ -67,8 +67,10 @@ def _liquidity(cfg: Config, folder: Path, price: PriceConfig, markets: list[str]
         if preset is not None and presets.write_depths(preset, fit.multipliers):
             lines.append(f"Depth in the regimes of {preset} is fitted.")
         else:
-            lines.append("Depth in regimes, fitted: " + " ".join(
-                f"price.regimes.{m.regime}.depth_multiplier={m.estimate:.3g}" for m in fit.multipliers[1:]))
+            lines.append(
+                "Depth in regimes, fitted: "
+                + " ".join(f"price.regimes.{m.regime}.depth_multiplier={m.estimate:.3g}" for m in fit.multipliers[1:])
+            )
     return Surroundings(liquidity=file, lines=lines)
 
 
@@ -88,4 +90,9 @@ def _target(cfg: Config, group: str, what: str, markets: list[str]) -> Path:
 
 
 def _common(text: str, file: Path, names: list[str]) -> dict[str, Any]:
-    return {"name": file.stem, "preset": file.name, "market_names": names, "provenance": yaml.safe_load(text)["provenance"]}
+    return {
+        "name": file.stem,
+        "preset": file.name,
+        "market_names": names,
+        "provenance": yaml.safe_load(text)["provenance"],
+    }
