@@ -277,8 +277,8 @@ def test_calibrate_writes_a_preset_that_builds(model: str, prices: Path, quick: 
     built = build_composition(price, 60.0)
     written = {p["name"]: p["estimate"] for p in found["parameters"]}
     first = {"gbm": "volatility", "merton": "volatility", "regime": "calm.volatility"}[model]
-    np.testing.assert_allclose(built.volatility[0], [written[f"{first}.{m}"] for m in ("BTC", "ETH")], rtol=1e-4)
-    np.testing.assert_array_equal(built.drift, 0)
+    np.testing.assert_allclose(built.diffusion.volatility[0], [written[f"{first}.{m}"] for m in ("BTC", "ETH")], rtol=1e-4)
+    np.testing.assert_array_equal(built.diffusion.drift, 0)
     assert price.initial_prices["ETH"] > 0  # type: ignore[index]
     if model == "regime":
         assert [found["provenance"]["stationary"][n] for n in ("calm", "stressed")] == pytest.approx(

@@ -10,7 +10,8 @@ import pytest
 import scipy.stats
 
 from stress.config.schema import Config, JumpConfig
-from stress.price.jumps import poisson_count, spread_ticks
+from stress.price.arrivals.base import poisson_count
+from stress.price.jumps.base import spread_ticks
 from stress.price.regimes import stationary_law, switch_slots
 from stress.session import simulate_prices
 from tests.oracles import GBM_C, REGIMES_B_CALM

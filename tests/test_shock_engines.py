@@ -93,7 +93,7 @@ def test_what_ladders_cannot_follow_runs_dense(kind: str, word: str, monkeypatch
     assert word in reason and reason in study.engine["not_ladder"]
     with pytest.raises(UserError, match=word):
         crowd(mixed((kind,)), "ladder", cross=False)
-    (reason,) = kernel_obstacles(study.config.protocol, study.config.shocks)
+    (reason,) = kernel_obstacles(study.config.protocol, study.market, study.config.shocks)
     assert word in reason
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert not crowd(mixed((kind,)), cross=False).plan.job.fused

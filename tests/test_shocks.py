@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stress.config.schema import JumpConfig
+from stress.config.schema import JumpConfig, VarianceConfig
 from stress.config.shock import ShockConfig
 from stress.session import replay, simulate_prices
 from tests import studies
@@ -21,11 +21,15 @@ MARKETS = ("X", "Y", "Z")
 WILD = {"volatility": [2.0, 3.0, 4.0], "correlation": 0.3, "drift": 0.0, "initial_prices": [100.0, 50.0, 10.0]}
 
 
+def filled(section: Any, **values: Any) -> Any:
+    """A section of the configuration with null for what is not given."""
+    return section(**(dict.fromkeys(field.name for field in dataclasses.fields(section)) | values))
+
+
 def shock(kind: str, first: int = 1, ticks: int | None = None, **numbers: Any) -> ShockConfig:
     """A shock from a tick on, for so many ticks."""
-    fields = dict.fromkeys(field.name for field in dataclasses.fields(ShockConfig))
     hours = None if ticks is None else ticks / HOUR
-    return ShockConfig(**(fields | {"kind": kind, "at_hours": first / HOUR, "duration_hours": hours} | numbers))
+    return filled(ShockConfig, kind=kind, at_hours=first / HOUR, duration_hours=hours, **numbers)
 
 
 def shocked(*shocks: ShockConfig, **sections: Any) -> Any:
@@ -240,17 +244,29 @@ LIVELY = {
     "volatility": None, "drift": 0.0, "correlation": 0.3, "initial_prices": [100.0, 50.0], "jump_duration_seconds": 0.0,
     "regimes": {"calm": studies.regime(volatility=4.0), "wild": studies.regime(volatility=16.0)},
     "transition_rates": {"calm": {"wild": 2e4}, "wild": {"calm": 2e4}}, "initial_regime": "stationary",
-    "jump": JumpConfig(**(dict.fromkeys(field.name for field in dataclasses.fields(JumpConfig)) | {
-        "kind": "merton", "intensity": 4e4, "mean": -0.03, "std": 0.03, "common_intensity": 4e4, "common_mean": -0.02,
-        "common_std": 0.02, "common_correlation": 0.5})),
+    "jump": filled(JumpConfig, kind="merton", intensity=4e4, mean=-0.03, std=0.03, common_intensity=4e4,
+                   common_mean=-0.02, common_std=0.02, common_correlation=0.5),
 }
 
 
-@pytest.mark.parametrize("kind", ["volatility_step", "correlation_one"])
-def test_prices_stay_martingales(kind: str) -> None:
+HESTON = {"kind": "heston", "kappa": 50.0, "theta": 100.0, "xi": 100.0, "rho": -0.7}
+GARCH = {"kind": "garch", "period_seconds": 120.0, "alpha": 0.1, "gamma": 0.1, "beta": 0.8}
+OTHERS = {
+    "heston": LIVELY | {"variance": filled(VarianceConfig, **HESTON)},
+    "garch": LIVELY | {"variance": filled(VarianceConfig, **GARCH), "volatility": 10.0, "regimes": {
+        "calm": studies.regime(volatility_multiplier=0.5), "wild": studies.regime(volatility_multiplier=2.0)}},
+}
+"""Variances that move by themselves, of which the price sees m times the root."""
+OTHERS["heston"]["regimes"] = OTHERS["garch"]["regimes"]
+
+
+@pytest.mark.parametrize(("kind", "law"), [
+    pytest.param("volatility_step", LIVELY, id="volatility"), pytest.param("correlation_one", LIVELY, id="correlation"),
+    *(pytest.param("volatility_step", law, id=f"volatility of {name}") for name, law in OTHERS.items())])
+def test_prices_stay_martingales(kind: str, law: dict[str, Any]) -> None:
     """The power check: doubled volatility without its compensation, and log-returns that are followed, are seen."""
     numbers: dict[str, Any] = {"multiplier": 2.0} if kind == "volatility_step" else {"leader": "X", "beta": 2.0}
-    price = {"price": LIVELY, "paths": 2**15, "markets": ("X", "Y")}
+    price = {"price": law, "paths": 2**15, "markets": ("X", "Y")}
     grown = prices(shock(kind, 3, 8, **numbers), **price)[:, -1, 1] / 50.0
     right = ZTest(mean(grown), 1.0, "E[S_T] / S_0", kind, seed=5)
     assert right.z <= LIMIT, right

@@ -43,7 +43,7 @@ def split_book(cfg: Config, book: Book, margin: MarginTable, market: Market) -> 
         return None, None
     alone = _fit(book, margin, market.prices)
     limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
-    if venue_obstacles(cfg.protocol, market.step_seconds, cfg.shocks) or limited or alone.sum() < ENOUGH:
+    if venue_obstacles(cfg.protocol, market, cfg.shocks) or limited or alone.sum() < ENOUGH:
         return None, None
     if alone.all():  # the dense engine needs somebody
         alone[-1] = False
@@ -79,17 +79,19 @@ def obstacles(
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
     }
-    everywhere = venue_obstacles(protocol, market.step_seconds, shocks)
+    everywhere = venue_obstacles(protocol, market, shocks)
     return [*everywhere, *(reason for reason, applies in checks.items() if applies)]
 
 
-def venue_obstacles(protocol: ProtocolConfig, step_seconds: float, shocks: Shocks = NO_SHOCKS) -> list[str]:
+def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS) -> list[str]:
     """Why no account can be on a ladder."""
+    step_seconds = market.step_seconds
     rules, device = protocol.liquidation, jax.default_backend()
     adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
+        "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -105,10 +107,11 @@ def venue_obstacles(protocol: ProtocolConfig, step_seconds: float, shocks: Shock
     return [reason for reason, applies in checks.items() if applies]
 
 
-def kernel_obstacles(protocol: ProtocolConfig, shocks: Shocks = NO_SHOCKS) -> list[str]:
+def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS) -> list[str]:
     """Why the dense engine cannot run as one kernel on a GPU."""
     rules = protocol.liquidation
     checks = {
+        "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),

@@ -62,11 +62,9 @@ class Study:
         sorted_accounts = 0 if job.ladders is None else int(job.ladders.accounts.sum())
         reasons = obstacles(self.config.protocol, self.book, self.margin, self.market, self.config.shocks)
         facts = {"name": name, "kernel": job.fused, "on_ladders": sorted_accounts, "not_ladder": reasons}
-        return facts | (
-            {"not_kernel": kernel_obstacles(self.config.protocol, self.config.shocks)}
-            if accelerated() and not job.fused
-            else {}
-        )
+        if accelerated() and not job.fused:
+            facts["not_kernel"] = kernel_obstacles(self.config.protocol, self.market, self.config.shocks)
+        return facts
 
     @property
     def prices0(self) -> np.ndarray:
@@ -76,7 +74,7 @@ class Study:
 
 def build_study(cfg: Config) -> Study:
     """Build and check everything; raises UserError before anything is simulated."""
-    market = build_market(cfg.price, cfg.run)
+    market = build_market(cfg.price, cfg.run, cfg.data)
     margin = build_margin(cfg.protocol, cfg.price.markets, "maintenance_margin")
     initial = build_margin(cfg.protocol, cfg.price.markets, "initial_margin")
     book = load_book(cfg.book, cfg.price.markets, market.prices, initial, margin)
@@ -93,7 +91,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         variants["twin"] = twin(venue)
     if cfg.run.fund_curve:
         variants["unlimited"] = unlimited(venue)
-    interest = float(book.open_interest(market.prices).sum())
+    interest = book.open_interest(market.prices)
     window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
     quote, (ladders, rest) = book.quote, split_book(cfg, book, margin, market)
     dense = book.accounts if rest is None else rest.quote.shape[0]
@@ -109,10 +107,11 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         size=jnp.asarray(book.size.T),
         quote=jnp.asarray(quote),
         prices=jnp.asarray(market.prices),
+        interest=jnp.asarray(interest),
         ladders=ladders,
         rest=rest,
         cascade=CascadeRule(
-            threshold=jnp.asarray(cfg.cascade.open_interest_share * interest),
+            threshold=jnp.asarray(cfg.cascade.open_interest_share * float(interest.sum())),
             ticks=min(window, market.steps),
             paired=cfg.run.twin,
         ),
@@ -124,7 +123,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         front=min(max(dense // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
         batch=ACCELERATOR_BATCH if accelerated() else 1,
         fused=jax.default_backend() == "gpu"
-        and (ladders is not None or not kernel_obstacles(cfg.protocol, cfg.shocks)),
+        and (ladders is not None or not kernel_obstacles(cfg.protocol, market, cfg.shocks)),
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )

@@ -18,6 +18,7 @@ from stress.engine.step import oracle_price
 from stress.engine.tick import Round
 from stress.mc.block import Job, first_row
 from stress.mc.columns import MONEY
+from stress.mc.market import flow_of
 from stress.mc.noise import draw_noise, tile_keys
 from stress.price.given import GivenPath
 from stress.protocol.venue import Venue
@@ -35,14 +36,16 @@ def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, 
     venue = jax.tree.map(lambda leaf: leaf[:1], job.venues)
     row = jax.vmap(lambda venue: first_row(venue, job))(venue)
     market, prices, ticks = _first(job), job.prices, []
-    log_price = jnp.zeros_like(prices)
+    log_price, sold = jnp.zeros_like(prices), jnp.zeros_like(prices)
     for number in range(1, job.steps + 1):
-        market, log_price, multiplier = _market_step(job, market, log_price, jnp.int32(number))
+        market, log_price, multiplier = _market_step(job, market, log_price, jnp.int32(number), sold)
         given = job.model.prices[number] if isinstance(job.model, GivenPath) else None
         fundamental = prices * jnp.exp(log_price) if given is None else given  # as written, not through the logarithm
+        before = row.outcome.liquidated
         row, entry = _tick(job, venue, book, row, fundamental, multiplier, number)
         entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.ledger.fund_flow[0])}
         ticks.append(entry)
+        sold = (row.outcome.liquidated - before)[0].sum(1)
     return {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row, step_seconds)}
 
 
@@ -53,10 +56,11 @@ def _first(job: Job) -> Any:
 
 
 @jax.jit
-def _market_step(job: Job, market: Any, log_price: Array, number: Array) -> tuple[Any, Array, Array]:
+def _market_step(job: Job, market: Any, log_price: Array, number: Array, sold: Array) -> tuple[Any, Array, Array]:
     keys = tile_keys(job.seed, jnp.zeros(1, jnp.uint32), number.astype(jnp.uint32))
     noise = draw_noise(keys, job.model.step_draws(), jnp.dtype(job.dtype))
-    market, shock = job.model.step(market, {name: value[0] for name, value in noise.items()}, number)
+    flow = flow_of(job, sold) if job.model.reactive else None
+    market, shock = job.model.step(market, {name: value[0] for name, value in noise.items()}, number, flow)
     return market, log_price + shock.log_return, shock.depth_multiplier
 
 

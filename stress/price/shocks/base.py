@@ -35,6 +35,11 @@ class ShockedModel:
     model: MarketModel
     shocks: tuple[MarketShock, ...]
 
+    @property
+    def reactive(self) -> bool:
+        """Whether the model's prices answer liquidations."""
+        return self.model.reactive
+
     def initial_draws(self) -> Draws:
         """Noise at time zero."""
         return self.model.initial_draws()
@@ -47,12 +52,12 @@ class ShockedModel:
         """State at time zero, the model's."""
         return self.model.init(noise)
 
-    def step(self, state: Any, noise: Noise, tick: Array) -> tuple[Any, Shock]:
+    def step(self, state: Any, noise: Noise, tick: Array, flow: Array | None = None) -> tuple[Any, Shock]:
         """One step of the shocked model."""
         model = self.model
         for shock in self.shocks:
             model = shock.before(model, tick)
-        state, moved = model.step(state, noise, tick)
+        state, moved = model.step(state, noise, tick, flow)
         for shock in self.shocks:
             moved = shock.after(moved, tick)
         return state, moved
