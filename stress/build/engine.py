@@ -20,6 +20,7 @@ HEADROOM = 0.02
 """Funding, as a share of the price, that an account can owe and still be liquidated in its first margin tier."""
 LONGEST_DELAY = 255
 """Ticks that keepers may take on ladders: each is remembered for every path."""
+PREMIUM_MOVES = "protocol.funding.premium_process: the premium moves"
 ENOUGH = 3_000
 """Accounts on ladders from which on both engines together are faster; their program takes 4 s longer to compile."""
 
@@ -92,6 +93,7 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
         "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
+        PREMIUM_MOVES: _premium_moves(protocol),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -112,6 +114,7 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
     rules = protocol.liquidation
     checks = {
         "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
+        PREMIUM_MOVES: _premium_moves(protocol),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),
@@ -119,6 +122,11 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
         "shocks: collateral loses value": depegs_collateral(shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
+
+
+def _premium_moves(protocol: ProtocolConfig) -> bool:
+    """Whether the exogenous funding premium is a process."""
+    return protocol.funding.premium_process is not None and protocol.funding.interval_hours is not None
 
 
 def _wait(protocol: ProtocolConfig) -> bool:

@@ -17,7 +17,7 @@ VERSION_BASE = "1.3"
 ROOT = "config"
 """Name of the root file."""
 
-GROUPS_ALONE = ("experiment", "shock")
+GROUPS_ALONE = ("experiment", "funding", "shock")
 """Config groups that are no section of the same name."""
 
 DEBUG_PATHS = 256

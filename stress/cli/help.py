@@ -10,6 +10,7 @@ from stress.cli.compose import config_folder
 
 GROUPS = {
     "price": "market model", "book": "accounts", "protocol": "the venue's rules", "liquidity": "depth and price impact",
+    "funding": "a funding section on top of the venue's",
     "run": "Monte Carlo run", "report": "what is written for reading",
     "shock": "hypothetical shocks, several in a list", "experiment": "a named study on top",
 }

@@ -37,8 +37,12 @@ def advance(
     number: Array,
     companion: int,
     batch: int,
+    normal: Array | None = None,
 ) -> Rows:
     """One tick of all rows; venue packed [rows], fundamental [rows, A], multiplier [rows], number [].
+
+    ``normal`` [rows, A] is the noise of the funding premium, where that is a process.
+
 
     ``batch`` rows are looked at together: on a CPU one, since few rows of a tick need a look.
 
@@ -49,6 +53,8 @@ def advance(
     rules = venue.unpack()
     stale = row_of(rows.clock, rows.books.unpack(), rows.holdings.unpack())
     opened, tick = open_rows(rules, stale, fundamental, multiplier, number)
+    if normal is not None:
+        opened = premium_moved(rules, opened, number, normal)
     pays = step.moves_cash(rules, number).any()
 
     def pay(parts: tuple[Packed, Packed]) -> tuple[Packed, Packed]:
@@ -168,6 +174,11 @@ def awakened(depleted: Array, companion: int) -> Array:
 def open_rows(venue: Venue, rows: Row, fundamental: Array, multiplier: Array, number: Array) -> tuple[Row, Tick]:
     """Phases 1, 2 and 4 of all rows."""
     return jax.vmap(step.open_tick, in_axes=(0, 0, 0, 0, None))(venue, rows, fundamental, multiplier, number)
+
+
+def premium_moved(venue: Venue, rows: Row, number: Array, normal: Array) -> Row:
+    """Phase 3 of all rows, before anybody pays; ``normal`` [rows, A]."""
+    return jax.vmap(step.move_premium, in_axes=(0, 0, None, 0))(venue, rows, number, normal)
 
 
 def paid(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:

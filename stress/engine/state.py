@@ -133,3 +133,4 @@ class Row:
     screen: Screen
     outcome: Outcome
     crowd: Crowd | None = None  # of the ladders
+    premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process

@@ -2,7 +2,7 @@
 
     1 shock      the market model moves the fundamental price S
     2 recovery   absorbed flow decays; mark and oracle follow           open_tick
-    3 funding    on its interval; collateral that lost its peg           pay_funding, revalue
+    3 funding    on its interval; collateral that lost its peg           move_premium, pay_funding, revalue
     4 breaker    a market out of its band halts                          open_tick
     5 check      equity against requirement at the oracle price          check
     6 sizing     the rule's share of every account, cut by keepers       size, limit_to_capacity
@@ -60,9 +60,19 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker), tick
 
 
+def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:
+    """Phase 3: where funding is due, the exogenous premium moves on to this payment; ``normal`` [A] is its noise."""
+    process = venue.funding.process
+    if process is None or row.premium is None:
+        return row
+    return replace(
+        row, premium=jnp.where(venue.funding.due(number), process.next(row.premium, normal), row.premium)
+    )
+
+
 def pay_funding(venue: Venue, row: Row, tick: Tick) -> Row:
     """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero."""
-    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.displacement), 0.0)
+    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.displacement, row.premium), 0.0)
     price = rate * row.mark
     ledger = row.ledger
     quote = ledger.quote - (price[:, None] * ledger.size).sum(0)

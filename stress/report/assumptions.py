@@ -164,7 +164,18 @@ def _funding(run: Run) -> str:
         return ""
     if interval is None:
         return "none"
-    return f"every {fmt.hours(interval)}, at most {percent_tick(run.setting('protocol.funding.cap') or 0)} a payment"
+    cap = percent_tick(run.setting("protocol.funding.cap") or 0)
+    return f"every {fmt.hours(interval)}, at most {cap} a payment{_premium(run)}"
+
+
+def _premium(run: Run) -> str:
+    """The exogenous premium, where there is one."""
+    premium, process = run.setting("protocol.funding.premium"), run.setting("protocol.funding.premium_process")
+    if process:
+        return (f"; exogenous premium about {_each(run, premium, percent_tick)}, moving with standard deviation "
+                f"{_each(run, process.get('std'), percent_tick)} and half-life "
+                f"{_each(run, process.get('half_life_hours'), plain_tick)} h")
+    return f"; exogenous premium {_each(run, premium, percent_tick)}" if premium else ""
 
 
 def _oracle(run: Run) -> str:
