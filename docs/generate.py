@@ -85,7 +85,10 @@ def _section(field: Any, kind: Any, defaults: Any) -> str:
 def _keys(kind: Any, defaults: Any, prefix: str) -> Iterator[Row]:
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        default = defaults[field.name] if defaults is not None else NO_DEFAULT
+        optional = field.metadata["optional"]
+        default = None if optional else NO_DEFAULT
+        if defaults is not None:
+            default = defaults.get(field.name) if optional else defaults[field.name]
         yield from _field(field, hints[field.name], default, prefix)
 
 

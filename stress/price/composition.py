@@ -90,8 +90,8 @@ class Composition:
             return after, Shock(log_return=moved, depth_multiplier=depth)
         arrivals, sizes, ticks = self.jumps.arrivals, self.jumps.sizes, self.jumps.ticks
         excited, counts, expected = arrivals.step(state.arrivals, noise, occupied, regime, flow)
-        pending = state.pending - arrivals.compensator(expected, sizes.growth(ticks))
-        pending = pending + sizes.total(counts.own, counts.common, noise) / ticks
+        schedule = -arrivals.compensator(expected, sizes.growth(ticks))
+        pending = state.pending + schedule + sizes.total(counts.own, counts.common, noise) / ticks
         ahead = jnp.concatenate([pending[1:], jnp.zeros_like(pending[:1])])
         shock = Shock(log_return=moved + pending[0], depth_multiplier=depth)
         return CompositionState(regime, diffusion, excited, ahead), shock

@@ -36,9 +36,22 @@ def _each(run: Run, value: Any, formatter: Callable[[Any], str]) -> str:
 def _market(run: Run) -> str:
     if run.setting("price.model") == "replay":
         return f"a given price path ({run.setting('price.path')}): no randomness in prices"
-    return "; ".join([", ".join(run.markets), *(
+    return "; ".join([", ".join(run.markets), *_variance(run), *(
         f"{name} a year {_each(run, value, percent_tick)}" for name in ("volatility", "drift")
         if (value := run.setting(f"price.{name}")) is not None)])
+
+
+def _variance(run: Run) -> list[str]:
+    """The variance part in words, where it is not constant."""
+    part = run.setting("price.variance") or {}
+    if part.get("kind") == "heston":
+        numbers = ((name, part.get(name)) for name in ("kappa", "theta", "xi", "rho"))
+        return ["Heston variance (" + "; ".join(f"{name} {_each(run, v, plain_tick)}" for name, v in numbers) + ")"]
+    if part.get("kind") == "garch":
+        numbers = ((name, part.get(name)) for name in ("alpha", "gamma", "beta", "nu"))
+        words = "; ".join(f"{name} {_each(run, v, plain_tick)}" for name, v in numbers if v is not None)
+        return [f"GARCH on bars of {seconds(part.get('period_seconds'))} ({words})"]
+    return []
 
 
 def _jumps(run: Run) -> str:
@@ -52,10 +65,29 @@ def _jumps(run: Run) -> str:
     jump = run.setting("price.jump")
     if jump is None:
         return f"every regime's own; {spread}"
-    return (f"{kind}: own {_each(run, jump.get('intensity'), plain_tick)} a year with mean "
-            f"{_each(run, jump.get('mean'), percent_tick)} and standard deviation "
-            f"{_each(run, jump.get('std'), percent_tick)}; "
-            f"common {plain_tick(jump.get('common_intensity'))} a year; {spread}")
+    return (f"{kind}: own {_each(run, jump.get('intensity'), plain_tick)} a year {_sizes(run, jump)}; "
+            f"common {plain_tick(jump.get('common_intensity') or 0)} a year; {_excitation(run)}{spread}")
+
+
+def _sizes(run: Run, jump: dict[str, Any]) -> str:
+    """The law of the own jumps in words."""
+    if jump.get("kind") == "kou":
+        up = _each(run, jump.get("up_probability"), percent_tick)
+        return (f"({up} of them up), exponential with rates {_each(run, jump.get('eta_up'), plain_tick)} up and "
+                f"{_each(run, jump.get('eta_down'), plain_tick)} down")
+    return (f"with mean {_each(run, jump.get('mean'), percent_tick)} and standard deviation "
+            f"{_each(run, jump.get('std'), percent_tick)}")
+
+
+def _excitation(run: Run) -> str:
+    """What excites jumps, in words."""
+    part = run.setting("price.intensity") or {}
+    if part.get("kind") != "hawkes":
+        return ""
+    gain = part.get("liquidation_gain")
+    answer = "" if gain is None else f", liquidations of all open interest add {_each(run, gain, plain_tick)} a year"
+    return (f"self-exciting: a jump adds {_each(run, part.get('alpha'), plain_tick)} a year, fading at "
+            f"{_each(run, part.get('beta'), plain_tick)} a year{answer}; ")
 
 
 def _regimes(run: Run) -> str:

@@ -4,8 +4,8 @@
 
 Every market's own jumps excite their own intensity, common jumps that of common ones. Waiting times are drawn
 one after another by Dassios and Zhao (2013), "Exact simulation of Hawkes process with exponentially decaying
-intensity", Electronic Communications in Probability 18(62), algorithm 3.1. The base rate mu of a step is its mean over the
-years spent in every regime; jumps of a step have the law of sizes of the regime at its end.
+intensity", Electronic Communications in Probability 18(62), algorithm 3.1. The base rate mu of a step is its mean over
+the years spent in every regime; jumps of a step have the law of sizes of the regime at its end.
 
 The compensator is the integral of the intensity along the path itself, so E[S_T] = S_0 exp(drift T) whatever excites
 it.
@@ -76,7 +76,7 @@ class HawkesArrivals:
     def compensator(self, expected: Counts, growth: Growth) -> Array:
         """The integrals of the intensities times what a jump costs."""
         own = jnp.einsum("ra,rna->na", expected.own, growth.own)
-        return own + jnp.einsum("r,rna->na", expected.common, growth.common)
+        return jnp.diff(own + jnp.einsum("r,rna->na", expected.common, growth.common), axis=0)
 
 
 def _run(

@@ -51,4 +51,4 @@ class PoissonArrivals:
     def compensator(self, expected: Array, growth: Growth) -> Array:
         """Years in a regime times what a year costs there."""
         yearly = self.intensity[:, None] * growth.own + self.common_intensity[:, None, None] * growth.common
-        return jnp.einsum("r,rna->na", expected, yearly)
+        return jnp.einsum("r,rna->na", expected, jnp.diff(yearly, axis=1))

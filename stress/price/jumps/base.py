@@ -22,10 +22,10 @@ from stress.types import Array
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Growth:
-    """Increments of phi, by ticks after the jump."""
+    """phi(i/n), by ticks ``i`` = 0, ..., n after the jump."""
 
-    own: Array  # [R, n, A]
-    common: Array  # [R, n, A]
+    own: Array  # [R, n + 1, A]
+    common: Array  # [R, n + 1, A]
 
 
 class JumpSizes(Protocol):

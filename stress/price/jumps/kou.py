@@ -69,4 +69,4 @@ def _size(uniform: Array, up: Array, eta_up: Array, eta_down: Array) -> Array:
 
 def _growth(up: Array, eta_up: Array, eta_down: Array, ticks: int) -> Array:
     f, p, high, low = parts(ticks), up[:, None], eta_up[:, None], eta_down[:, None]
-    return jnp.diff(p * f / (high - f) - (1.0 - p) * f / (low + f), axis=1)
+    return p * f / (high - f) - (1.0 - p) * f / (low + f)

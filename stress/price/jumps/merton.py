@@ -52,4 +52,4 @@ class MertonJumps:
 
 def _growth(mean: Array, std: Array, ticks: int) -> Array:
     f = parts(ticks)
-    return jnp.diff(jnp.expm1(f * mean[:, None] + 0.5 * f**2 * std[:, None] ** 2), axis=1)
+    return jnp.expm1(f * mean[:, None] + 0.5 * f**2 * std[:, None] ** 2)
