@@ -122,9 +122,11 @@ def calibrate_job(config: Config, folder: Path) -> Finished:
     from stress.price.calibrate import calibrate
     from stress.report import write_calibration_report
 
-    preset = calibrate(config, folder)
+    presets = calibrate(config, folder, lambda line: print(line, flush=True))
     page = [f"Report: {write_calibration_report(folder)}"] if config.report.enabled else []
-    return Finished(folder, lines=[f"Preset: {preset}", f"Use it with price={preset.stem}.", *page])
+    if config.calibrate.models is not None:
+        return Finished(folder, lines=[f"Use them with price={presets[0].stem} and the like.", *page])
+    return Finished(folder, lines=[f"Preset: {presets[0]}", f"Use it with price={presets[0].stem}.", *page])
 
 
 def replay_job(config: Config, folder: Path) -> Finished:
@@ -153,6 +155,11 @@ def with_replay_model(overrides: list[str]) -> list[str]:
     return overrides if chosen else ["price=replay", *overrides]
 
 
+def with_all_models(overrides: list[str]) -> list[str]:
+    """``overrides`` of the calibrate command, for which price=all stands for every model."""
+    return ["calibrate.models=[all]" if override == "price=all" else override for override in overrides]
+
+
 def report_folder(folder: Path) -> Path:
     """Rebuild the report of the folder of a run, a sweep or a calibration; the path of the page."""
     from stress.report import write_calibration_report, write_report, write_sweep_report
@@ -163,7 +170,7 @@ def report_folder(folder: Path) -> Path:
         return write_report(folder)
     if (folder / "multirun.yaml").exists() or any(folder.glob("*/job.json")):
         return write_sweep_report(folder)
-    if (folder / "calibration.json").exists():
+    if (folder / "calibration.json").exists() or (folder / "comparison.json").exists():
         return write_calibration_report(folder)
     raise UserError(f"report: {folder} holds no finished run (summary.json), sweep (multirun.yaml) or calibration "
                     "(calibration.json). A killed run is finished by run.resume=DIR.")

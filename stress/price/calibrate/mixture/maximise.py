@@ -38,6 +38,12 @@ class Maximum:
     slope: float  # largest slope left, in log-likelihood per standard error
     start_values: list[float]  # log-likelihood of the starts on the part of the sample they saw
 
+    @property
+    def between(self) -> int:
+        """Free entries of the vector that only say how markets move together."""
+        names = zip(self.layout.names(), self.at_bound, strict=True)
+        return sum(not at and name.startswith(("correlation", "common_correlation")) for name, at in names)
+
 
 def maximise(layout: Layout, returns: np.ndarray, starts: int, seed: int) -> Maximum:
     """Fit returns [T, A] (NaN: not seen)."""

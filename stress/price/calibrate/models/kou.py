@@ -39,6 +39,7 @@ class KouFitter:
         size = len(sample.markets)
         return Fitted(
             parameters=found, log_likelihood=top.log_likelihood, free=int((~top.at_bound).sum()),
+            between=size * (size - 1) // 2,
             warnings=[*_held(top, sample), *weak(found, slopes, top.around, top.slope), DURATION_WARNING,
                       *([ONE_MARKET] if size == 1 else [])],
             section=_section(top.law, sample, options), dynamics=KouDynamics(top.law),

@@ -5,18 +5,22 @@ from __future__ import annotations
 from stress.config.schema import PriceConfig
 from stress.errors import UserError
 from stress.price.calibrate.base import Fitter
+from stress.price.calibrate.models.garch import GarchFitter
 from stress.price.calibrate.models.gbm import GbmFitter
 from stress.price.calibrate.models.kou import KouFitter
 from stress.price.calibrate.models.merton import MertonFitter
 from stress.price.calibrate.models.regime import RegimeFitter
 
 FITTERS: dict[str, Fitter] = {
-    fitter.name: fitter for fitter in (GbmFitter(), MertonFitter(), KouFitter(), RegimeFitter())}
+    fitter.name: fitter for fitter in (GbmFitter(), MertonFitter(), KouFitter(), GarchFitter(), RegimeFitter())}
 """By name, in the order of a comparison."""
+
+ALL = "all"
+"""Stands for every model that can be fitted."""
 
 BY_PARTS = {
     ("constant", "none", "constant"): "gbm", ("constant", "merton", "constant"): "merton",
-    ("constant", "kou", "constant"): "kou",
+    ("constant", "kou", "constant"): "kou", ("garch", "none", "constant"): "garch",
 }
 """The model of a variance, jump and intensity part, without regimes."""
 
