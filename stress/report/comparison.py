@@ -82,9 +82,13 @@ def _moves(found: dict[str, Any], markets: list[str]) -> Table:
         for name, text in MOVES.items():
             cells = [m["comparison"][market].get(name) for m in found.values()]
             if all(cells):
-                show = (lambda v: f"{v:.3f}") if name.startswith("squares") else percent
+                show = _plain if name.startswith("squares") else percent
                 rows.append([market, text, show(cells[0]["data"]), *(_range(c, show) for c in cells)])
     return Table(["market", "", "data", *found], rows, numbers=2)
+
+
+def _plain(value: float) -> str:
+    return f"{value + 0.0 if abs(value) >= 5e-4 else 0.0:.3f}"
 
 
 def _range(row: dict[str, Any], show: Any) -> str:

@@ -27,7 +27,7 @@ def draw(found: dict[str, Any], tails: dict[str, dict[str, np.ndarray]]) -> Draw
         _moves(row[1], found["models"], market)
         _clustering(row[2], found["models"], market)
     panels[0, 1].set_title("worst fall in the whole sample")
-    panels[0, 2].set_title("autocorrelation of squared returns")
+    panels[0, 2].set_title("autocorrelation of squares")
     for axes in panels[-1:, 0]:
         axes.set_xlabel("fall in one bar, log")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
