@@ -123,16 +123,24 @@ def calibrate_job(config: Config, folder: Path) -> Finished:
     from stress.price.calibrate import calibrate
     from stress.report import write_calibration_report, write_surroundings_reports
 
-    lines, pages, preset = [], [], None
+    lines, pages, presets = [], [], []
     if config.calibrate.price:
-        preset = calibrate(config, folder)
-        lines += [f"Preset: {preset}", f"Use it with price={preset.stem}."]
-    if wanted(config) or preset is None:
+        presets = calibrate(config, folder, lambda line: print(line, flush=True))
+        lines += _fitted(config, presets)
+    preset = presets[0] if len(presets) == 1 else None
+    if wanted(config) or not presets:
         lines += calibrate_surroundings(config, folder, fitted_price(config, preset), preset).lines
     if config.report.enabled:
-        pages += [write_calibration_report(folder)] if preset is not None else []
+        pages += [write_calibration_report(folder)] if presets else []
         pages += write_surroundings_reports(folder)
     return Finished(folder, lines=[*lines, *(f"Report: {page}" for page in pages)])
+
+
+def _fitted(config: Config, presets: list[Path]) -> list[str]:
+    """What to do with fitted models, in words."""
+    if config.calibrate.models is not None:
+        return [f"Use them with price={presets[0].stem} and the like."]
+    return [f"Preset: {presets[0]}", f"Use it with price={presets[0].stem}."]
 
 
 def replay_job(config: Config, folder: Path) -> Finished:
@@ -161,6 +169,11 @@ def with_replay_model(overrides: list[str]) -> list[str]:
     return overrides if chosen else ["price=replay", *overrides]
 
 
+def with_all_models(overrides: list[str]) -> list[str]:
+    """``overrides`` of the calibrate command, for which price=all stands for every model."""
+    return ["calibrate.models=[all]" if override == "price=all" else override for override in overrides]
+
+
 def report_folder(folder: Path) -> Path:
     """Rebuild the report of the folder of a run, a sweep or a calibration; the path of the page."""
     from stress.report import (
@@ -177,7 +190,7 @@ def report_folder(folder: Path) -> Path:
     if (folder / "multirun.yaml").exists() or any(folder.glob("*/job.json")):
         return write_sweep_report(folder)
     others = write_surroundings_reports(folder)
-    if (folder / "calibration.json").exists():
+    if (folder / "calibration.json").exists() or (folder / "comparison.json").exists():
         return write_calibration_report(folder)
     if others:
         return others[0]
