@@ -154,6 +154,8 @@ def _open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict
         "book_notes": list(study.book.notes),
         "price_provenance": study.config.price.provenance,
         "price_history": study.market.history,
+        "liquidity_provenance": study.config.liquidity.provenance,
+        "funding_provenance": study.config.protocol.funding.provenance,
         "messages": [],
         "chunks": [],
         "complete": False,

@@ -54,8 +54,22 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [f"{hour}:00:00Z,{row}" for hour, row in zip(hours.astype(str), rows, strict=True)]
     (folder / "prices.csv").write_text("\n".join(["timestamp,BTC,ETH,SOL", *lines]) + "\n")
     write_bars(folder / "prices_1h", ["BTC", "ETH", "SOL"], "2020-01-01T00:00", 54_200)
+    _surroundings(folder, hours)
     stress.run([*SMALL, *QUICK], output=folder / "outputs" / "2000-01-01" / "00-00-00-000000")
     return folder
+
+
+def _surroundings(folder: Path, hours: np.ndarray) -> None:
+    """Depth in windows of 8 h beside the prices, and as many funding rates as a fit takes."""
+    random, ends = np.random.default_rng(1), hours[8::8]
+    sides = np.exp(17 + 0.1 * random.normal(size=(len(ends), 2)))
+    lines = [f"{end}:00:00Z,BTC,{bid:.8g},{ask:.8g}" for end, (bid, ask) in zip(ends.astype(str), sides, strict=True)]
+    (folder / "depth.csv").write_text("\n".join(["timestamp,asset,bid_depth_1pct_usd,ask_depth_1pct_usd", *lines]) + "\n")
+    premium = -4e-4 + 4e-4 * random.normal(size=300)
+    rates = premium + np.clip(1e-4 - premium, -5e-4, 5e-4)
+    times = hours[0] + 8 * np.arange(300)
+    lines = [f"{time}:00:00Z,BTC,{rate:.8g}" for time, rate in zip(times.astype(str), rates, strict=True)]
+    (folder / "funding.csv").write_text("\n".join(["timestamp,asset,funding_rate", *lines]) + "\n")
 
 
 # --- commands -------------------------------------------------------------------------------------------------------

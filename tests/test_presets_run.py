@@ -8,6 +8,7 @@ import pytest
 
 from stress.cli.compose import config_folder
 from stress.cli.main import OK, main
+from stress.config.shock import KINDS, TAGS
 from stress.files import read_json
 from tests.histories import write_bars
 
@@ -36,11 +37,27 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_bars(tmp_path_factory.mktemp("history") / "bars", ["BTC", "ETH", "SOL"], "2020-01-01T00:00", 54_200)
 
 
-@pytest.mark.parametrize("preset", sorted(f"{file.parent.name}/{file.stem}" for file in config_folder().glob("*/*.yaml")))
+ALONE = [file for file in config_folder().glob("*/*.yaml") if file.parent.name != "shock"]
+
+
+@pytest.mark.parametrize("preset", sorted(f"{file.parent.name}/{file.stem}" for file in ALONE))
 def test_every_preset_runs(preset: str, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
     read = [f"data.path={history}"] if preset.startswith(FROM_HISTORY) else []
-    assert main([preset.replace("/", "="), *OWN.get(preset, SMALL), *read, *QUIET]) == OK
+    runs([preset.replace("/", "="), *OWN.get(preset, SMALL), *read], tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_all_shocks_of_a_tag_run_together(tag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shocks of the same kinds share a program, so every preset is run for the price of one."""
+    names = sorted(file.stem for file in (config_folder() / "shock").glob(f"*_{tag}.yaml"))
+    assert len(names) == len(KINDS)
+    runs([f"shock=[{','.join(names)}]", "price=gbm", "book.accounts=100", *SMALL], tmp_path, monkeypatch)
+
+
+def runs(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They make complete folders, without a failed path, in which cash and contracts are conserved."""
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, *QUIET]) == OK
     summaries = [read_json(file) for file in tmp_path.rglob("summary.json")]
     assert summaries
     for summary in summaries:

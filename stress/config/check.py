@@ -14,6 +14,7 @@ from typing import Any
 from stress.config.check_history import check_history, from_history
 from stress.config.check_price import check_price
 from stress.config.check_protocol import check_protocol
+from stress.config.check_shocks import check_shocks
 from stress.config.fields import Matrix, PerMarket
 from stress.config.markets import correlation_matrix, per_market
 from stress.config.schema import Config, PriceConfig, RunConfig
@@ -49,8 +50,9 @@ _WHOLE = 1e-9
 def check(config: Config) -> list[str]:
     """Every message of every cross-field check; empty when the configuration is consistent."""
     price, run = config.price, config.run
-    groups = (check_price(price), check_history(config), _time(price, run), _block(run), _processes(run), _events(config),
-              check_protocol(config), _book(config), _limits(config), _dates(config))
+    groups = (check_price(price), check_history(config), _time(price, run), _block(run), _processes(run),
+              _events(config), check_protocol(config), check_shocks(config), _book(config), _limits(config),
+              _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 

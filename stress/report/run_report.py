@@ -84,8 +84,12 @@ def _records(run: Run) -> list[tuple[str, tables.Table | None]]:
             ("Versions", tables.pairs_table("what", {k: manifest[k] for k in _VERSIONS if k in manifest})),
             ("Timings", tables.pairs_table("step", {k.removesuffix("_seconds"): v for k, v in timings.items()})),
             ("Data", tables.pairs_table("SHA-256 of file", manifest.get("data_hashes"))),
-            ("Where the price model comes from", tables.pairs_table("provenance", manifest.get("price_provenance"))),
+            *((f"Where {what} comes from", tables.pairs_table("provenance", manifest.get(f"{key}_provenance")))
+              for key, what in _ORIGINS.items()),
             ("The history that prices come from", tables.pairs_table("history", _history(run)))]
+
+
+_ORIGINS = {"price": "the price model", "liquidity": "depth", "funding": "the funding premium"}
 
 
 def _history(run: Run) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.stats import poisson
 
-from stress.price.calibrate.law import BarLaw, blocks, filtered_log_likelihood, jump_counts, log_density
-from stress.price.calibrate.layout import Layout
-from stress.price.calibrate.starts import random_start
+from stress.price.calibrate.mixture.law import BarLaw, blocks, filtered_log_likelihood, jump_counts, log_density
+from stress.price.calibrate.mixture.layout import Layout
+from stress.price.calibrate.mixture.starts import random_start
 
 LEFT_OUT = 3e-4
 """Probability a bar of jump counts that the sum over them leaves out."""

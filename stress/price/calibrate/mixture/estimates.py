@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.price.calibrate.law import BarLaw, Values
-from stress.price.calibrate.maximise import Maximum
-from stress.price.calibrate.moments import Gaussian
+from stress.price.calibrate.base import Estimate
+from stress.price.calibrate.mixture.law import BarLaw, Values
+from stress.price.calibrate.mixture.maximise import Maximum
 from stress.types import Array
 
 FLAT = 1e-9
 """Curvature, each parameter in its own natural unit, below which a direction of the likelihood counts as flat."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """One parameter."""
-
-    name: str
-    estimate: float
-    standard_error: float | None
-    unit: str
 
 
 def regime_names(size: int) -> list[str]:
@@ -76,18 +64,6 @@ def estimates(top: Maximum, markets: list[str], bar_years: float) -> tuple[list[
             own = float(error[index]) if known[index] else None
             found.append(Estimate(label, float(value[index]), own, units[name]))
     return found, _weak(found, top, bool(flat.any()))
-
-
-def gaussian_estimates(fit: Gaussian, markets: list[str], bar_years: float) -> list[Estimate]:
-    """The parameters of a GBM fit."""
-    root, unit = np.sqrt(bar_years), "per sqrt(year)"
-    found = [Estimate(f"volatility.{m}", float(fit.volatility[a] / root), float(fit.volatility_error[a] / root), unit)
-             for a, m in enumerate(markets)]
-    found += [Estimate(f"correlation.{other}.{m}", float(fit.correlation[i, j]), float(fit.correlation_error[i, j]), "")
-              for i, m in enumerate(markets) for j, other in enumerate(markets[:i])]
-    drift = (fit.mean + 0.5 * fit.volatility**2) / bar_years
-    return found + [Estimate(f"drift.{m}", float(drift[a]), float(fit.mean_error[a] / bar_years), "per year")
-                    for a, m in enumerate(markets)]
 
 
 def _spread(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

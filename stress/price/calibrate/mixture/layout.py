@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.price.calibrate.law import BarLaw
+from stress.price.calibrate.mixture.law import BarLaw
 from stress.types import Array
 
 SMALLEST_JUMP = 1.0

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from scipy.signal import lfilter
 
-from stress.price.calibrate.layout import Layout
+from stress.price.calibrate.mixture.layout import Layout
 
 ROBUST = 0.6745
 """Median of |Z| for a standard normal Z."""
