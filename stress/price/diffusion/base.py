@@ -26,6 +26,10 @@ class DiffusionPart(Protocol):
         """State and log-return [A] of tick ``tick`` [] with ``occupied`` years [R] in each regime."""
         ...
 
+    def scaled(self, factor: Array) -> DiffusionPart:
+        """The part whose volatility, as the price sees it, is ``factor`` [A] times as high."""
+        ...
+
 
 def mixed(occupied: Array, scale: Array, factor: Array, normal: Array) -> Array:
     """Sum over regimes of sqrt(years) x scale x correlated normals [A].

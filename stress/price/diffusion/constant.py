@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -35,3 +35,7 @@ class ConstantVolatility:
         mean = occupied @ (self.drift - 0.5 * self.volatility**2)
         correlated = (self.factor.astype(normal.dtype) * normal[:, None, :]).sum(-1)
         return state, mean + (jnp.sqrt(occupied)[:, None] * self.volatility * correlated).sum(0)
+
+    def scaled(self, factor: Array) -> ConstantVolatility:
+        """The same with another factor on what the price sees."""
+        return replace(self, volatility=self.volatility * factor)

@@ -77,6 +77,10 @@ class GarchVariance:
 
         return jax.lax.fori_loop(0, self.bars, bar, (state, growth))
 
+    def scaled(self, factor: Array) -> GarchVariance:
+        """The same with another factor on what the price sees."""
+        return replace(self, multiplier=self.multiplier * factor)
+
     def _uniform(self, noise: Noise, number: Array | int) -> Array | None:
         return None if self.nu is None else jax.lax.dynamic_index_in_dim(noise["mixing"], number, keepdims=False)
 

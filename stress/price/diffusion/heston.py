@@ -14,7 +14,7 @@ scales the volatility sqrt(v) by its multiplier c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -73,6 +73,10 @@ class HestonVariance:
         shock = mixed(occupied, self.multiplier, self.factor, noise["diffusion"]) * spread
         correction = -log_moment - (half - lever + 0.5 * own) * state  # K0*
         return moved, occupied @ self.drift + correction + mean + shock
+
+    def scaled(self, factor: Array) -> HestonVariance:
+        """The same with another factor on what the price sees."""
+        return replace(self, multiplier=self.multiplier * factor)
 
 
 def quadratic_exponential(
