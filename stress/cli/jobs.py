@@ -123,24 +123,19 @@ def calibrate_job(config: Config, folder: Path) -> Finished:
     from stress.price.calibrate import calibrate
     from stress.report import write_calibration_report, write_surroundings_reports
 
-    lines, pages, presets = [], [], []
+    lines, pages, preset = [], [], None
     if config.calibrate.price:
         presets = calibrate(config, folder, lambda line: print(line, flush=True))
-        lines += _fitted(config, presets)
-    preset = presets[0] if len(presets) == 1 else None
-    if wanted(config) or not presets:
+        preset = next((file for file in presets if file.stem.startswith("regime")), presets[0])
+        several = config.calibrate.models is not None
+        lines += [f"Presets: {', '.join(map(str, presets))}" if several else f"Preset: {preset}",
+                  f"Use {'one of them' if several else 'it'} with price={preset.stem}."]
+    if wanted(config) or preset is None:
         lines += calibrate_surroundings(config, folder, fitted_price(config, preset), preset).lines
     if config.report.enabled:
         pages += [write_calibration_report(folder)] if presets else []
         pages += write_surroundings_reports(folder)
     return Finished(folder, lines=[*lines, *(f"Report: {page}" for page in pages)])
-
-
-def _fitted(config: Config, presets: list[Path]) -> list[str]:
-    """What to do with fitted models, in words."""
-    if config.calibrate.models is not None:
-        return [f"Use them with price={presets[0].stem} and the like."]
-    return [f"Preset: {presets[0]}", f"Use it with price={presets[0].stem}."]
 
 
 def replay_job(config: Config, folder: Path) -> Finished:
