@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from tests.oracles import Oracle
@@ -85,6 +87,14 @@ def of_bridges(oracle: Oracle, kept: Mapping[str, np.ndarray], place: int = 0, w
         case _:
             raise AssertionError(oracle.quantity)
     return mean(weight * value)
+
+
+def of_means(function: Callable[..., Any], *values: np.ndarray) -> Estimate:
+    """A function of means, the error by its influence function."""
+    means = [float(value.mean()) for value in values]
+    slopes = jax.grad(function, argnums=tuple(range(len(values))))(*means)
+    influence = sum(float(slope) * (value - m) for slope, value, m in zip(slopes, values, means, strict=True))
+    return dataclasses.replace(mean(np.asarray(influence)), value=float(function(*means)))
 
 
 def compared(oracle: Oracle, estimate: Estimate, seed: int, *, model: str, parameters: Any = ()) -> ZTest:
