@@ -35,7 +35,7 @@ def test_the_page_is_current() -> None:
     assert page == _generator().page(), "run: python docs/validation.py"
 
 
-def _generator():  # noqa: ANN202
+def _generator():
     spec = importlib.util.spec_from_file_location("validation", ROOT / "docs" / "validation.py")
     assert spec is not None
     assert spec.loader is not None
