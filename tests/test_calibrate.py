@@ -339,10 +339,10 @@ def test_data_that_cannot_be_used_are_refused(prices: Path, tmp_path: Path) -> N
 
 
 def test_the_model_asked_for_is_read_off_the_price_section(tmp_path: Path) -> None:
-    models = ["gbm", "merton", "regime"]
+    models = ["gbm", "merton", "kou", "regime"]
     assert [asked_model(load([f"price={m}"])[0].price) for m in models] == models
     replay = load(["price=replay", "price.path=x.csv"])[0]
-    with pytest.raises(UserError, match=r"Use price=regime"):
+    with pytest.raises(UserError, match=r"Use one of .*price=regime"):
         calibrate(replay, tmp_path)
 
 

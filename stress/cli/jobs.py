@@ -126,12 +126,15 @@ def calibrate_job(config: Config, folder: Path) -> Finished:
     lines, pages, preset = [], [], None
     check_surroundings(config)
     if config.calibrate.price:
-        preset = calibrate(config, folder)
-        lines += [f"Preset: {preset}", f"Use it with price={preset.stem}."]
+        presets = calibrate(config, folder, lambda line: print(line, flush=True))
+        preset = next((file for file in presets if file.stem.startswith("regime")), presets[0])
+        several = config.calibrate.models is not None
+        lines += [f"Presets: {', '.join(map(str, presets))}" if several else f"Preset: {preset}",
+                  f"Use {'one of them' if several else 'it'} with price={preset.stem}."]
     if wanted(config) or preset is None:
         lines += calibrate_surroundings(config, folder, fitted_price(config, preset), preset).lines
     if config.report.enabled:
-        pages += [write_calibration_report(folder)] if preset is not None else []
+        pages += [write_calibration_report(folder)] if presets else []
         pages += write_surroundings_reports(folder)
     return Finished(folder, lines=[*lines, *(f"Report: {page}" for page in pages)])
 
@@ -162,6 +165,11 @@ def with_replay_model(overrides: list[str]) -> list[str]:
     return overrides if chosen else ["price=replay", *overrides]
 
 
+def with_all_models(overrides: list[str]) -> list[str]:
+    """``overrides`` of the calibrate command, for which price=all stands for every model."""
+    return ["calibrate.models=[all]" if override == "price=all" else override for override in overrides]
+
+
 def report_folder(folder: Path) -> Path:
     """Rebuild the report of the folder of a run, a sweep or a calibration; the path of the page."""
     from stress.report import (
@@ -178,7 +186,7 @@ def report_folder(folder: Path) -> Path:
     if (folder / "multirun.yaml").exists() or any(folder.glob("*/job.json")):
         return write_sweep_report(folder)
     others = write_surroundings_reports(folder)
-    if (folder / "calibration.json").exists():
+    if (folder / "calibration.json").exists() or (folder / "comparison.json").exists():
         return write_calibration_report(folder)
     if others:
         return others[0]

@@ -140,6 +140,10 @@ def _dates(config: Config) -> Iterator[str]:
             moments[name] = datetime.fromisoformat(text).replace(tzinfo=None) if text is not None else None
         except ValueError:
             yield str(bad_value(f"data.{name}", text, "a date such as 2025-10-10"))
+    try:
+        datetime.fromisoformat(config.calibrate.split or "2025-10-10")
+    except ValueError:
+        yield str(bad_value("calibrate.split", config.calibrate.split, "null or a date such as 2024-01-01"))
     start, end = moments.get("start"), moments.get("end")
     if start and end and start >= end:
         yield str(bad_value("data.end", config.data.end, f"a date after data.start={config.data.start}"))

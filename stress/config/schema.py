@@ -353,7 +353,7 @@ class ReportConfig:
 
 @dataclass(kw_only=True)
 class DataConfig:
-    """Histories: prices for calibration, price=bootstrap and windows of price=replay; depth, funding for calibration."""
+    """Histories: prices for calibration, bootstrap and windows of replay; depth and funding for calibration."""
 
     path: str | None = field("history: a file with one column a market, one OHLCV file, or a folder of them")
     markets: list[str] | None = field("markets to use; null for price.markets")
@@ -381,9 +381,15 @@ class CalibrateConfig:
         "the wildest regime is at least this many times as volatile as the one below it", low=1, high=100)
     max_jumps_per_year: float = field(
         "most jumps of one kind in a regime; what comes more often is no jump", unit="per year", above=1)
-    output: str | None = field("YAML to write; null: configs/price/<name>.yaml under the working directory")
-    name: str | None = field("name of the preset; null: <model>_<markets>")
+    output: str | None = field(
+        "YAML to write, or the folder for several models; null: configs/price/<name>.yaml under the working directory")
+    name: str | None = field("name of the preset, with several models <model>_<name>; null: <model>_<markets>")
     starts: int = field("random starts of the optimiser", low=1)
+    models: list[str] | None = field(
+        "models to fit and compare, or [all], for which price=all stands; null: the one that price= names")
+    split: str | None = field(
+        "UTC date: what is before it is fitted, forecasts are tested on the rest; null: all is fitted")
+    use: list[str] | None = field("markets that the preset simulates, of those fitted; null: all of them")
 
 
 @dataclass(kw_only=True)

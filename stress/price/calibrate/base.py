@@ -88,6 +88,7 @@ class Fitted:
     parameters: list[Estimate]
     log_likelihood: float  # what was maximised, in the words of the fitter's method
     free: int  # free parameters
+    between: int  # of these, those that only say how markets move together: the law of one market is free of them
     warnings: list[str]
     section: dict[str, Any]  # the price section of the preset: what follows the initial prices
     dynamics: Dynamics

@@ -103,8 +103,11 @@ def _bars(law: BarLaw, r: int, number: int, random: Numbers) -> np.ndarray:
     values, vectors = np.linalg.eigh(law.correlation[r])
     factor = vectors * np.sqrt(np.clip(values, 0, None))
     result = np.asarray(law.location[r] + law.volatility[r] * (random.normal(size=(number, markets)) @ factor.T))
-    own = random.poisson(law.intensity[r], size=(number, markets))
-    result += own * law.mean[r] + np.sqrt(own) * law.std[r] * random.normal(size=(number, markets))
+    for a in np.flatnonzero(law.intensity[r]):
+        own = random.poisson(law.intensity[r, a], size=number)
+        struck = np.flatnonzero(own)
+        times = own[struck]
+        result[struck, a] += times * law.mean[r, a] + np.sqrt(times) * law.std[r, a] * random.normal(size=len(struck))
     hit = np.flatnonzero(common := random.poisson(law.common_intensity[r], size=number))
     times, rho = common[hit, None], law.common_correlation[r]
     size = np.sqrt(rho) * random.normal(size=(len(hit), 1)) + np.sqrt(1 - rho) * random.normal(size=(len(hit), markets))

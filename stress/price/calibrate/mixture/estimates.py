@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from stress.price.calibrate.base import Estimate
+from stress.price.calibrate.delta import named_estimates, spread, weak
 from stress.price.calibrate.mixture.law import BarLaw, Values
 from stress.price.calibrate.mixture.maximise import Maximum
-from stress.types import Array
-
-FLAT = 1e-9
-"""Curvature, each parameter in its own natural unit, below which a direction of the likelihood counts as flat."""
 
 
 def regime_names(size: int) -> list[str]:
@@ -44,37 +40,32 @@ def annual(law: BarLaw, bar_years: float) -> dict[str, tuple[Values, str]]:
 
 def estimates(top: Maximum, markets: list[str], bar_years: float) -> tuple[list[Estimate], list[str]]:
     """The parameters of a fit, and warnings about what the data do not identify."""
-    def numbers(vector: Array) -> dict[str, Values]:
-        return {name: value for name, (value, _) in annual(top.layout.law(vector), bar_years).items()}
+    def labels(name: str, shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], str]]:
+        return [] if name.startswith("jump.common") and len(markets) == 1 else _labels(name, shape, markets)
 
-    vector = jnp.asarray(top.vector)
-    values, slopes = numbers(vector), jax.jacfwd(numbers)(vector)
-    units = {name: unit for name, (_, unit) in annual(top.law, bar_years).items()}
-    free = ~top.at_bound
-    spread, flat = _spread(top.information[np.ix_(free, free)])
-    found = []
-    for name, value in values.items():
-        if name.startswith("jump.common") and len(markets) == 1:
-            continue
-        slope = np.asarray(slopes[name])[..., free]
-        error = np.sqrt(np.clip(np.einsum("...i,ij,...j", slope, spread, slope), 0.0, None))
-        loose = np.einsum("...i,ij,...j", slope, flat, slope) > FLAT * np.sum(slope**2, axis=-1)
-        known = (np.abs(slope).sum(-1) > 0) & ~loose
-        for index, label in _labels(name, np.shape(value), markets):
-            own = float(error[index]) if known[index] else None
-            found.append(Estimate(label, float(value[index]), own, units[name]))
-    return found, _weak(found, top, bool(flat.any()))
+    around = spread(top.information, ~top.at_bound)
+    found, slopes = named_estimates(lambda v: annual(top.layout.law(v), bar_years), top.vector, around, labels)
+    notes, held = weak(found, slopes, around, top.slope), int(top.at_bound.sum())
+    if held:
+        notes.insert(0, f"{held} of {len(top.vector)} parameters of the fit lie on a bound that keeps jumps and "
+                        f"regimes apart ({', '.join(_held(top, markets))}); they carry no standard error of their own.")
+    return found, notes
 
 
-def _spread(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Covariance of the estimates, and the projector on directions without curvature."""
-    own = np.diag(information)
-    unit = np.where(own > 0, 1 / np.sqrt(np.where(own > 0, own, 1.0)), 1.0)
-    values, vectors = np.linalg.eigh(information * np.outer(unit, unit))
-    good = values > FLAT
-    inverse = np.divide(1.0, values, out=np.zeros_like(values), where=good)
-    scaled = unit[:, None] * vectors
-    return scaled * inverse @ scaled.T, scaled[:, ~good] @ scaled[:, ~good].T
+def _held(top: Maximum, markets: list[str]) -> list[str]:
+    """Which entries of the vector lie on a bound, in words."""
+    names = regime_names(top.layout.regimes)
+    shapes = {name: shape for name, (shape, _, _) in top.layout.blocks().items()}
+    words = []
+    for name, at in zip(top.layout.names(), top.at_bound, strict=True):
+        block, index = name[:-1].split("[")
+        place = [int(i) for i in index.split(",")] if index else []
+        if at and block != "rates":
+            regime, rest = names[place[0]], [markets[i] for i in place[1:] if len(shapes[block]) > 1]
+            words.append(" ".join([*([regime] if regime else []), block.replace("_", " "), *rest]))
+        elif at:
+            words.append("a switching rate")
+    return words
 
 
 def _labels(name: str, shape: tuple[int, ...], markets: list[str]) -> list[tuple[tuple[int, ...], str]]:
@@ -92,22 +83,3 @@ def _labels(name: str, shape: tuple[int, ...], markets: list[str]) -> list[tuple
         else:
             labels.append((index, f"{prefix}{name}" + (f".{markets[index[1]]}" if len(index) > 1 else "")))
     return labels
-
-
-def _weak(found: list[Estimate], top: Maximum, flat: bool) -> list[str]:
-    """What a reader should not take at face value."""
-    notes = []
-    loose = [e.name for e in found if e.standard_error is not None and e.standard_error > 0.5 * abs(e.estimate)
-             and "mean" not in e.name and "drift" not in e.name]  # those may well be zero
-    if loose:
-        notes.append(f"Weakly identified (standard error above half the estimate): {', '.join(loose)}.")
-    held = [name for name, at in zip(top.layout.names(), top.at_bound, strict=True) if at]
-    if held:
-        notes.append(f"{len(held)} of {len(top.vector)} parameters of the fit lie on a bound that keeps jumps and "
-                     "regimes apart; they carry no standard error of their own.")
-    if flat:
-        notes.append("The likelihood is flat in some direction: parameters along it have no standard error.")
-    if top.slope > 0.5:
-        notes.append(f"The climb stopped {top.slope:.2g} standard errors short of the top along one direction. "
-                     "More calibrate.starts may help.")
-    return notes

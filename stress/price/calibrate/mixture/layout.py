@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stress.price.calibrate.coordinates import Blocks, bounds, correlation, join, names, split
 from stress.price.calibrate.mixture.law import BarLaw
 from stress.types import Array
 
@@ -50,7 +51,7 @@ class Layout:
         """Most jumps of one kind a bar."""
         return min(self.max_jumps_per_year * self.bar_years, MOST_A_BAR)
 
-    def blocks(self) -> dict[str, tuple[tuple[int, ...], float, float]]:
+    def blocks(self) -> Blocks:
         """Name -> shape, lowest and highest value, in the order of the vector."""
         r, a, free = self.regimes, self.markets, np.inf
         rarest = float(np.log(RAREST_PER_YEAR * self.bar_years))
@@ -69,35 +70,24 @@ class Layout:
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest values of the vector."""
-        blocks = self.blocks().items()
-        parts = {name: (np.full(shape, low), np.full(shape, high)) for name, (shape, low, high) in blocks}
+        low, high = bounds(self.blocks())
         if self.regimes > 1:  # volatilities after the first are ratios to the regime before
-            parts["volatility"][0][1:] = 0.0
-            parts["volatility"][0][-1] = np.log(self.separation)
-        return (np.concatenate([low.ravel() for low, _ in parts.values()]),
-                np.concatenate([high.ravel() for _, high in parts.values()]))
+            at = self.regimes * self.markets  # behind the locations
+            low[at + self.markets : at + self.regimes * self.markets] = 0.0
+            low[at + (self.regimes - 1) * self.markets : at + self.regimes * self.markets] = np.log(self.separation)
+        return low, high
 
     def names(self) -> list[str]:
         """A name for every entry of the vector."""
-        return [f"{name}{list(index)}" for name, (shape, _, _) in self.blocks().items() for index in np.ndindex(shape)]
-
-    def split(self, vector: Array) -> dict[str, Array]:
-        """The vector as named arrays."""
-        parts, at = {}, 0
-        for name, (shape, _, _) in self.blocks().items():
-            size = int(np.prod(shape))
-            parts[name] = vector[at : at + size].reshape(shape)
-            at += size
-        return parts
+        return names(self.blocks())
 
     def join(self, parts: dict[str, np.ndarray]) -> np.ndarray:
         """Named arrays as the vector, moved into its bounds."""
-        vector = np.concatenate([np.ravel(parts[name]) for name in self.blocks()])
-        return np.clip(vector, *self.bounds())
+        return np.clip(join(self.blocks(), parts), *self.bounds())
 
     def law(self, vector: Array) -> BarLaw:
         """The law at a vector."""
-        part = self.split(vector)
+        part = split(self.blocks(), vector)
         r, a = self.regimes, self.markets
         volatility = jnp.exp(jnp.cumsum(part["volatility"], axis=0)) * self.scale
         std = SMALLEST_JUMP * jnp.exp(part["std"]) * volatility
@@ -111,16 +101,8 @@ class Layout:
             }
         return BarLaw(
             location=part["location"] * LOCATION * self.scale, volatility=volatility,
-            correlation=_correlation(part["correlation"], a), intensity=jnp.exp(part["intensity"]),
+            correlation=correlation(part["correlation"], a), intensity=jnp.exp(part["intensity"]),
             mean=part["mean"] * std, std=std, rates=_generator(part["rates"], r), **common)
-
-
-def _correlation(low: Array, size: int) -> Array:
-    """Correlation matrices [R, A, A] from free numbers [R, A (A - 1) / 2]: rows of a triangle, made unit length."""
-    rows, columns = np.tril_indices(size, -1)
-    factor = jnp.broadcast_to(jnp.eye(size), (low.shape[0], size, size)).at[:, rows, columns].set(low)
-    factor = factor / jnp.sqrt((factor**2).sum(-1, keepdims=True))
-    return factor @ jnp.swapaxes(factor, 1, 2)
 
 
 def _generator(log_rates: Array, size: int) -> Array:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import minimize
 from scipy.stats import poisson
 
+from stress.price.calibrate.climb import Objective, climb, newton
 from stress.price.calibrate.mixture.law import BarLaw, blocks, filtered_log_likelihood, jump_counts, log_density
 from stress.price.calibrate.mixture.layout import Layout
 from stress.price.calibrate.mixture.starts import random_start
@@ -25,11 +24,6 @@ START_BARS, START_PIECE = 16000, 400
 """Starts are compared on about this many bars, in pieces of this length spread over the sample."""
 
 START_STEPS, CLIMB_STEPS, NEWTON_STEPS = 50, 150, 8
-GRADIENT_TOLERANCE = 0.02
-"""Largest slope of the log-likelihood (times the parameter's own standard error) at which the top is reached."""
-
-Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
-
 
 @dataclass(frozen=True)
 class Maximum:
@@ -44,6 +38,12 @@ class Maximum:
     slope: float  # largest slope left, in log-likelihood per standard error
     start_values: list[float]  # log-likelihood of the starts on the part of the sample they saw
 
+    @property
+    def between(self) -> int:
+        """Free entries of the vector that only say how markets move together."""
+        names = zip(self.layout.names(), self.at_bound, strict=True)
+        return sum(not at and name.startswith(("correlation", "common_correlation")) for name, at in names)
+
 
 def maximise(layout: Layout, returns: np.ndarray, starts: int, seed: int) -> Maximum:
     """Fit returns [T, A] (NaN: not seen)."""
@@ -51,15 +51,15 @@ def maximise(layout: Layout, returns: np.ndarray, starts: int, seed: int) -> Max
     low, high = layout.bounds()
     part = _pieces(returns)
     first = objective(layout, part, [_generic(layout)] * layout.regimes)
-    tried = [_climb(first, random_start(layout, part, random), low, high, START_STEPS) for _ in range(starts)]
+    tried = [climb(first, random_start(layout, part, random), low, high, START_STEPS) for _ in range(starts)]
     vector = min(tried, key=lambda pair: pair[1])[0]
     for _ in range(3):  # the counts follow the intensities
         counts = _counts(layout, vector)
-        climb = objective(layout, returns, counts)
-        vector, _ = _climb(climb, vector, low, high, CLIMB_STEPS)
+        whole = objective(layout, returns, counts)
+        vector, _ = climb(whole, vector, low, high, CLIMB_STEPS)
         if all(_left_out(layout, vector, r, counts[r]) < 5 * LEFT_OUT for r in range(layout.regimes)):
             break
-    vector, value, slope, information = _newton(climb, vector, low, high)
+    vector, value, slope, information = newton(whole, vector, low, high, NEWTON_STEPS)
     law = BarLaw(*map(np.asarray, layout.law(jnp.asarray(vector))))
     return Maximum(
         layout=layout, vector=vector, law=law, log_likelihood=-value, information=information,
@@ -82,55 +82,6 @@ def objective(layout: Layout, returns: np.ndarray, counts: list[np.ndarray]) -> 
         return float(value), np.asarray(gradient)
 
     return evaluate
-
-
-def _climb(climb: Objective, vector: np.ndarray, low: np.ndarray, high: np.ndarray, steps: int
-           ) -> tuple[np.ndarray, float]:
-    """L-BFGS-B from ``vector``; the best point and its value."""
-    scale = max(abs(climb(vector)[0]), 1.0)
-
-    def scaled(at: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = climb(at)
-        return value / scale, gradient / scale
-
-    options = {"maxiter": steps, "maxcor": 30, "ftol": 1e-11, "gtol": 1e-9}
-    bounds = np.stack([low, high], axis=1)
-    result = minimize(scaled, vector, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return np.clip(result.x, low, high), float(result.fun) * scale
-
-
-def _newton(climb: Objective, vector: np.ndarray, low: np.ndarray, high: np.ndarray
-            ) -> tuple[np.ndarray, float, float, np.ndarray]:
-    """Damped Newton steps inside the bounds: the point, its value, the slope left, the Hessian."""
-    value, gradient = climb(vector)
-    for step in range(NEWTON_STEPS + 1):
-        hessian = _hessian(climb, vector, gradient)
-        held = ((vector <= low) & (gradient > 0)) | ((vector >= high) & (gradient < 0))
-        values, vectors = np.linalg.eigh(hessian[np.ix_(~held, ~held)])
-        rooted = np.maximum(np.abs(values), 1e-3)
-        along = vectors.T @ gradient[~held]
-        slope = float(np.max(np.abs(along) / np.sqrt(rooted), initial=0.0))
-        if slope < GRADIENT_TOLERANCE or step == NEWTON_STEPS:
-            break
-        move = np.zeros_like(vector)
-        move[~held] = -vectors @ (along / rooted)
-        move *= min(1.0, 1.0 / np.max(np.abs(move)))
-        for share in (1.0, 0.3, 0.1, 0.01, 1e-3):
-            trial = np.clip(vector + share * move, low, high)
-            trial_value, trial_gradient = climb(trial)
-            if trial_value < value:
-                break
-        else:
-            break
-        vector, value, gradient = trial, trial_value, trial_gradient
-    return vector, value, slope, hessian
-
-
-def _hessian(climb: Objective, vector: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Hessian by forward differences of the exact gradient, made symmetric."""
-    width = 1e-5
-    rows = [(climb(vector + width * unit)[1] - gradient) / width for unit in np.eye(len(vector))]
-    return 0.5 * (np.array(rows) + np.array(rows).T)
 
 
 def _pieces(returns: np.ndarray) -> np.ndarray:

@@ -33,11 +33,12 @@ class GbmFitter:
         del options
         overall, size = gaussian(sample.returns), len(sample.markets)
         dynamics = MixtureDynamics(gaussian_law(overall))
+        pairs = size * (size - 1) // 2
         joint = dynamics.likelihood(sample.returns).joint
         assert joint is not None
         return Fitted(
             parameters=gaussian_estimates(overall, sample.markets, sample.bar_years), log_likelihood=joint,
-            free=2 * size + size * (size - 1) // 2, warnings=[], section=_section(overall, sample), dynamics=dynamics,
+            free=2 * size + pairs, between=pairs, warnings=[], section=_section(overall, sample), dynamics=dynamics,
             notes={"drift": f"per year; {DRIFT}", "volatility": "per sqrt(year)",
                    "jump_duration_seconds": "s; nothing jumps",
                    **{f"jump.{key}": note for key, note in JUMPS.items()}},

@@ -28,6 +28,7 @@ class MertonFitter:
         section, notes = one_regime(top.law, sample, options.assumed)
         return Fitted(
             parameters=found, log_likelihood=top.log_likelihood, free=int((~top.at_bound).sum()),
+            between=top.between,
             warnings=warnings + mixture_notes(top.law, sample), section=section, dynamics=MixtureDynamics(top.law),
             notes=notes, assumed=["drift", "jump_duration_seconds"],
             settings={"max_jumps_per_year": options.max_jumps_per_year, "starts": options.starts, "seed": options.seed})

@@ -31,6 +31,7 @@ class RegimeFitter:
         section, notes = several_regimes(top.law, sample, options.assumed)
         return Fitted(
             parameters=found, log_likelihood=top.log_likelihood, free=int((~top.at_bound).sum()),
+            between=top.between,
             warnings=warnings + mixture_notes(top.law, sample), section=section, dynamics=MixtureDynamics(top.law),
             notes={**notes, "#drift": OWN}, assumed=["drift", "jump_duration_seconds",
                                   *(f"regimes.{name}.depth_multiplier" for name in shares(top.law))],
