@@ -29,8 +29,17 @@ the venue looks at the price: a number of ticks, or *continuous*, where the test
 | model | values | met | inapplicable |
 |---|---|---|---|
 """
-BARRIERS = ("liquidated", "overshoot", "bad debt", "liquidated by a jump", "one-touch", "down-and-out call",
-            "correlation of liquidations", "any liquidated", "both liquidated")
+BARRIERS = (
+    "liquidated",
+    "overshoot",
+    "bad debt",
+    "liquidated by a jump",
+    "one-touch",
+    "down-and-out call",
+    "correlation of liquidations",
+    "any liquidated",
+    "both liquidated",
+)
 """Quantities that depend on how often one looks."""
 
 
@@ -62,8 +71,10 @@ def parts() -> list[Part]:
     both, own = ("test_oracles_price, test_oracles_engine, test_oracles_continuous", ("GBM", "BGK", "MER", "RS-"))
 
     def of(*starts: str) -> tuple[tuple, dict[str, str]]:
-        return (tuple(row for row in rows if row.id.startswith(starts)),
-                {name: reason for name, reason in excused.items() if name.startswith(starts)})
+        return (
+            tuple(row for row in rows if row.id.startswith(starts)),
+            {name: reason for name, reason in excused.items() if name.startswith(starts)},
+        )
 
     assert all(row.id.startswith(own) for row in rows)
     return [
@@ -85,7 +96,9 @@ def page() -> str:
     from tests.z_tests import LIMIT
 
     lines = [INTRODUCTION.format(limit=LIMIT)]
-    lines += [f"| {part.model} | {part.met + len(part.excused)} | {part.met} | {len(part.excused)} |\n" for part in found]
+    lines += [
+        f"| {part.model} | {part.met + len(part.excused)} | {part.met} | {len(part.excused)} |\n" for part in found
+    ]
     met, excused = sum(part.met for part in found), sum(len(part.excused) for part in found)
     lines.append(f"| all | {met + excused} | {met} | {excused} |\n")
     for part in found:

@@ -18,10 +18,19 @@ STATIONARY_BARS = 600
 def garch(bars: int, omega: float, alpha: float, beta: float, *, nu: float | None = None, first: float = 1.0) -> Model:
     """One market on daily bars; ``first`` is the variance of the first bar over the long-run one."""
     variance = omega / (1.0 - alpha - beta)
-    section = {"kind": "garch", "period_seconds": 86400.0, "alpha": alpha, "gamma": 0.0, "beta": beta, "nu": nu,
-               "initial_volatility": math.sqrt(first * variance / DAY)}
-    return Model(bars * DAY, {"initial_prices": 100.0, "drift": 0.0, "volatility": math.sqrt(variance / DAY),
-                              "variance": section})
+    section = {
+        "kind": "garch",
+        "period_seconds": 86400.0,
+        "alpha": alpha,
+        "gamma": 0.0,
+        "beta": beta,
+        "nu": nu,
+        "initial_volatility": math.sqrt(first * variance / DAY),
+    }
+    return Model(
+        bars * DAY,
+        {"initial_prices": 100.0, "drift": 0.0, "volatility": math.sqrt(variance / DAY), "variance": section},
+    )
 
 
 # fmt: off

@@ -74,9 +74,7 @@ class Shocks:
 
     def start(self, model: Any, noise: Noise, extra: Any) -> Any:
         none = jnp.zeros(model.markets)
-        return {"state": model.diffusion.init()} | dict.fromkeys(
-            ("shock", "variance", "sum", "square", "fourth"), none
-        )
+        return {"state": model.diffusion.init()} | dict.fromkeys(("shock", "variance", "sum", "square", "fourth"), none)
 
     def tick(self, model: Any, carry: Any, noise: Noise, number: Any, extra: Any) -> Any:
         part, occupied = model.diffusion, jnp.full(1, model.step_years)

@@ -127,7 +127,9 @@ def joint_tail(nu: float, rho: float, share: float) -> float:
         return float(scipy.stats.t.pdf(t, nu) * scipy.stats.t.cdf((x - rho * t) * spread, nu + 1.0))
 
     ends = (x * 1e3, x * 1e1, x * 3.0, x)
-    pieces = [scipy.integrate.quad(density, a, b, epsabs=0.0, epsrel=1e-10)[0] for a, b in zip(ends, ends[1:], strict=False)]
+    pieces = [
+        scipy.integrate.quad(density, a, b, epsabs=0.0, epsrel=1e-10)[0] for a, b in zip(ends, ends[1:], strict=False)
+    ]
     return sum(pieces) / share
 
 
