@@ -16,14 +16,15 @@ PAGE = Path(__file__).parent / "validation.md"
 INTRODUCTION = """\
 # Market models against closed forms
 
-This page is written by `docs/validation.py` from the tables of the tests; a test keeps it current. Every value in a table is
-met, in each run of the tests, by a simulation of the model named, within {limit:g} standard errors plus the value's own
-uncertainty; beside it stand power checks, which ask that a stated wrong parameter (2 % of a volatility, 10 % of an
-intensity and the like) is rejected. What no simulation here can meet is listed with the reason.
+This page is written by `docs/validation.py` from the tables of the tests; a test keeps it current. Every value in a
+table is met, in each run of the tests, by a simulation of the model named, within {limit:g} standard errors plus the
+value's own uncertainty; beside it stand power checks, which ask that a stated wrong parameter (2 % of a volatility,
+10 % of an intensity and the like) is rejected. What no simulation here can meet is listed with the reason.
 
-Values are closed forms and exact quadratures of the literature. A year has 365 days; drifts are those of the price. *Looks* is how often
-the venue looks at the price: a number of ticks, or *continuous*, where the test bridges between ticks, exactly or up to the step
-(`tests/bridges.py`). More about the models: [Market model](concepts/market.md); the bias of Heston's scheme:
+Values are closed forms and exact quadratures of the literature. A year has 365 days; drifts are those of the price.
+*Looks* is how often the venue looks at the price: a number of ticks, or *continuous*, where the test bridges between
+ticks, exactly or up to the step (`tests/bridges.py`). More about the models: [Market model](concepts/market.md); the
+bias of Heston's scheme:
 [Heston's scheme](heston.md).
 
 | model | values | met | inapplicable |

@@ -2,8 +2,8 @@
 
 A venue looks at ticks, so no run meets a value for continuous monitoring. But given the log price at both ends of a
 tick, and the variance ``w`` of the diffusion in between, the chance that it does not touch a level at distances a and b
-is 1 - exp(-2 a b / w), whatever the variance did meanwhile (in the clock of its variance the path is a Brownian bridge).
-A jump comes at a uniform time of its tick; the bridge is drawn there. What is approximate:
+is 1 - exp(-2 a b / w), whatever the variance did meanwhile (in the clock of its variance the path is a Brownian
+bridge). A jump comes at a uniform time of its tick; the bridge is drawn there. What is approximate:
 
 - a tick with two jumps is taken for one with their sum;
 - Heston: the variance of a tick is the scheme's, and the bridge leaves out that the price depends on the variance;

@@ -1,7 +1,8 @@
 """Public reference values of GARCH(1,1): h' = omega + alpha e^2 + beta h, a bar a tick.
 
-A table gives ``omega`` and the variance ``first`` of the first bar; the configuration takes volatilities a year. "bar 10"
-is the tenth bar, "sum of 10" that of the shocks of ten bars. Where nothing is said of the first bar, values are those of the stationary law.
+A table gives ``omega`` and the variance ``first`` of the first bar; the configuration takes volatilities a year. "bar
+10" is the tenth bar, "sum of 10" that of the shocks of ten bars. Where nothing is said of the first bar, values are
+those of the stationary law.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Public reference values of Kou's double-exponential jump diffusion, also where it is rare that somebody is liquidated.
+"""Public reference values of Kou's double-exponential jump diffusion, rare events among them.
 
 Conventions as in ``tests.oracles``: drifts are those of the price, compensated. A value with ``steps`` is for a look at
 every tick, one without for continuous monitoring; "by a jump" means that the price jumps beyond the level.

@@ -62,8 +62,8 @@ class Variance:
 class Shocks:
     """Shocks of GARCH, recovered from the log-returns of a bar a tick: log-return = drift + e - h W / 2.
 
-    Kept are that of the last bar and its variance, the sum of all, and sums of squares and of fourth powers over the bars
-    after number ``extra``.
+    Kept are that of the last bar and its variance, the sum of all, and sums of squares and of fourth powers over the
+    bars after number ``extra``.
     """
 
     def initial_draws(self, model: Any) -> Draws:

@@ -83,7 +83,11 @@ PAGE = ROOT / "docs" / "heston.md"
 
 def test_the_page_is_current() -> None:
     """It has every market, the exact values of today, and at an hour and a minute no bias that shows."""
-    rows = [line.strip("| ").split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines()]
+    page = PAGE.read_text(encoding="utf-8")
+    script = (ROOT / "docs" / "heston.py").read_text(encoding="utf-8")
+    for text in re.findall(r'"""\\\n(.*?)"""', script, re.DOTALL):
+        assert text in page, "run: python docs/heston.py"
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines()]
     rows = [row for row in rows if re.fullmatch(r"[\d.]+", row[0])]
     assert len(rows) == 2 * len(MARKETS) * len(STRIKES)
     for place, row in enumerate(rows):
@@ -97,7 +101,7 @@ def test_the_page_is_current() -> None:
 
 
 def test_a_switch_of_the_correlation_keeps_variance_and_price() -> None:
-    """Regimes whose correlations differ, many switches in a step: the variance keeps its mean, the price is a martingale."""
+    """With regimes whose correlations differ, and many switches in a step, the price stays a martingale."""
     wild = NAMED["wild"]
     regimes = {"a": regime(correlation=-0.9), "b": regime(correlation=0.9)}
     switching = {"regimes": regimes, "transition_rates": {"a": {"b": 700.0}, "b": {"a": 700.0}}}

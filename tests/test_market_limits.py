@@ -1,4 +1,4 @@
-"""Every model in the limits that make it another one: bitwise or path by path where the noise is the same, else in law."""
+"""Every model in the limits that make it another one: path by path where the noise is the same, else in law."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Without drift the price is a martingale: every preset, every market, a million paths.
 
-Over three hours. GARCH's shocks are Student's: S has the mean 1 (the compensator is taken given the mixing variable W), but
-an infinite variance, out of bars with h W of order one. Such bars are so rare that no sample of this size holds one, and
-they carry no more of the mean than their probability, which is the tolerance. Elsewhere the variance is finite: Kou's
-jumps here have rates far above 2, and Heston's second moment does not explode within hours.
+Over three hours. GARCH's shocks are Student's: S has the mean 1 (the compensator is taken given the mixing variable
+W), but an infinite variance, out of bars with h W of order one. Such bars are so rare that no sample of this size
+holds one, and they carry no more of the mean than their probability, which is the tolerance. Elsewhere the variance
+is finite: Kou's jumps here have rates far above 2, and Heston's second moment does not explode within hours.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Several markets against public reference values: who is liquidated together, a portfolio, dependence of tails.
 
-Two accounts under continuous monitoring: given the ticks, each one's chance to stay is known (``tests.bridges``). That of both
-lies between the product (the bridges are positively correlated, so staying is associated) and the smaller one, tick by
-tick; half of the gap is the tolerance.
+Two accounts under continuous monitoring: given the ticks, each one's chance to stay is known (``tests.bridges``).
+That of both lies between the product (the bridges are positively correlated, so staying is associated) and the
+smaller one, tick by tick; half of the gap is the tolerance.
 """
 
 from __future__ import annotations

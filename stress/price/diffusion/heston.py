@@ -6,8 +6,8 @@ Andersen (2008), "Simple and efficient simulation of the Heston stochastic volat
 11(3), section 3.2.4 (equations 23-33) and 4.2 (proposition 9, the martingale correction). The scheme matches the
 conditional mean and variance of v, not its law, and takes the integral of v over a step from its ends. The mean of the
 price is exact at every step. The bias that remains vanishes with kappa x step: ``docs/heston.md`` measures it, and
-``tests/test_heston.py`` does so again. At steps of an hour and a minute none is seen in prices of options; steps of a day
-may be off by a tenth of a percent, steps that are longer than the variance takes to revert by any amount.
+``tests/test_heston.py`` does so again. At steps of an hour and a minute none is seen in prices of options; steps of a
+day may be off by a tenth of a percent, steps that are longer than the variance takes to revert by any amount.
 
 The Brownian motions of variances are correlated between markets like those of prices, so log-returns of markets a and
 b have correlation R_ab (rho_a rho_b + sqrt(1 - rho_a^2) sqrt(1 - rho_b^2)): R_ab where both have one rho. A regime
