@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from stress.build.diffusion import build_diffusion
+from stress.build.history import build_from_history
 from stress.build.jumps import build_jumps
 from stress.build.path import read_path
 from stress.build.regime import effective
+from stress.config.check_history import from_history
 from stress.config.markets import per_market
-from stress.config.schema import PriceConfig, RunConfig
+from stress.config.schema import DataConfig, PriceConfig, RunConfig
 from stress.errors import UserError, bad_value
 from stress.price.base import MarketModel
 from stress.price.composition import Composition
@@ -30,10 +33,14 @@ class Market:
     steps: int
     step_seconds: float
     files: tuple[str, ...]  # files the model was read from
+    history: dict[str, Any] | None = None  # what was read from a history, for the manifest and the report
 
 
-def build_market(price: PriceConfig, run: RunConfig) -> Market:
-    """The market model and its ticks."""
+def build_market(price: PriceConfig, run: RunConfig, data: DataConfig | None = None) -> Market:
+    """The market model and its ticks; ``data`` names the history that it may be made of."""
+    if from_history(price):
+        assert data is not None  # checked with the config
+        return Market(**build_from_history(price, run, data))
     if price.model == "replay":
         return _given(price, run)
     assert run.step_seconds is not None and run.horizon_hours is not None  # checked with the config

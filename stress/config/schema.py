@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stress.config.fields import Matrix, PerMarket, field
+from stress.config.shock import ShockConfig
 
 
 # --- price: the market model -----------------------------------------------------------------------------------------
@@ -99,14 +100,37 @@ class RegimeConfig:
 
 
 @dataclass(kw_only=True)
-class PriceConfig:
-    """The market model: one composition of diffusion, jumps and regimes for all markets."""
+class BootstrapConfig:
+    """price=bootstrap: blocks of real joint returns, from the history data.path, in random order."""
 
-    model: str = field("kind of model: a composition, or a given path", choices=("composition", "replay"))
+    mean_block_hours: float | str = field(
+        "mean length of a block, at least a bar of the history; 'auto' for the rule of Politis and White", unit="h",
+        above=0)
+    auto_from: str = field(
+        "mean_block_hours=auto: the series whose rule counts, the longest of the markets'; absolute returns keep the "
+        "clustering of volatility, returns only their own short memory", choices=("absolute_returns", "returns"))
+
+
+@dataclass(kw_only=True)
+class WindowsConfig:
+    """price=replay from a history: windows of run.horizon_hours cut from data.path, instead of one price.path."""
+
+    start: str | None = field("UTC date and time at which the one window starts; null for none", optional=True)
+    every_hours: float | None = field(
+        "windows start this often and each path draws one of them; null for none", unit="h", above=0, optional=True)
+
+
+@dataclass(kw_only=True)
+class PriceConfig:
+    """The market model: one composition of diffusion, jumps and regimes for all markets, or real prices."""
+
+    model: str = field("kind of model: a composition, blocks of a history, or a given path or windows of a history",
+                       choices=("composition", "bootstrap", "replay"))
     markets: list[str] = field("names of the markets, in order")
     initial_prices: PerMarket = field("price at time zero", unit="USD per unit", above=0)
     drift: PerMarket | None = field(
-        "expected growth of the price: E[S_T] = S_0 exp(drift T); null if every regime has its own", unit="per year")
+        "expected growth of the price: E[S_T] = S_0 exp(drift T); null if every regime has its own, or with "
+        "price=bootstrap for the history's", unit="per year")
     volatility: PerMarket | None = field(
         "volatility of the diffusion, of garch the long-run one; null if every regime has its own, or with heston",
         unit="per sqrt(year)", low=0)
@@ -123,6 +147,11 @@ class PriceConfig:
         "a jump is spread evenly in log price over this time (0: within one tick)", unit="s", low=0)
     path: str | None = field("price=replay: file with the given path (timestamp or time_hours, one column a market)")
     provenance: dict[str, Any] | None = field("where a calibrated model comes from; carried into the report")
+    bootstrap: BootstrapConfig | None = field("price=bootstrap: how blocks are drawn", optional=True)
+    windows: WindowsConfig | None = field("price=replay: windows of a history instead of a path", optional=True)
+    bridge_seconds: float | None = field(
+        "prices from a history: in each bar the price moves during this time, at a random moment, and stands still "
+        "otherwise; null for all of the bar", unit="s", above=0, optional=True)
 
 
 # --- book: who holds what --------------------------------------------------------------------------------------------
@@ -200,14 +229,29 @@ class AdlConfig:
 
 
 @dataclass(kw_only=True)
+class PremiumProcessConfig:
+    """The exogenous premium as a mean-reverting process (Ornstein-Uhlenbeck) about ``protocol.funding.premium``."""
+
+    half_life_hours: PerMarket = field("time in which half of a deviation from the mean is gone", unit="h", above=0)
+    std: PerMarket = field("standard deviation that the premium settles at", low=0)
+    correlation: Matrix = field("correlation of the markets' shocks", low=-1, high=1)
+    initial: PerMarket | None = field(
+        "premium at time zero; null for a draw from what it settles at", optional=True)
+
+
+@dataclass(kw_only=True)
 class FundingConfig:
     """Periodic funding between longs and shorts."""
 
     interval_hours: float | None = field("time between payments; null for no funding", unit="h", above=0)
-    interest_rate: float = field("interest component a payment")
+    interest_rate: PerMarket = field("interest component a payment")
     clamp: float = field("largest |interest - premium| that is added to the premium", low=0)
     cap: float = field("largest |rate| of a payment", low=0)
-    premium: float = field("exogenous premium added to mark/fundamental - 1")
+    premium: PerMarket = field("exogenous premium added to mark/fundamental - 1; of a process its long-run mean")
+    premium_process: PremiumProcessConfig | None = field(
+        "the exogenous premium as a process; null for a constant", optional=True)
+    provenance: dict[str, Any] | None = field(
+        "where fitted numbers come from; carried into the report", optional=True)
 
 
 @dataclass(kw_only=True)
@@ -258,6 +302,8 @@ class LiquidityConfig:
         "time in which half of the absorbed flow is gone; null: the impact is permanent", unit="min", above=0)
     withdrawal: float = field("makers leave: depth is divided by 1 + withdrawal * |displacement|", low=0)
     max_displacement: float = field("cap on the displacement of the mark", above=0, below=1)
+    provenance: dict[str, Any] | None = field(
+        "where fitted numbers come from; carried into the report", optional=True)
 
 
 # --- run, cascade, limits, report, data ------------------------------------------------------------------------------
@@ -307,7 +353,7 @@ class ReportConfig:
 
 @dataclass(kw_only=True)
 class DataConfig:
-    """Price history for calibration."""
+    """Histories: prices for calibration, bootstrap and windows of replay; depth and funding for calibration."""
 
     path: str | None = field("history: a file with one column a market, one OHLCV file, or a folder of them")
     markets: list[str] | None = field("markets to use; null for price.markets")
@@ -316,20 +362,34 @@ class DataConfig:
     end: str | None = field("UTC date to stop before")
     gaps: str = field("missing hours: leave the return out, or refuse the file", choices=("drop", "refuse"))
     source: str | None = field("where the data come from, in words; carried into the preset's provenance")
+    depth: str | None = field(
+        "history of mean order-book depth by window: one row a market and time; fits a liquidity= preset",
+        optional=True)
+    funding: str | None = field(
+        "history of funding rates: one row a market and payment; fits a funding= preset", optional=True)
 
 
 @dataclass(kw_only=True)
 class CalibrateConfig:
-    """Fitting a price model."""
+    """Fitting a price model, order-book depth and the funding premium."""
+
+    price: bool = field("fit the price model; false: only what data.depth and data.funding name")
+    level_days: float = field("days at the end of data.depth that the level of depth is of", unit="d", above=1)
 
     regimes: int = field("number of regimes for price=regime", low=2, high=6)
     separation: float = field(
         "the wildest regime is at least this many times as volatile as the one below it", low=1, high=100)
     max_jumps_per_year: float = field(
         "most jumps of one kind in a regime; what comes more often is no jump", unit="per year", above=1)
-    output: str | None = field("YAML to write; null: configs/price/<name>.yaml under the working directory")
-    name: str | None = field("name of the preset; null: <model>_<markets>")
+    output: str | None = field(
+        "YAML to write, or the folder for several models; null: configs/price/<name>.yaml under the working directory")
+    name: str | None = field("name of the preset, with several models <model>_<name>; null: <model>_<markets>")
     starts: int = field("random starts of the optimiser", low=1)
+    models: list[str] | None = field(
+        "models to fit and compare, or [all], for which price=all stands; null: the one that price= names")
+    split: str | None = field(
+        "UTC date: what is before it is fitted, forecasts are tested on the rest; null: all is fitted")
+    use: list[str] | None = field("markets that the preset simulates, of those fitted; null: all of them")
 
 
 @dataclass(kw_only=True)
@@ -340,11 +400,12 @@ class Config:
     book: BookConfig = field("accounts")
     protocol: ProtocolConfig = field("venue")
     liquidity: LiquidityConfig = field("order book")
+    shocks: dict[str, ShockConfig] = field("hypothetical shocks by name; the group shock fills it")
     run: RunConfig = field("Monte Carlo run")
     cascade: CascadeConfig = field("definition of a cascade")
     limits: dict[str, float | None] = field(
         "gates by metric: the run ends with exit status 3 when the metric is above its limit with confidence")
     report: ReportConfig = field("report")
-    data: DataConfig = field("price history for calibration")
+    data: DataConfig = field("price history")
     calibrate: CalibrateConfig = field("calibration")
     debug: bool = field("few paths, NaN checks, full tracebacks")

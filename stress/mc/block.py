@@ -27,6 +27,7 @@ from stress.mc.cascade import CascadeRule, CascadeWindow, open_window, slide
 from stress.mc.ladder_block import simulate_tiles
 from stress.mc.market import Market, answered, move_market, open_market
 from stress.mc.noise import TILE
+from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
@@ -140,14 +141,16 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         rest = job.rest
         job = replace(job, accounts=replace(rest.accounts, ladders=job.ladders), size=rest.size, quote=rest.quote)
     venue = jax.tree.map(lambda leaf: jnp.repeat(leaf, paths, axis=0), job.venues)
-    rows = pack_rows(jax.vmap(lambda venue: first_row(venue, job))(venue), job.front)
+    normal = first_premium_noise(job, tiles)
+    rows = pack_rows(jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, normal), job.front)
     packed = pack(venue)
     sleeps = job.unlimited and not job.model.reactive  # a sleeping companion has the prices of its main row
     companion = (variants - 1) * paths if sleeps else 0
 
     def tick(state: State, number: Array) -> tuple[State, dict[str, Array]]:
         market, fundamental, multiplier = move_market(job, state.market, tiles, number)
-        rows = advance(packed, job.accounts, state.rows, fundamental, multiplier, number, companion, job.batch)
+        normal = premium_noise(job, tiles, number)
+        rows = advance(packed, job.accounts, state.rows, fundamental, multiplier, number, companion, job.batch, normal)
         row = rows.row(job.batch > 1)
         sold = (row.outcome.liquidated - state.rows.row(job.batch > 1).outcome.liquidated).sum(2)
         market = answered(job, market, sold)
@@ -187,8 +190,11 @@ class State:
     fan: Array  # [G, B, A]
 
 
-def first_row(venue: Venue, job: Job) -> Row:
-    """The row of one path at time zero; its screen is empty, so the first tick looks at everybody."""
+def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
+    """The row of one path at time zero; its screen is empty, so the first tick looks at everybody.
+
+    ``normal`` [A] is the noise of the funding premium, where that is a process.
+    """
     zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
     accounts = job.quote.shape[0] if venue.keepers.delayed else 0
     return Row(
@@ -204,6 +210,7 @@ def first_row(venue: Venue, job: Job) -> Row:
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
         crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
+        premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
     )
 
 

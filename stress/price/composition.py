@@ -8,7 +8,7 @@ E[S_T] = S_0 exp(drift T). The laws of constant volatility, Poisson jumps and re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -98,6 +98,10 @@ class Composition:
         ahead = jnp.concatenate([pending[1:], jnp.zeros_like(pending[:1])])
         shock = Shock(log_return=moved + pending[0], depth_multiplier=depth)
         return CompositionState(chain, diffusion, arrivals.state(passing), ahead), shock
+
+    def scaled(self, factor: Array) -> Composition:
+        """The model with all volatilities of the diffusion times ``factor`` [A]."""
+        return replace(self, diffusion=self.diffusion.scaled(factor))
 
 
 def _due(jumps: Jumps, now: tuple[Any, Array]) -> Array:

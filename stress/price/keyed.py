@@ -33,6 +33,12 @@ def uniform(words: Words) -> Array:
     return (high.astype(jnp.float64) * 2.0**21 + (low >> jnp.uint32(11)).astype(jnp.float64)) * 2.0**-53
 
 
+def following(key: Array, number: Array | int) -> tuple[Array, Array]:
+    """Uniforms ``2 number`` and ``2 number + 1`` that follow from one: 32 bits each, neither zero nor one."""
+    first, second = block(key, 0, number)
+    return _open(first), _open(second)
+
+
 def exponential(words: Words) -> Array:
     """Exponential with mean one, above zero."""
     return -jnp.log1p(-(uniform(words) + 2.0**-54))

@@ -34,6 +34,10 @@ class DiffusionPart(Protocol):
         """State and log-return [A] of tick ``tick`` [] with ``occupied`` years [R] in each regime."""
         ...
 
+    def scaled(self, factor: Array) -> DiffusionPart:
+        """The part whose volatility, as the price sees it, is ``factor`` [A] times as high."""
+        ...
+
 
 def mixed(occupied: Array, scale: Array, factor: Array, normal: Array) -> list[Array]:
     """Normals with covariance sum_r occupied_r c_r c_r' from independent ones [A]: a number for every market.

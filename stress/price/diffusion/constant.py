@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -43,3 +43,7 @@ class ConstantVolatility:
         shocks = mixed(occupied, self.volatility, self.factor, noise["diffusion"])
         means = [sum_of(occupied[r] * yearly[r, a] for r in range(len(yearly))) for a in range(len(shocks))]
         return state, jnp.stack([mean + shock for mean, shock in zip(means, shocks, strict=True)])
+
+    def scaled(self, factor: Array) -> ConstantVolatility:
+        """The same with another factor on what the price sees."""
+        return replace(self, volatility=self.volatility * factor)

@@ -85,6 +85,10 @@ class GarchVariance:
 
         return jax.lax.fori_loop(0, self.bars, bar_of, (state, growth))
 
+    def scaled(self, factor: Array) -> GarchVariance:
+        """The same with another factor on what the price sees."""
+        return replace(self, multiplier=self.multiplier * factor)
+
     def _begun(self, state: GarchState, bar: Array) -> GarchState:
         """The first step of bar ``bar`` [] is about to come."""
         lever = self.alpha + jnp.where(state.shock < 0, self.gamma, 0.0)

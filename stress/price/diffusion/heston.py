@@ -14,7 +14,7 @@ scales the volatility sqrt(v) by its multiplier c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -89,6 +89,10 @@ class HestonVariance:
             for drift, step, v, pair, shock in zip(growth, steps, state, moved, shocks, strict=True)
         ]
         return tuple(v for v, _ in moved), jnp.stack(returns)
+
+    def scaled(self, factor: Array) -> HestonVariance:
+        """The same with another factor on what the price sees."""
+        return replace(self, multiplier=self.multiplier * factor)
 
 
 @jax.tree_util.register_dataclass
