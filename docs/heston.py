@@ -11,21 +11,22 @@ INTRODUCTION = """\
 # Heston's scheme and its bias
 
 `variance.kind: heston` steps the variance by Andersen's quadratic-exponential scheme (2008) with central
-weights and the martingale correction. The mean of the price is exact at any step, and so are the conditional mean and variance of v. The
-law of v in between and the integral of v over a step are approximate; what that does to a price is measured here.
+weights and the martingale correction. The mean of the price is exact at any step, and so are the conditional mean and
+variance of v. The law of v in between and the integral of v over a step are approximate; what that does to a price is
+measured here.
 
 This page is written by `python docs/heston.py`; `tests/test_heston.py` measures part of it again. Calls start at 100
-without drift, the variance at θ. *exact* is the integral of the characteristic function. The *bias* of a step is what the scheme's price has
-more, in percent of the exact one, with its standard error. Given a path of the variance a call is priced in closed form, so the
-error is that of the variance's law alone.
+without drift, the variance at θ. *exact* is the integral of the characteristic function. The *bias* of a step is what
+the scheme's price has more, in percent of the exact one, with its standard error. Given a path of the variance a call
+is priced in closed form, so the error is that of the variance's law alone.
 
 """
 CLAIM = """\
 
-At steps of an hour and of a minute no bias is seen, in any market. What could hide is some standard errors: at the money
-0.01 to 0.1 % of the price, most where the variance is often near zero (2κθ < ξ²). The coarse steps show that the measurement sees
-a bias where there is one: steps of five days are off by up to 0.4 % at the money and 1.2 % far out (κ = 100, where
-the variance reverts within a step), steps of a day a tenth of that.
+At steps of an hour and of a minute no bias is seen, in any market. What could hide is some standard errors: at the
+money 0.01 to 0.1 % of the price, most where the variance is often near zero (2κθ < ξ²). The coarse steps show that
+the measurement sees a bias where there is one: steps of five days are off by up to 0.4 % at the money and 1.2 % far
+out (κ = 100, where the variance reverts within a step), steps of a day a tenth of that.
 """
 
 

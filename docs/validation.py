@@ -16,21 +16,31 @@ PAGE = Path(__file__).parent / "validation.md"
 INTRODUCTION = """\
 # Market models against closed forms
 
-This page is written by `docs/validation.py` from the tables of the tests; a test keeps it current. Every value in a table is
-met, in each run of the tests, by a simulation of the model named, within {limit:g} standard errors plus the value's own
-uncertainty; beside it stand power checks, which ask that a stated wrong parameter (2 % of a volatility, 10 % of an
-intensity and the like) is rejected. What no simulation here can meet is listed with the reason.
+This page is written by `docs/validation.py` from the tables of the tests; a test keeps it current. Every value in a
+table is met, in each run of the tests, by a simulation of the model named, within {limit:g} standard errors plus the
+value's own uncertainty; beside it stand power checks, which ask that a stated wrong parameter (2 % of a volatility,
+10 % of an intensity and the like) is rejected. What no simulation here can meet is listed with the reason.
 
-Values are closed forms and exact quadratures of the literature. A year has 365 days; drifts are those of the price. *Looks* is how often
-the venue looks at the price: a number of ticks, or *continuous*, where the test bridges between ticks, exactly or up to the step
-(`tests/bridges.py`). More about the models: [Market model](concepts/market.md); the bias of Heston's scheme:
+Values are closed forms and exact quadratures of the literature. A year has 365 days; drifts are those of the price.
+*Looks* is how often the venue looks at the price: a number of ticks, or *continuous*, where the test bridges between
+ticks, exactly or up to the step (`tests/bridges.py`). More about the models: [Market model](concepts/market.md); the
+bias of Heston's scheme:
 [Heston's scheme](heston.md).
 
 | model | values | met | inapplicable |
 |---|---|---|---|
 """
-BARRIERS = ("liquidated", "overshoot", "bad debt", "liquidated by a jump", "one-touch", "down-and-out call",
-            "correlation of liquidations", "any liquidated", "both liquidated")
+BARRIERS = (
+    "liquidated",
+    "overshoot",
+    "bad debt",
+    "liquidated by a jump",
+    "one-touch",
+    "down-and-out call",
+    "correlation of liquidations",
+    "any liquidated",
+    "both liquidated",
+)
 """Quantities that depend on how often one looks."""
 
 
@@ -62,8 +72,10 @@ def parts() -> list[Part]:
     both, own = ("test_oracles_price, test_oracles_engine, test_oracles_continuous", ("GBM", "BGK", "MER", "RS-"))
 
     def of(*starts: str) -> tuple[tuple, dict[str, str]]:
-        return (tuple(row for row in rows if row.id.startswith(starts)),
-                {name: reason for name, reason in excused.items() if name.startswith(starts)})
+        return (
+            tuple(row for row in rows if row.id.startswith(starts)),
+            {name: reason for name, reason in excused.items() if name.startswith(starts)},
+        )
 
     assert all(row.id.startswith(own) for row in rows)
     return [
@@ -85,7 +97,9 @@ def page() -> str:
     from tests.z_tests import LIMIT
 
     lines = [INTRODUCTION.format(limit=LIMIT)]
-    lines += [f"| {part.model} | {part.met + len(part.excused)} | {part.met} | {len(part.excused)} |\n" for part in found]
+    lines += [
+        f"| {part.model} | {part.met + len(part.excused)} | {part.met} | {len(part.excused)} |\n" for part in found
+    ]
     met, excused = sum(part.met for part in found), sum(len(part.excused) for part in found)
     lines.append(f"| all | {met + excused} | {met} | {excused} |\n")
     for part in found:

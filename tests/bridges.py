@@ -2,8 +2,8 @@
 
 A venue looks at ticks, so no run meets a value for continuous monitoring. But given the log price at both ends of a
 tick, and the variance ``w`` of the diffusion in between, the chance that it does not touch a level at distances a and b
-is 1 - exp(-2 a b / w), whatever the variance did meanwhile (in the clock of its variance the path is a Brownian bridge).
-A jump comes at a uniform time of its tick; the bridge is drawn there. What is approximate:
+is 1 - exp(-2 a b / w), whatever the variance did meanwhile (in the clock of its variance the path is a Brownian
+bridge). A jump comes at a uniform time of its tick; the bridge is drawn there. What is approximate:
 
 - a tick with two jumps is taken for one with their sum;
 - Heston: the variance of a tick is the scheme's, and the bridge leaves out that the price depends on the variance;
@@ -43,7 +43,10 @@ class Continuous:
         state, shock = model.step(carry["state"], noise, number)
         moved = {"state": state, "log": carry["log"] + shock.log_return}
         variance = _variance(model, carry["state"], state, noise)
-        gap = (extra.side * (carry["log"][extra.market] - extra.log), extra.side * (moved["log"][extra.market] - extra.log))
+        gap = (
+            extra.side * (carry["log"][extra.market] - extra.log),
+            extra.side * (moved["log"][extra.market] - extra.log),
+        )
         if model.jumps is None:
             stays = _stays(*gap, variance[extra.market])
             alive, together = carry["alive"] * stays, carry["together"] * stays.min(initial=1.0)
@@ -68,10 +71,14 @@ def _stays(a: Any, b: Any, variance: Any) -> Any:
     return jnp.where(inside, -jnp.expm1(-2.0 * jnp.where(inside, a * b, 0.0) / jnp.maximum(variance, 1e-300)), 0.0)
 
 
-def _jumped(model: Any, carry: Any, noise: Noise, number: Any, extra: Levels, shock: Any, gap: Any, variance: Any) -> Any:
+def _jumped(
+    model: Any, carry: Any, noise: Noise, number: Any, extra: Levels, shock: Any, gap: Any, variance: Any
+) -> Any:
     """A tick of a model with jumps: diffusion to a uniform time, the jump, diffusion to the end."""
     occupied = model.chain.step(carry["state"].regime, noise, model.step_years)[1]
-    _, counts, expected = model.jumps.arrivals.step(carry["state"].arrivals, noise, occupied, carry["state"].regime, None)
+    _, counts, expected = model.jumps.arrivals.step(
+        carry["state"].arrivals, noise, occupied, carry["state"].regime, None
+    )
     given_up = model.jumps.arrivals.compensator(expected, model.jumps.sizes.growth(1))[0]
     _, smooth = replace(model, jumps=None).step(carry["state"], noise, number)
     diffusion = smooth.log_return - given_up

@@ -72,7 +72,9 @@ def of_passage(oracle: Oracle, passage: np.ndarray) -> Estimate:
     return mean(np.where(hit, np.maximum(oracle.side * (oracle.bankruptcy - closed), 0.0), 0.0))
 
 
-def of_bridges(oracle: Oracle, kept: Mapping[str, np.ndarray], place: int = 0, weight: float | np.ndarray = 1.0) -> Estimate:
+def of_bridges(
+    oracle: Oracle, kept: Mapping[str, np.ndarray], place: int = 0, weight: float | np.ndarray = 1.0
+) -> Estimate:
     """The same under continuous monitoring, from what ``tests.bridges`` keeps."""
     model, hit = model_of(oracle.law), 1.0 - kept["alive"][:, place]
     match oracle.quantity:

@@ -1,8 +1,9 @@
 """The bias of Heston's scheme: calls priced on its own variance paths, against the characteristic function.
 
-Given a path of the variance the scheme's log price is normal, so a call on it is Black and Scholes's, and only the law of the variance
-is simulated. Two control variates have known means under the scheme, which matches the conditional mean of the
-variance at any step: its integral, and the forward. What is left of the standard error is small beside any bias that matters.
+Given a path of the variance the scheme's log price is normal, so a call on it is Black and Scholes's, and only the
+law of the variance is simulated. Two control variates have known means under the scheme, which matches the
+conditional mean of the variance at any step: its integral, and the forward. What is left of the standard error is
+small beside any bias that matters.
 """
 
 from __future__ import annotations

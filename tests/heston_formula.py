@@ -72,7 +72,7 @@ def call(law: Heston, years: float, strike: float, start: float = 100.0, rate: f
 def conditional_call(
     mean: np.ndarray, variance: np.ndarray, strike: float, expected: float, start: float = 100.0, discount: float = 1.0
 ) -> Estimate:
-    """The discounted call of log prices that are normal given a path, its forward (mean ``expected``) as control variate."""
+    """The discounted call of log prices that are normal given a path; its forward, of mean ``expected``, is control."""
     forward, deviation = start * np.exp(mean + 0.5 * variance), np.sqrt(variance)
     upper = (np.log(forward / strike) + 0.5 * variance) / deviation
     value = forward * scipy.special.ndtr(upper) - strike * scipy.special.ndtr(upper - deviation)

@@ -1,7 +1,8 @@
 """Public reference values of GARCH(1,1): h' = omega + alpha e^2 + beta h, a bar a tick.
 
-A table gives ``omega`` and the variance ``first`` of the first bar; the configuration takes volatilities a year. "bar 10"
-is the tenth bar, "sum of 10" that of the shocks of ten bars. Where nothing is said of the first bar, values are those of the stationary law.
+A table gives ``omega`` and the variance ``first`` of the first bar; the configuration takes volatilities a year. "bar
+10" is the tenth bar, "sum of 10" that of the shocks of ten bars. Where nothing is said of the first bar, values are
+those of the stationary law.
 """
 
 from __future__ import annotations
@@ -18,10 +19,19 @@ STATIONARY_BARS = 600
 def garch(bars: int, omega: float, alpha: float, beta: float, *, nu: float | None = None, first: float = 1.0) -> Model:
     """One market on daily bars; ``first`` is the variance of the first bar over the long-run one."""
     variance = omega / (1.0 - alpha - beta)
-    section = {"kind": "garch", "period_seconds": 86400.0, "alpha": alpha, "gamma": 0.0, "beta": beta, "nu": nu,
-               "initial_volatility": math.sqrt(first * variance / DAY)}
-    return Model(bars * DAY, {"initial_prices": 100.0, "drift": 0.0, "volatility": math.sqrt(variance / DAY),
-                              "variance": section})
+    section = {
+        "kind": "garch",
+        "period_seconds": 86400.0,
+        "alpha": alpha,
+        "gamma": 0.0,
+        "beta": beta,
+        "nu": nu,
+        "initial_volatility": math.sqrt(first * variance / DAY),
+    }
+    return Model(
+        bars * DAY,
+        {"initial_prices": 100.0, "drift": 0.0, "volatility": math.sqrt(variance / DAY), "variance": section},
+    )
 
 
 # fmt: off

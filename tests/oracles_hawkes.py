@@ -1,7 +1,8 @@
 """Public reference values of Hawkes processes with an exponential kernel, and of a jump diffusion with one.
 
 lambda_t = mu + sum of alpha exp(-beta (t - t_i)). "bins" are neighbours of length ``years``, "bins apart" have one more
-between them. A cluster is a first jump with all that follow from it. The jump diffusion's log price has drift ``nu``, no compensator.
+between them. A cluster is a first jump with all that follow from it. The jump diffusion's log price has drift ``nu``,
+no compensator.
 """
 
 from __future__ import annotations

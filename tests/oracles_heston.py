@@ -1,7 +1,7 @@
 """Public reference values of Heston's and Bates's models: European options, moments, variances, first passage.
 
-Conventions as in ``tests.oracles``. "integral" is that of the variance over the horizon; "variance below" is the probability that the
-variance ends at or below ``level``. First passage is for continuous monitoring.
+Conventions as in ``tests.oracles``. "integral" is that of the variance over the horizon; "variance below" is the
+probability that the variance ends at or below ``level``. First passage is for continuous monitoring.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Public reference values of Kou's double-exponential jump diffusion, also where it is rare that somebody is liquidated.
+"""Public reference values of Kou's double-exponential jump diffusion, rare events among them.
 
 Conventions as in ``tests.oracles``: drifts are those of the price, compensated. A value with ``steps`` is for a look at
 every tick, one without for continuous monitoring; "by a jump" means that the price jumps beyond the level.
@@ -21,8 +21,9 @@ def kou_wang(drift: float, intensity: float) -> Model:
     up, down, volatility = 50.0, 100.0 / 3.0, 0.2
     growth = 0.5 * up / (up - 1) + 0.5 * down / (down + 1) - 1
     price_drift = drift + 0.5 * volatility**2 + intensity * growth
-    return kou(1.0, drift=price_drift, volatility=volatility, intensity=intensity, up_probability=0.5, eta_up=up,
-               eta_down=down)
+    return kou(
+        1.0, drift=price_drift, volatility=volatility, intensity=intensity, up_probability=0.5, eta_up=up, eta_down=down
+    )
 
 
 # fmt: off

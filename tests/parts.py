@@ -62,8 +62,8 @@ class Variance:
 class Shocks:
     """Shocks of GARCH, recovered from the log-returns of a bar a tick: log-return = drift + e - h W / 2.
 
-    Kept are that of the last bar and its variance, the sum of all, and sums of squares and of fourth powers over the bars
-    after number ``extra``.
+    Kept are that of the last bar and its variance, the sum of all, and sums of squares and of fourth powers over the
+    bars after number ``extra``.
     """
 
     def initial_draws(self, model: Any) -> Draws:
@@ -74,9 +74,7 @@ class Shocks:
 
     def start(self, model: Any, noise: Noise, extra: Any) -> Any:
         none = jnp.zeros(model.markets)
-        return {"state": model.diffusion.init()} | dict.fromkeys(
-            ("shock", "variance", "sum", "square", "fourth"), none
-        )
+        return {"state": model.diffusion.init()} | dict.fromkeys(("shock", "variance", "sum", "square", "fourth"), none)
 
     def tick(self, model: Any, carry: Any, noise: Noise, number: Any, extra: Any) -> Any:
         part, occupied = model.diffusion, jnp.full(1, model.step_years)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 
@@ -14,7 +15,8 @@ from tests.heston_formula import Heston, call
 from tests.oracles import Oracle
 from tests.oracles_heston import HESTON
 from tests.parts import Variance
-from tests.walks import DAY, ends, walk
+from tests.studies import regime
+from tests.walks import DAY, Ends, Levels, ends, walk
 from tests.z_tests import LIMIT, ZTest, mean, variance
 
 SEED = 49
@@ -81,7 +83,11 @@ PAGE = ROOT / "docs" / "heston.md"
 
 def test_the_page_is_current() -> None:
     """It has every market, the exact values of today, and at an hour and a minute no bias that shows."""
-    rows = [line.strip("| ").split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines()]
+    page = PAGE.read_text(encoding="utf-8")
+    script = (ROOT / "docs" / "heston.py").read_text(encoding="utf-8")
+    for text in re.findall(r'"""\\\n(.*?)"""', script, re.DOTALL):
+        assert text in page, "run: python docs/heston.py"
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines()]
     rows = [row for row in rows if re.fullmatch(r"[\d.]+", row[0])]
     assert len(rows) == 2 * len(MARKETS) * len(STRIKES)
     for place, row in enumerate(rows):
@@ -92,3 +98,17 @@ def test_the_page_is_current() -> None:
         for cell in row[-2:]:
             bias, error = map(float, cell.split(" ± "))
             assert abs(bias) <= LIMIT * error + 1e-3, row  # both are rounded
+
+
+def test_a_switch_of_the_correlation_keeps_variance_and_price() -> None:
+    """With regimes whose correlations differ, and many switches in a step, the price stays a martingale."""
+    wild = NAMED["wild"]
+    regimes = {"a": regime(correlation=-0.9), "b": regime(correlation=0.9)}
+    switching = {"regimes": regimes, "transition_rates": {"a": {"b": 700.0}, "b": {"a": 700.0}}}
+    law = dataclasses.replace(wild.model(12.0), markets=("X", "Y")).changed(**switching)
+    kept = walk(Ends(), law.build(12), extra=Levels.of(), steps=12, paths=2**17, seed=SEED)
+    for market in (0, 1):
+        v, end = kept["state"].diffusion[:, market], np.exp(kept["log"][:, market])
+        ZTest(mean(v), wild.theta, "mean of v", "heston with regimes", SEED, law.price).agrees()
+        ZTest(mean(end), 1.0, "E[S_T/S_0]", "heston with regimes", SEED, law.price).agrees()
+        ZTest(mean(v), 0.98 * wild.theta, "mean of v", "heston with regimes", SEED, law.price).rejects()

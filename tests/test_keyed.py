@@ -41,7 +41,7 @@ NAMES = ["0", *(f"{number}{half}" for number in NUMBERS for half in "ab")]
 
 def test_followers_are_uniform() -> None:
     for name, values in followers().items():
-        assert 0.0 < values.min() and values.max() < 1.0
+        assert values.min() > 0.0 and values.max() < 1.0
         assert scipy.stats.kstest(values, "uniform").pvalue > NOISE_ALARM, name
         counts = np.bincount((values * BINS).astype(int), minlength=BINS)
         assert scipy.stats.chisquare(counts).pvalue > NOISE_ALARM, name

@@ -90,8 +90,8 @@ def test_own_jumps_are_each_market_s() -> None:
 
 def test_common_jumps_excite_common_jumps() -> None:
     """E[N_T] from an empty history, of common and of own jumps: each with its own excitation."""
-    excited = {"kind": "hawkes", "alpha": [300.0, 0.0], "beta": [900.0, 900.0], "common_alpha": 600.0, "common_beta": 800.0,
-               "initial": "base"}  # fmt: skip
+    excited = {"kind": "hawkes", "alpha": [300.0, 0.0], "beta": 900.0, "initial": "base"}
+    excited |= {"common_alpha": 600.0, "common_beta": 800.0}
     own, common = expected_count(300.0, 900.0, 500.0, DAY), expected_count(600.0, 800.0, 500.0, DAY)
     cases = ((500.0, 0.0, own), (0.0, 500.0, common), (500.0, 500.0, own + common))
     for intensity, common_intensity, expected in cases:
@@ -104,7 +104,7 @@ def test_common_jumps_excite_common_jumps() -> None:
 
 
 def expected_count(alpha: float, beta: float, mu: float, years: float) -> float:
-    """Of a Hawkes process with empty history: mu (T + alpha / (beta - alpha) (T - (1 - exp(-(beta - alpha) T)) / (beta - alpha)))."""
+    """Of a Hawkes process with empty history: with b = beta - alpha, mu (T + alpha / b (T - (1 - exp(-b T)) / b))."""
     slow = beta - alpha
     return mu * (years + alpha / slow * (years + np.expm1(-slow * years) / slow))
 

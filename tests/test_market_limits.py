@@ -1,4 +1,4 @@
-"""Every model in the limits that make it another one: bitwise or path by path where the noise is the same, else in law."""
+"""Every model in the limits that make it another one: path by path where the noise is the same, else in law."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 
 from tests.studies import regime
-from tests.walks import DAY, Model, ends, uncompensated
+from tests.walks import DAY, Ends, Levels, Model, ends, uncompensated, walk
 from tests.z_tests import NOISE_ALARM, STATISTICS, ZTest, mean, variance
 
 SEED, TICKS, PATHS, HORIZON = 51, 12, 8192, 12 * DAY
@@ -76,7 +76,7 @@ def test_jumps_that_do_not_come(name: str) -> None:
 
 
 CONSTANT = {
-    "heston, variance of variance 0": (heston(xi=0.0, rho=0.0), 1e-4),
+    "heston, variance of variance 0": (heston(xi=0.0), 1e-4),
     "garch, no shocks": (garch(alpha=0.0, gamma=0.0, nu=None), 1e-13),
     "garch, nothing": (garch(alpha=0.0, gamma=0.0, beta=0.0, nu=None), 1e-13),
     "garch, four bars a tick": (garch(alpha=0.0, gamma=0.0, nu=None, period_seconds=21600.0), None),
@@ -104,9 +104,26 @@ def like_gbm(law: Model, name: str) -> None:
     ZTest(variance(log), 1.02**2 * square, "variance", name, SEED, law.price).rejects()
 
 
-def test_heston_without_its_own_variance_is_gbm_in_law() -> None:
-    """Also with leverage, where part of the price's noise is that of the variance."""
-    like_gbm(heston(xi=0.0, rho=-0.7), "heston")
+def test_markets_of_heston_without_variance_of_variance_are_gbm() -> None:
+    """Path by path, and so with the correlation of the configuration: rho means nothing there."""
+    both = {"correlation": 0.6, "initial_prices": 100.0, "drift": 0.1}
+    variance = {**HESTON, "xi": 0.0, "rho": [-0.7, 0.5]}
+    still = Model(HORIZON, {**both, "volatility": None, "variance": variance}, ("X", "Y"))
+    gbm = Model(HORIZON, {**both, "volatility": 0.8}, ("X", "Y"))
+    ours, theirs = (ends(law.build(TICKS), steps=TICKS, paths=PATHS, seed=SEED)["log"] for law in (still, gbm))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
+    assert np.corrcoef(theirs.T)[0, 1] > 0.5
+
+
+def test_a_variance_may_die() -> None:
+    """With theta zero: E[v_T] = v_0 exp(-kappa T), the price stays a martingale, and nothing is no number."""
+    law = heston(theta=0.0, v0=0.5, rho=-0.3)
+    kept = walk(Ends(), law.build(TICKS), extra=Levels.of(), steps=TICKS, paths=MANY, seed=SEED)
+    log, v = kept["log"][:, 0], kept["state"].diffusion[:, 0]
+    assert np.isfinite(log).all() and (v < 1e-90).mean() > 0.05
+    ZTest(mean(v), 0.5 * np.exp(-20.0 * HORIZON), "mean of v", "heston", SEED, law.price).agrees()
+    ZTest(mean(np.exp(log)), np.exp(0.1 * HORIZON), "E[S_T/S_0]", "heston", SEED, law.price).agrees()
+    ZTest(mean(v), 0.5 * np.exp(-22.0 * HORIZON), "mean of v", "heston", SEED, law.price).rejects()
 
 
 def test_regimes_that_are_alike_are_none() -> None:

@@ -1,8 +1,9 @@
 """GARCH against public reference values: forecasts, sums of ten bars, the stationary law, a tail of two bars.
 
-The shocks are recovered from the log-returns (``tests.parts.Shocks``). The eighth moment of the stationary law of N3 and T8
-is infinite, so an average of fourth powers has no standard error there. Their fourth moments come from those of one bar:
-with p = E[h' - w] / h, q = E[(h' - w)^2] / h^2, c = E[e^2 (h' - w)] / h^2 and z = E[e^4] / h^2, w = omega, it is
+The shocks are recovered from the log-returns (``tests.parts.Shocks``). The eighth moment of the stationary law of N3
+and T8 is infinite, so an average of fourth powers has no standard error there. Their fourth moments come from those
+of one bar: with p = E[h' - w] / h, q = E[(h' - w)^2] / h^2, c = E[e^2 (h' - w)] / h^2 and z = E[e^4] / h^2, w =
+omega, it is
 
     m = E[h] = w / (1 - p),   E[h^2] = (w^2 + 2 w p m) / (1 - q),   E[e^4] = z E[h^2],   E[e^2 e'^2] = w m + c E[h^2].
 """

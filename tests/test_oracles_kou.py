@@ -109,7 +109,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "KOU-OVS-KW-mu0.1-lam3.0": {"jump": {"eta_up": 40.0}},
     "RARE-KOU-L75-cont": {"jump": {"eta_down": 17.0}},
 }
-"""Parameters wrong by as little as the values can tell: 2 % of a volatility, 10 % of an intensity, more in the tails."""
+"""Wrong by as little as the values can tell: 2 % of a volatility, 10 % of an intensity, more in the tails."""
 
 
 @pytest.mark.parametrize("name", WRONG)

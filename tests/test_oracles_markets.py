@@ -1,8 +1,8 @@
 """Several markets against public reference values: who is liquidated together, a portfolio, dependence of tails.
 
-Two accounts under continuous monitoring: given the ticks, each one's chance to stay is known (``tests.bridges``). That of both
-lies between the product (the bridges are positively correlated, so staying is associated) and the smaller one, tick by
-tick; half of the gap is the tolerance.
+Two accounts under continuous monitoring: given the ticks, each one's chance to stay is known (``tests.bridges``).
+That of both lies between the product (the bridges are positively correlated, so staying is associated) and the
+smaller one, tick by tick; half of the gap is the tolerance.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ def joint_tail(nu: float, rho: float, share: float) -> float:
         return float(scipy.stats.t.pdf(t, nu) * scipy.stats.t.cdf((x - rho * t) * spread, nu + 1.0))
 
     ends = (x * 1e3, x * 1e1, x * 3.0, x)
-    pieces = [scipy.integrate.quad(density, a, b, epsabs=0.0, epsrel=1e-10)[0] for a, b in zip(ends, ends[1:], strict=False)]
+    pieces = [
+        scipy.integrate.quad(density, a, b, epsabs=0.0, epsrel=1e-10)[0] for a, b in zip(ends, ends[1:], strict=False)
+    ]
     return sum(pieces) / share
 
 

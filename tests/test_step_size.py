@@ -1,7 +1,7 @@
 """One law at a step of an hour and at steps of a minute, where the design says so: two samples, moments and KS.
 
-The models move fast, so that an hour holds jumps, clusters and switches. Power checks: the same comparison with an intensity 20 %,
-a volatility 2 % (GARCH: 4 %) or a rate of switching 20 % off.
+The models move fast, so that an hour holds jumps, clusters and switches. Power checks: the same comparison with an
+intensity 20 %, a volatility 2 % (GARCH: 4 %) or a rate of switching 20 % off.
 """
 
 from __future__ import annotations

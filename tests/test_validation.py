@@ -5,8 +5,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections import Counter
+from types import ModuleType
 
+import numpy as np
+
+from stress.session import simulate_prices
 from tests.documents import ROOT
+from tests.studies import nobody, study
+from tests.walks import BLOCK, DAY, Model, ends
 
 COUNTS = {
     "Geometric Brownian motion": 45,  # sections gbm and bgk_calls
@@ -35,10 +41,20 @@ def test_the_page_is_current() -> None:
     assert page == _generator().page(), "run: python docs/validation.py"
 
 
-def _generator():  # noqa: ANN202
+def _generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("validation", ROOT / "docs" / "validation.py")
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules["validation"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_walks_end_where_simulated_prices_do() -> None:
+    """The noise and the steps of the tests are those of a run, to the last bit."""
+    jump = {"kind": "kou", "intensity": 60.0, "up_probability": 0.4, "eta_up": 20.0, "eta_down": 15.0}
+    law, ticks, seed = Model(DAY, {"initial_prices": 100.0, "volatility": 0.8, "drift": 0.0, "jump": jump}), 4, 56
+    run = law.settings(ticks, paths=BLOCK, block_paths=BLOCK, seed=seed)
+    prices = simulate_prices(study(run, nobody()))[:, -1, 0]
+    ours = ends(law.build(ticks), steps=ticks, paths=BLOCK, seed=seed)["log"][:, 0]
+    np.testing.assert_allclose(np.log(prices / 100.0), ours, rtol=0, atol=1e-14)
