@@ -7,7 +7,7 @@ paths to memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
@@ -85,7 +85,8 @@ class PriceCase:
     # stationary bootstrap
     mean_block: int = 60
     history: int = 50_000  # bars of a step each
-    draws: int = field(default=11, repr=False)  # seed of the history
+    bar: float = 5e-4  # standard deviation of their shocks
+    draws: int = 11  # seed of the history
 
     @property
     def step_years(self) -> float:
@@ -120,16 +121,16 @@ class PriceCase:
     @cached_property
     def returns(self) -> np.ndarray:
         """The history [n, A] of log-returns that the bootstrap draws from."""
-        return _history(self.history, self.markets, self.draws)
+        return self.bar * _history(self.history, self.markets, self.draws)
 
 
 @cache
 def _history(bars: int, markets: int, seed: int) -> np.ndarray:
-    """Correlated t returns with 4 degrees of freedom, quiet and wild by turns."""
+    """Correlated t numbers with 4 degrees of freedom, quiet and wild by turns."""
     rng = np.random.default_rng(seed)
     level = np.exp(0.5 * np.sin(np.arange(bars) / 700.0))[:, None]
     shared, own = rng.standard_t(4, (bars, 1)), rng.standard_t(4, (bars, markets))
-    return 5e-4 * level * (0.8 * shared + 0.6 * own)
+    return level * (0.8 * shared + 0.6 * own)
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,6 @@ class Timing:
 
 def missing(name: str, case: PriceCase) -> str | None:
     """Why a contender does not take part."""
-    if name == OURS:
-        from benchmarks import stress_prices
-
-        return stress_prices.problem(case)
     if name == "numba" and not importlib.util.find_spec("numba"):
         return "numba is not installed: pip install numba"
     return quantlib_prices.problem(case) if name == "quantlib" else None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -30,8 +33,8 @@ def overrides(case: PriceCase) -> list[str]:
         f"price={'gbm' if case.name == 'regime' else case.name}",
         f"price.markets=[{','.join(names)}]",
         "price.initial_prices=1",
-        "price.drift=0",
-        f"price.correlation={case.correlation if case.markets > 1 else 0.0}",
+        f"price.drift={'null' if case.name == 'bootstrap' else 0}",
+        *([] if case.name == "bootstrap" else [f"price.correlation={case.correlation if case.markets > 1 else 0.0}"]),
         "price.jump_duration_seconds=0",
         f"run.step_seconds={case.step_seconds}",
         f"run.horizon_hours={case.steps * case.step_seconds / 3600.0}",
@@ -92,6 +95,17 @@ def _regime(case: PriceCase) -> list[str]:
     ]
 
 
+def write_history(case: PriceCase, file: Path) -> None:
+    """Prices whose returns are the case's history."""
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    prices = np.exp(np.cumsum(np.concatenate([np.zeros((1, case.markets)), case.returns]), axis=0))
+    lines = [",".join(("timestamp", *NAMES[: case.markets]))]
+    for number, row in enumerate(prices.tolist()):
+        moment = start + datetime.timedelta(seconds=number * case.step_seconds)
+        lines.append(",".join((moment.isoformat(), *map(repr, row))))
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 MODELS: dict[str, Callable[[PriceCase], list[str]]] = {
     "gbm": _constant,
     "merton": lambda case: _constant(case) + _jumps(case),
@@ -101,20 +115,22 @@ MODELS: dict[str, Callable[[PriceCase], list[str]]] = {
     "garch": _garch,
     "hawkes": _hawkes,
     "regime": _regime,
+    "bootstrap": lambda _: [],  # it is all in the file (:func:`make_job`)
 }
-"""Overrides of a model; those that are not here are left out."""
-
-
-def problem(case: PriceCase) -> str | None:
-    """Why there is nothing to time."""
-    return None if case.name in MODELS else "not in this project yet"
+"""Overrides of a model."""
 
 
 def make_job(case: PriceCase) -> Job:
     """The job of a study of the case, JAX set up for it."""
-    cfg = load(overrides(case))[0]
-    configure_jax(cfg.run)
-    return build_study(cfg).plan.job
+    with tempfile.TemporaryDirectory() as folder:
+        more = []
+        if case.name == "bootstrap":
+            write_history(case, file := Path(folder) / "history.csv")
+            hours = case.mean_block * case.step_seconds / 3600.0
+            more = [f"data.path={file}", f"price.bootstrap.mean_block_hours={hours!r}"]
+        cfg = load([*overrides(case), *more])[0]
+        configure_jax(cfg.run)
+        return build_study(cfg).plan.job
 
 
 def prepare(case: PriceCase, cores: int) -> tuple[Callable[[int, int], Ends], int]:
