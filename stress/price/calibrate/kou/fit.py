@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 
+from stress.price.calibrate.ascent import climb, newton
 from stress.price.calibrate.base import Sample
-from stress.price.calibrate.climb import climb, newton
 from stress.price.calibrate.coordinates import bounds, free_correlation, join, split
 from stress.price.calibrate.delta import Spread, spread
 from stress.price.calibrate.kou.density import sufficient
