@@ -13,6 +13,7 @@ import yaml
 from stress.build.study import build_study
 from stress.calibrate import presets
 from stress.calibrate.liquidity import Multiplier
+from stress.calibrate.run import _no_longer_assumed
 from stress.cli.compose import config_folder, load
 from stress.cli.main import BAD_INPUT, OK, main
 from stress.protocol.funding_fit.likelihood import Law
@@ -26,7 +27,8 @@ QUIET = ["report.enabled=false", "data.markets=[BTC,ETH]"]
 TWO_REGIMES = [
     "price=gbm",
     "+price.regimes={quiet: {volatility: 0.35, depth_multiplier: 1}, wild: {volatility: 0.9, depth_multiplier: 0.3}}",
-    "+price.transition_rates={quiet: {wild: 60}, wild: {quiet: 120}}"]
+    "+price.transition_rates={quiet: {wild: 60}, wild: {quiet: 120}}",
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +45,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for k, (end, bid, ask) in enumerate(zip(windows.end, windows.bid, windows.ask, strict=True)):
             factor = 1e3 if k % 50 == 7 else 1.0
             time = START + np.timedelta64(int(end), "s")
-            lines.append(f"{time}Z,{windows.market},{bid * factor!r},{ask!r},{k % 50 == 7}".replace("np.float64(", "")
-                         .replace(")", ""))
+            lines.append(
+                f"{time}Z,{windows.market},{bid * factor!r},{ask!r},{k % 50 == 7}".replace("np.float64(", "").replace(
+                    ")", ""
+                )
+            )
     lines.append(f"{START}Z,BTC,-1.0,5.0,False")
     (folder / "depth.csv").write_text("\n".join(lines) + "\n")
     lines = ["timestamp,market,funding_rate"]
     for seed, name in enumerate(MARKETS):
         path = drawn(Law(TRUTH.mean, TRUTH.phi, TRUTH.std), 900, seed)
-        lines += [f"{START + np.timedelta64(8 * k, 'h')}Z,{name},{rate:.10g}" for k, rate in
-                  enumerate(rates(path, paid(path)))]
+        lines += [
+            f"{START + np.timedelta64(8 * k, 'h')}Z,{name},{rate:.10g}"
+            for k, rate in enumerate(rates(path, paid(path)))
+        ]
     (folder / "funding.csv").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -60,13 +67,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Overrides that name the files, in a folder of the test's own."""
     monkeypatch.chdir(tmp_path)
-    return [f"data.{name}={files / f'{file}.csv'}" for name, file in
-            (("path", "prices"), ("depth", "depth"), ("funding", "funding"))]
+    return [
+        f"data.{name}={files / f'{file}.csv'}"
+        for name, file in (("path", "prices"), ("depth", "depth"), ("funding", "funding"))
+    ]
 
 
 def test_all_three_presets_compose(here: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """One command fits prices, depth and funding; what it writes makes a study."""
-    assert main(["calibrate", "price=gbm", "calibrate.name=mine", "hydra.run.dir=out", *here, "data.markets=[BTC,ETH]"]) == OK
+    assert (
+        main(["calibrate", "price=gbm", "calibrate.name=mine", "hydra.run.dir=out", *here, "data.markets=[BTC,ETH]"])
+        == OK
+    )
     told = capsys.readouterr().out
     for group in ("price", "liquidity", "funding"):
         assert f"configs/{group}/mine.yaml" in told
@@ -108,8 +120,12 @@ def test_depth_in_regimes_without_a_price_fit(here: list[str], capsys: pytest.Ca
     assert refused == {"marked suspect": 24, "depth not positive": 1}
     text = file.read_text()
     assert "fitted, in regime quiet of price" in text
-    assert all(f"{key}:" in line and "assumed" in line for key in presets.ASSUMED_BOOK
-               for line in text.splitlines() if line.startswith(f"{key}:"))
+    assert all(
+        f"{key}:" in line and "assumed" in line
+        for key in presets.ASSUMED_BOOK
+        for line in text.splitlines()
+        if line.startswith(f"{key}:")
+    )
 
 
 def test_depth_alone_has_a_level_and_says_what_is_missing(here: list[str]) -> None:
@@ -120,16 +136,20 @@ def test_depth_alone_has_a_level_and_says_what_is_missing(here: list[str]) -> No
     assert any("how depth answers to it is not fitted" in note for note in found["warnings"])
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (["data.depth=nowhere.csv"], "data.depth: got 'nowhere.csv'"),
-    (["data.markets=[BTC,DOGE]"], "has 0 usable rows for DOGE"),
-    (["data.start=2025-01-20"], "usable windows for BTC"),
-    (["data.markets=[BTC,BTC]"], "data.markets"),
-    (["calibrate.name=../x"], "calibrate.name"),
-    (["data.depth=null"], "nothing to fit"),
-])
-def test_what_cannot_be_used_is_refused(here: list[str], change: list[str], message: str,
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["data.depth=nowhere.csv"], "data.depth: got 'nowhere.csv'"),
+        (["data.markets=[BTC,DOGE]"], "has 0 usable rows for DOGE"),
+        (["data.start=2025-01-20"], "usable windows for BTC"),
+        (["data.markets=[BTC,BTC]"], "data.markets"),
+        (["calibrate.name=../x"], "calibrate.name"),
+        (["data.depth=null"], "nothing to fit"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(
+    here: list[str], change: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["calibrate", "calibrate.price=false", "hydra.run.dir=out", *QUIET, here[1], *change]) == BAD_INPUT
     assert message in capsys.readouterr().err
     assert not list(Path("out").glob("*.json"))
@@ -141,24 +161,51 @@ def test_a_file_in_another_form_is_told_apart(here: list[str], files: Path, caps
     assert "has no column funding_rate" in capsys.readouterr().err
 
 
+def test_files_are_looked_at_before_anything_is_fitted(here: list[str]) -> None:
+    words = ["calibrate", "price=gbm", "hydra.run.dir=out", *QUIET, here[0]]
+    assert main([*words, "data.depth=nowhere.csv"]) == BAD_INPUT
+    assert not Path("configs").exists()
+    mine = Path("configs") / "liquidity" / "mine.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("law: none\n")
+    assert main([*words, here[1], "calibrate.name=mine"]) == BAD_INPUT
+    assert mine.read_text() == "law: none\n"
+    assert not (Path("configs") / "price").exists()
+
+
 # --- depth in a price preset ----------------------------------------------------------------------------------------
 def test_fitted_depths_go_into_the_regimes_of_a_price_preset(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     text = (config_folder() / "price" / "regime.yaml").read_text()
     file.write_text(text)
     names = list(yaml.safe_load(text)["regimes"])
-    fitted = [Multiplier(names[0], 1, 1, 1, 9), *(Multiplier(n, 0.91 - 0.1 * k, 0.8, 0.95, 9) for k, n in enumerate(names[1:]))]
-    assert presets.write_depths(file, fitted)
+    fitted = [
+        Multiplier(names[0], 1, 1, 1, 9),
+        *(Multiplier(n, 0.91 - 0.1 * k, 0.8, 0.95, 9) for k, n in enumerate(names[1:])),
+    ]
+    assert presets.write_depths(file, fitted, {"depth.csv": "0" * 64})
     before, after = yaml.safe_load(text), yaml.safe_load(file.read_text())
     assert [r["depth_multiplier"] for r in after["regimes"].values()] == [1.0, 0.91, 0.81]
     assert not any("depth_multiplier" in key for key in after["provenance"]["assumed"])
+    depth = after["provenance"].pop("depth")
+    assert depth["fitted_to"] == {"depth.csv": "0" * 64}
+    assert depth["intervals"] == {f"regimes.{name}.depth_multiplier": [0.8, 0.95] for name in names[1:]}
     for part in (before, after):
         part["provenance"].pop("assumed")
         for regime in part["regimes"].values():
             regime.pop("depth_multiplier")
     assert before == after
-    assert not presets.write_depths(file, fitted[:2])
-    assert not presets.write_depths(file, [*fitted[:2], Multiplier("other", 1, 1, 1, 9)])
+    assert not presets.write_depths(file, fitted[:2], {})
+    assert not presets.write_depths(file, [*fitted[:2], Multiplier("other", 1, 1, 1, 9)], {})
+
+
+def test_results_of_the_price_model_no_longer_say_that_depth_is_assumed(tmp_path: Path) -> None:
+    file, kept = tmp_path / "calibration.json", {"assumed": ["drift"], "model": "regime"}
+    provenance = {**kept, "assumed": ["drift", "regimes.calm.depth_multiplier"]}
+    warnings = ["depth_multiplier is assumed: prices do not say how deep the book is.", "another"]
+    file.write_text(json.dumps({"warnings": warnings, "provenance": provenance}))
+    _no_longer_assumed(file)
+    assert json.loads(file.read_text()) == {"warnings": ["another"], "provenance": kept}
 
 
 # --- what is shipped ------------------------------------------------------------------------------------------------
@@ -183,11 +230,20 @@ def test_shipped_presets_say_what_is_fitted_and_where_it_comes_from(group: str) 
 
 def test_real_histories_give_what_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Levels of the shipped files, without regimes: within the interval of each, or of its uncorrected mean."""
-    depth, funding = DATA / "depth" / "depth_1pct_binance_8h.parquet", DATA / "funding_oi" / "funding_binance_8h.parquet"
+    depth, funding = (
+        DATA / "depth" / "depth_1pct_binance_8h.parquet",
+        DATA / "funding_oi" / "funding_binance_8h.parquet",
+    )
     if not (depth.is_file() and funding.is_file()):
         pytest.skip("no real depth and funding data: STRESS_DATA names no folder with them")
     monkeypatch.chdir(tmp_path)
-    words = ["calibrate", "calibrate.price=false", "hydra.run.dir=out", "report.enabled=false", "calibrate.name=binance"]
+    words = [
+        "calibrate",
+        "calibrate.price=false",
+        "hydra.run.dir=out",
+        "report.enabled=false",
+        "calibrate.name=binance",
+    ]
     assert main([*words, f"data.depth={depth}", "data.markets=[BTC,ETH,SOL,BNB,XRP,DOGE,AVAX]"]) == OK
     assert main([*words, f"data.funding={funding}", "data.markets=[BTC,BNB]", "data.start=2025-02-25"]) == OK
     levels = json.loads((Path("out") / "liquidity.json").read_text())["levels"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -23,8 +24,9 @@ ELASTICITY, WRONG = -0.25, 1.25
 """Of simulated markets; and the factor by which a wrong one is off that must be seen."""
 
 
-def market(seed: int, days: int = 1100, slope: float = ELASTICITY, noise: float = 0.12, name: str = "X"
-           ) -> tuple[Windows, Bars]:
+def market(
+    seed: int, days: int = 1100, slope: float = ELASTICITY, noise: float = 0.12, name: str = "X"
+) -> tuple[Windows, Bars]:
     """Hourly returns of a volatility that wanders, and depth that answers to it under a drifting level."""
     random = np.random.default_rng(seed)
     hours = days * 24
@@ -43,7 +45,9 @@ def market(seed: int, days: int = 1100, slope: float = ELASTICITY, noise: float 
         error[k] = 0.4 * error[k - 1] + noise * random.normal()
     usd = np.exp(level + slope * mean + error)
     side = np.exp(0.05 * random.normal(size=windows))
-    book = Windows(name, np.arange(1, windows + 1) * 8 * HOUR, 8 * HOUR, usd * 2 * side / (1 + side), usd * 2 / (1 + side))
+    book = Windows(
+        name, np.arange(1, windows + 1) * 8 * HOUR, 8 * HOUR, usd * 2 * side / (1 + side), usd * 2 / (1 + side)
+    )
     return book, Bars(end, returns, HOUR)
 
 
@@ -56,7 +60,9 @@ def test_realised_variance_is_of_the_bars_that_end_in_the_window() -> None:
     bars = Bars(np.arange(1, 49) * HOUR, np.arange(1.0, 49.0), HOUR)
     windows = Windows("X", np.array([8, 16, 40]) * HOUR, 8 * HOUR, np.ones(3), np.ones(3))
     found = realised(windows, bars)
-    np.testing.assert_allclose(found.variance, [sum(k**2 for k in range(e - 7, e + 1)) for e in (8, 16, 40)], rtol=1e-14)
+    np.testing.assert_allclose(
+        found.variance, [sum(k**2 for k in range(e - 7, e + 1)) for e in (8, 16, 40)], rtol=1e-14
+    )
     np.testing.assert_allclose(found.odd + found.even, found.variance, rtol=1e-14)
     holes = Bars(bars.end, np.where(np.arange(48) == 10, np.nan, bars.log_return), HOUR)
     assert np.isnan(realised(windows, holes).variance).tolist() == [False, True, False]
@@ -160,7 +166,7 @@ def test_probabilities_of_regimes_against_all_their_paths() -> None:
     total = np.zeros((5, 3))
     for path in np.ndindex(*[3] * 5):
         weight = start[path[0]] * np.prod([density[t, r] for t, r in enumerate(path)])
-        weight *= np.prod([onward[a, b] for a, b in zip(path, path[1:])])
+        weight *= np.prod([onward[a, b] for a, b in itertools.pairwise(path)])
         for t, r in enumerate(path):
             total[t, r] += weight
     np.testing.assert_allclose(smoothed(density, onward, start), total / total.sum(1, keepdims=True), rtol=1e-12)
@@ -168,10 +174,18 @@ def test_probabilities_of_regimes_against_all_their_paths() -> None:
 
 def test_regimes_are_told_from_prices() -> None:
     """Of a preset with two regimes and no jumps: simulated bars are put where they came from."""
-    price = load(["price=gbm", "price.markets=[X]", "price.initial_prices=100", "price.correlation=0", "price.volatility=1",
-                  "+price.regimes={quiet: {volatility: 0.3, depth_multiplier: 1}, "
-                  "wild: {volatility: 1.5, depth_multiplier: 0.5}}",
-                  "+price.transition_rates={quiet: {wild: 100}, wild: {quiet: 200}}", "price.drift=0"])[0].price
+    price = load(
+        [
+            "price=gbm",
+            "price.markets=[X]",
+            "price.initial_prices=100",
+            "price.correlation=0",
+            "price.volatility=1",
+            "+price.regimes={quiet: {volatility: 0.3, depth_multiplier: 1}, wild: {volatility: 1.5, depth_multiplier: 0.5}}",
+            "+price.transition_rates={quiet: {wild: 100}, wild: {quiet: 200}}",
+            "price.drift=0",
+        ]
+    )[0].price
     assert obstacle(price) is None
     law, random = bar_law(price, ["X"], 1 / 8760), np.random.default_rng(2)
     np.testing.assert_allclose(np.asarray(law.rates) * 8760, [[-100, 100], [200, -200]], rtol=1e-12)
@@ -189,8 +203,10 @@ def test_models_whose_regimes_cannot_be_told_are_named() -> None:
     price = load(["price=regime"])[0].price
     assert obstacle(price) is None
     assert "no regimes" in str(obstacle(load(["price=gbm"])[0].price))
-    kou = {name: dataclasses.replace(regime, jump=dataclasses.replace(regime.jump, kind="kou"))
-           for name, regime in (price.regimes or {}).items()}
+    kou = {
+        name: dataclasses.replace(regime, jump=dataclasses.replace(regime.jump, kind="kou"))
+        for name, regime in (price.regimes or {}).items()
+    }
     assert "kou" in str(obstacle(dataclasses.replace(price, regimes=kou)))
     assert "variance" in str(obstacle(dataclasses.replace(price, variance=VarianceConfig(kind="heston"))))
 

@@ -44,7 +44,9 @@ def test_premiums_come_back_outside_of_the_clamp_and_hide_inside() -> None:
     assert found.inside.tolist() == inside.tolist() == [False, False, True, True, True, False, False]
     np.testing.assert_allclose(found.premium[~inside], premium[~inside], rtol=1e-9)
     np.testing.assert_allclose(rates(premium, found)[inside], INTEREST, rtol=1e-12)
-    single = payments("X", np.arange(7.0), rates(premium, found).astype(np.float32).astype(float), INTEREST, CLAMP, 0.02)
+    single = payments(
+        "X", np.arange(7.0), rates(premium, found).astype(np.float32).astype(float), INTEREST, CLAMP, 0.02
+    )
     assert single.inside.tolist() == inside.tolist()
 
 
@@ -84,17 +86,28 @@ def brute(law: Law, found: Payments) -> float:
         if len(hidden):
             low, high = (found.interest + side * found.clamp - law.mean - mean for side in (-1, 1))
             corners = itertools.product(*[(0, 1)] * len(hidden))
-            box = sum((-1) ** (len(hidden) - sum(c)) * multivariate_normal.cdf(
-                np.where(np.array(c, bool), high, low), np.zeros(len(hidden)), left, abseps=1e-7, releps=1e-7)
-                for c in corners)
+            box = sum(
+                (-1) ** (len(hidden) - sum(c))
+                * multivariate_normal.cdf(
+                    np.where(np.array(c, bool), high, low), np.zeros(len(hidden)), left, abseps=1e-7, releps=1e-7
+                )
+                for c in corners
+            )
             total += float(np.log(box))
     return total
 
 
-@pytest.mark.parametrize("pattern", [
-    [1e-3, -2e-3, 7e-4], [1e-3, None, -1e-3], [None, None, 1e-3], [1e-3, None, None], [None, None, None],
-    [2e-3, None, 1.5e-3, None, -5e-4],
-])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        [1e-3, -2e-3, 7e-4],
+        [1e-3, None, -1e-3],
+        [None, None, 1e-3],
+        [1e-3, None, None],
+        [None, None, None],
+        [2e-3, None, 1.5e-3, None, -5e-4],
+    ],
+)
 def test_the_likelihood_is_that_of_the_joint_law(pattern: list[float | None]) -> None:
     """Every mix of seen and hidden premiums, under a tight and a loose law."""
     premium = np.array([INTEREST if p is None else p for p in pattern])
@@ -138,8 +151,11 @@ def fits() -> list[Premium]:
 
 def test_the_process_comes_back() -> None:
     """The mean over samples, within its error; the wrong parameter a tenth off is not within it."""
-    columns = {"mean": [f.mean for f in fits()], "log half-life": [np.log(f.half_life_hours) for f in fits()],
-               "log std": [np.log(f.std) for f in fits()]}
+    columns = {
+        "mean": [f.mean for f in fits()],
+        "log half-life": [np.log(f.half_life_hours) for f in fits()],
+        "log std": [np.log(f.std) for f in fits()],
+    }
     truth = {"mean": TRUTH.mean, "log half-life": np.log(20.0), "log std": np.log(TRUTH.std)}
     for name, values in columns.items():
         error = np.std(values, ddof=1) / np.sqrt(SAMPLES)
@@ -159,8 +175,9 @@ def test_hidden_premiums_taken_in_the_middle_would_be_seen() -> None:
 
 
 def test_errors_are_those_of_the_samples() -> None:
-    for k, values in enumerate(([f.mean for f in fits()], [np.log(f.half_life_hours) for f in fits()],
-                                [np.log(f.std) for f in fits()])):
+    for k, values in enumerate(
+        ([f.mean for f in fits()], [np.log(f.half_life_hours) for f in fits()], [np.log(f.std) for f in fits()])
+    ):
         told = np.median([f.errors[k] for f in fits()])
         assert 0.5 < told / np.std(values, ddof=1) < 1.8
 
@@ -176,21 +193,34 @@ def test_too_few_payments_are_refused() -> None:
 def test_the_likelihood_of_a_pair_is_that_of_the_joint_law() -> None:
     box_x, box_y, rho = (-0.4, 1.1), (-1.5, 0.2), 0.6
     law = multivariate_normal([0, 0], [[1, rho], [rho, 1]])
-    got = pair_log_likelihood(rho, np.array([2.0, 2.0, np.nan, np.nan, 9.0]), np.array([1.0, np.nan, -2.0, np.nan, np.nan]),
-                              box_x, box_y)
+    got = pair_log_likelihood(
+        rho, np.array([2.0, 2.0, np.nan, np.nan, 9.0]), np.array([1.0, np.nan, -2.0, np.nan, np.nan]), box_x, box_y
+    )
     root = np.sqrt(1 - rho**2)
 
     def beside(seen: float, box: tuple[float, float]) -> float:
-        return float(norm.logpdf(seen) + np.log(norm.cdf((box[1] - rho * seen) / root) - norm.cdf((box[0] - rho * seen) / root)))
+        return float(
+            norm.logpdf(seen) + np.log(norm.cdf((box[1] - rho * seen) / root) - norm.cdf((box[0] - rho * seen) / root))
+        )
 
     corner = [law.cdf([a, b]) for a in box_x for b in box_y]
-    expected = [law.logpdf([2, 1]), beside(2.0, box_y), beside(-2.0, box_x),
-                np.log(corner[3] - corner[1] - corner[2] + corner[0]), beside(9.0, box_y)]
+    expected = [
+        law.logpdf([2, 1]),
+        beside(2.0, box_y),
+        beside(-2.0, box_x),
+        np.log(corner[3] - corner[1] - corner[2] + corner[0]),
+        beside(9.0, box_y),
+    ]
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
 def test_the_correlation_of_shocks_comes_back() -> None:
-    rho, phi, std, random = 0.6, np.array([0.5 ** (8 / 10), 0.5 ** (8 / 30)]), np.array([4e-4, 6e-4]), np.random.default_rng(6)
+    rho, phi, std, random = (
+        0.6,
+        np.array([0.5 ** (8 / 10), 0.5 ** (8 / 30)]),
+        np.array([4e-4, 6e-4]),
+        np.random.default_rng(6),
+    )
     kappa, size = -np.log(phi), 20_000
     settled = rho * np.outer(std, std) * 2 * np.sqrt(np.outer(kappa, kappa)) / (kappa[:, None] + kappa)
     np.fill_diagonal(settled, std**2)

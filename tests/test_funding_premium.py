@@ -30,8 +30,9 @@ WRONG_STD, WRONG_HALF_LIFE = 1.02, 1.1
 """Power: what the tests of the law must see."""
 
 
-def process(interval: float, std: float = 1.0, half_life: float = 1.0, initial: np.ndarray | None = None
-            ) -> PremiumProcess:
+def process(
+    interval: float, std: float = 1.0, half_life: float = 1.0, initial: np.ndarray | None = None
+) -> PremiumProcess:
     return premium_process(MEAN, half_life * HALF_LIFE, std * STD, CORRELATION, initial, interval)
 
 
@@ -62,7 +63,9 @@ def test_the_law_is_exact_at_any_interval(interval: float, steps: int) -> None:
         start, end = of[0], of[-1]
         found = [("mean", z_tests.mean(end[:, 0]), MEAN[0]), ("covariance", product(end[:, 0], end[:, 1]), together)]
         found += [(f"variance {a}", product(end[:, a], end[:, a]), STD[a] ** 2) for a in (0, 1)]
-        found += [(f"autocovariance {a}", product(start[:, a], end[:, a]), STD[a] ** 2 * np.exp(-away[a])) for a in (0, 1)]
+        found += [
+            (f"autocovariance {a}", product(start[:, a], end[:, a]), STD[a] ** 2 * np.exp(-away[a])) for a in (0, 1)
+        ]
         return [ZTest(e, float(x), name, "Ornstein-Uhlenbeck", SEED, (interval, steps)) for name, e, x in found]
 
     for test in tests(path):
@@ -100,12 +103,25 @@ ROWS: list[Row] = [
 
 def paying(premium_process: PremiumProcessConfig | None, **more: Any) -> Study:
     """Two markets; longs of X and shorts of Y pay until they are liquidated one after another."""
-    funding = {"interval_hours": 0.1, "interest_rate": 0.0, "clamp": 0.0, "cap": 0.05, "premium": LEVELS,
-               "premium_process": premium_process}
+    funding = {
+        "interval_hours": 0.1,
+        "interest_rate": 0.0,
+        "clamp": 0.0,
+        "cap": 0.05,
+        "premium": LEVELS,
+        "premium_process": premium_process,
+    }
     protocol = {"maintenance_margin": 0.02, "insurance_fund": 100.0, "funding": funding, "liquidation": {"fee": 0.002}}
     price = {"volatility": 1.0, "drift": 0.0, "initial_prices": 100.0, "correlation": 0.3}
     liquidity = {"law": "linear", "depth_usd": 1e4}
-    run = {"paths": 128, "block_paths": 128, "horizon_hours": 1.5, "twin": True, "precision": "float64", "engine": "dense"}
+    run = {
+        "paths": 128,
+        "block_paths": 128,
+        "horizon_hours": 1.5,
+        "twin": True,
+        "precision": "float64",
+        "engine": "dense",
+    }
     given = {"markets": MARKETS, "price": price, "protocol": protocol, "liquidity": liquidity, "run": run}
     for section, changes in more.items():
         given[section] = given[section] | changes
@@ -113,7 +129,9 @@ def paying(premium_process: PremiumProcessConfig | None, **more: Any) -> Study:
 
 
 def noisy(**changes: Any) -> PremiumProcessConfig:
-    return PremiumProcessConfig(**({"half_life_hours": 0.3, "std": 0.003, "correlation": 0.5, "initial": None} | changes))
+    return PremiumProcessConfig(
+        **({"half_life_hours": 0.3, "std": 0.003, "correlation": 0.5, "initial": None} | changes)
+    )
 
 
 def test_without_noise_it_is_the_constant_premium() -> None:
@@ -138,15 +156,21 @@ def test_cash_is_conserved_and_variants_share_the_premium() -> None:
 def test_every_payment_is_that_of_the_process() -> None:
     """The ledger of one path against the rates worked out from its noise, beside clamp and interest."""
     rules = {"interest_rate": 0.0003, "clamp": 0.001, "cap": 0.004}
-    made = paying(noisy(), price={"volatility": 0.0}, protocol={"funding": {
-        "interval_hours": 0.2, "premium": LEVELS, "premium_process": noisy(), **rules}})
+    made = paying(
+        noisy(),
+        price={"volatility": 0.0},
+        protocol={"funding": {"interval_hours": 0.2, "premium": LEVELS, "premium_process": noisy(), **rules}},
+    )
     ledger = replay(made.plan.job, made.book, 0.0, 60.0)
-    law = premium_process(np.array([0.004, -0.002]), np.full(2, 0.3), np.full(2, 0.003),
-                          np.array([[1, 0.5], [0.5, 1]]), None, 0.2)
+    law = premium_process(
+        np.array([0.004, -0.002]), np.full(2, 0.3), np.full(2, 0.003), np.array([[1, 0.5], [0.5, 1]]), None, 0.2
+    )
     draws, seed = {STREAM: Draw("normal", (2,))}, made.plan.job.seed
 
     def normal(tick: int) -> Any:
-        return draw_noise(tile_keys(seed, jnp.zeros(1, jnp.uint32), jnp.uint32(tick)), draws, jnp.dtype("float64"))[STREAM][0]
+        return draw_noise(tile_keys(seed, jnp.zeros(1, jnp.uint32), jnp.uint32(tick)), draws, jnp.dtype("float64"))[
+            STREAM
+        ][0]
 
     premium, owed = law.first(normal(0)), np.zeros(2)
     for tick in range(12, 91, 12):

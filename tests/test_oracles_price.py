@@ -56,9 +56,9 @@ def _occupation(job: Job, block: Any) -> Any:
     tiles, dtype = block * (job.block_paths // TILE) + jnp.arange(job.block_paths // TILE), jnp.dtype(job.dtype)
 
     def tick(state: Any, number: Any) -> tuple[Any, None]:
+        del number
         regime, spent = state
-        noise = draw_noise(tile_keys(job.seed, tiles, number.astype(jnp.uint32)), chain.step_draws(), dtype)
-        regime, occupied = jax.vmap(chain.step, in_axes=(0, 0, None))(regime, noise, step_years)
+        regime, occupied = jax.vmap(chain.step, in_axes=(0, None))(regime, step_years)
         return (regime, spent + occupied), None
 
     noise = draw_noise(tile_keys(job.seed, tiles, jnp.uint32(0)), chain.initial_draws(), dtype)

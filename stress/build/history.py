@@ -101,8 +101,8 @@ def _sums(values: np.ndarray) -> np.ndarray:
 def _bridge(price: PriceConfig, bars: BarHistory, ticks: int) -> Bridge | None:
     asked, bar = price.bridge_seconds, bars.bar_seconds
     if asked is not None and not (SEEN * bar / ticks <= asked * (1.0 + TOLERANCE) and asked <= bar * (1.0 + TOLERANCE)):
-        raise bad_value("price.bridge_seconds", asked, f"at least {SEEN} steps ({SEEN * bar / ticks:g} s), for a path to "
-                        f"be at the high and the low, and at most the history's bar ({bar:g} s)")
+        raise bad_value("price.bridge_seconds", asked, f"at least {SEEN} steps ({SEEN * bar / ticks:g} s), for a path "
+                        f"to be at the high and the low, and at most the history's bar ({bar:g} s)")
     if ticks == 1:
         return None
     moving = ticks if asked is None else round(asked / bar * ticks)

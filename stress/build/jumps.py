@@ -26,7 +26,7 @@ def build_jumps(price: PriceConfig, regimes: Sequence[Regime], step_seconds: flo
         return None
     (kind,) = kinds  # checked with the config
     sizes: JumpSizes = _merton(price, regimes) if kind == "merton" else _kou(price, regimes)
-    arrivals = _arrivals(price, _own_intensity(price, regimes), _common_intensity(regimes))
+    arrivals = _arrivals(price, _intensity(price, regimes))
     return Jumps(arrivals, sizes, spread_ticks(price.jump_duration_seconds, step_seconds))
 
 
@@ -48,12 +48,9 @@ def _numbers(regimes: Sequence[Regime], name: str, otherwise: float = 0.0) -> np
     return np.array([_of(regime, name, otherwise) for regime in regimes], dtype=np.float64)
 
 
-def _own_intensity(price: PriceConfig, regimes: Sequence[Regime]) -> np.ndarray:
-    return _stack(price, regimes, "intensity")
-
-
-def _common_intensity(regimes: Sequence[Regime]) -> np.ndarray:
-    return _numbers(regimes, "common_intensity")
+def _intensity(price: PriceConfig, regimes: Sequence[Regime]) -> np.ndarray:
+    """Rates [R, A + 1] a year, that of common jumps last."""
+    return np.concatenate([_stack(price, regimes, "intensity"), _numbers(regimes, "common_intensity")[:, None]], axis=1)
 
 
 def _merton(price: PriceConfig, regimes: Sequence[Regime]) -> MertonJumps:
@@ -74,11 +71,11 @@ def _kou(price: PriceConfig, regimes: Sequence[Regime]) -> KouJumps:
     )
 
 
-def _arrivals(price: PriceConfig, own: np.ndarray, common: np.ndarray) -> ArrivalPart:
+def _arrivals(price: PriceConfig, intensity: np.ndarray) -> ArrivalPart:
     section = price.intensity
     if section is None or section.kind == "constant":
-        return PoissonArrivals(jnp.asarray(own), jnp.asarray(common))
-    return _hawkes(price, section, np.concatenate([own, common[:, None]], axis=1))
+        return PoissonArrivals(jnp.asarray(intensity))
+    return _hawkes(price, section, intensity)
 
 
 def _hawkes(price: PriceConfig, section: IntensityConfig, base: np.ndarray) -> HawkesArrivals:

@@ -58,14 +58,14 @@ def build_composition(price: PriceConfig, step_seconds: float) -> Composition:
     return Composition(
         diffusion=build_diffusion(price, parts, step_seconds),
         jumps=build_jumps(price, parts, step_seconds),
-        chain=_chain(price, list(regimes), years(step_seconds)),
+        chain=_chain(price, list(regimes)),
         depth_multiplier=jnp.asarray(np.stack([part.depth for part in parts])),
         step_years=jnp.asarray(years(step_seconds)),
         markets=len(price.markets),
     )
 
 
-def _chain(price: PriceConfig, names: list[str], step_years: float) -> RegimeChain:
+def _chain(price: PriceConfig, names: list[str]) -> RegimeChain:
     size = len(names)
     rates = np.zeros((size, size))
     for start, row in (price.transition_rates or {}).items():
@@ -79,7 +79,7 @@ def _chain(price: PriceConfig, names: list[str], step_years: float) -> RegimeCha
         initial = np.eye(size)[names.index(price.initial_regime)]
     else:
         raise bad_value("price.initial_regime", price.initial_regime, f"stationary or one of {', '.join(names)}")
-    return regime_chain(rates, initial, step_years)
+    return regime_chain(rates, initial)
 
 
 def _given(price: PriceConfig, run: RunConfig) -> Market:

@@ -20,7 +20,7 @@ GRID = 200
 
 
 def liquidity_arrays(fit: LiquidityFit) -> dict[str, np.ndarray]:
-    """``time_M`` (s since 1970) and ``usd_M`` of every market M; ``log_volatility`` and ``log_depth`` by bins of all."""
+    """``time_M`` (s since 1970) and ``usd_M`` of every market M; ``log_volatility``, ``log_depth`` by bins of all."""
     found: dict[str, np.ndarray] = {}
     for windows in fit.history.windows:
         found |= {f"time_{windows.market}": windows.end, f"usd_{windows.market}": windows.usd}
@@ -38,9 +38,13 @@ def funding_arrays(fit: FundingFit) -> dict[str, np.ndarray]:
         drawn = np.sort(rates(simulate(paid, process, PATHS, random), paid).ravel())
         low, high = np.quantile(rate, (0.002, 0.998))
         grid = np.linspace(min(low, drawn[0]), max(high, drawn[-1]), GRID)
-        found |= {f"time_{market}": paid.seconds, f"rate_{market}": rate, f"grid_{market}": grid,
-                  f"seen_{market}": np.searchsorted(np.sort(rate), grid, side="right") / len(rate),
-                  f"fitted_{market}": np.searchsorted(drawn, grid, side="right") / len(drawn)}
+        found |= {
+            f"time_{market}": paid.seconds,
+            f"rate_{market}": rate,
+            f"grid_{market}": grid,
+            f"seen_{market}": np.searchsorted(np.sort(rate), grid, side="right") / len(rate),
+            f"fitted_{market}": np.searchsorted(drawn, grid, side="right") / len(drawn),
+        }
     return found
 
 

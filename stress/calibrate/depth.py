@@ -28,8 +28,14 @@ class DepthHistory:
 
     def describe(self) -> dict:
         """What was used and refused, for the provenance."""
-        return {w.market: {"windows_used": len(w.end), "rows_read": self.file.rows[w.market].read,
-                           "rows_refused": self.file.rows[w.market].refused} for w in self.windows}
+        return {
+            w.market: {
+                "windows_used": len(w.end),
+                "rows_read": self.file.rows[w.market].read,
+                "rows_refused": self.file.rows[w.market].refused,
+            }
+            for w in self.windows
+        }
 
 
 def load_depth(data: DataConfig, markets: list[str]) -> DepthHistory:
@@ -44,8 +50,10 @@ def load_depth(data: DataConfig, markets: list[str]) -> DepthHistory:
             rows[market] = replace(rows[market], seconds=rows[market].seconds[good], values=kept, refused=refused)
         mine = rows[market]
         if len(mine.seconds) < FEWEST:
-            raise UserError(f"data.depth: {found.file.name} has {len(mine.seconds)} usable windows for {market}, allowed "
-                            f"is at least {FEWEST}.")
+            raise UserError(
+                f"data.depth: {found.file.name} has {len(mine.seconds)} usable windows for {market}, allowed "
+                f"is at least {FEWEST}."
+            )
         length = float(np.median(np.diff(mine.seconds)))
         windows.append(Windows(market, mine.seconds, length, mine.values[BID], mine.values[ASK]))
     return DepthHistory(windows, replace(found, rows=rows))

@@ -51,7 +51,9 @@ class LiquidityFit:
     multipliers: list[Multiplier]  # of every regime, the first being 1; none where they are not identified
     no_multipliers: str  # why there are none
     withdrawal: list[Visible]
-    worst_missing: dict[str, tuple[int, int]]  # by market: worst windows of the price history without depth, of how many
+    worst_missing: dict[
+        str, tuple[int, int]
+    ]  # by market: worst windows of the price history without depth, of how many
     warnings: list[str]
 
 
@@ -84,12 +86,23 @@ def fit_liquidity(cfg: Config, price: PriceConfig, markets: list[str]) -> Liquid
     for k, windows in enumerate(history.windows):
         effect = np.nan_to_num(shares[k]) @ change if response else np.zeros(len(windows.end))
         levels[windows.market] = recent_level(windows, cfg.calibrate.level_days, effect, cfg.run.confidence)
-    return LiquidityFit(history, volatility, levels, by_market, pooled, multipliers, reason, _visible(cfg, history, levels, pooled),
-                        missing, [*notes, *_level_notes(levels, missing)])
+    return LiquidityFit(
+        history,
+        volatility,
+        levels,
+        by_market,
+        pooled,
+        multipliers,
+        reason,
+        _visible(cfg, history, levels, pooled),
+        missing,
+        [*notes, *_level_notes(levels, missing)],
+    )
 
 
-def _regimes(cfg: Config, price: PriceConfig, history: DepthHistory, volatility: list[Realised]
-             ) -> tuple[list[Coefficient], str, list[np.ndarray]]:
+def _regimes(
+    cfg: Config, price: PriceConfig, history: DepthHistory, volatility: list[Realised]
+) -> tuple[list[Coefficient], str, list[np.ndarray]]:
     """What regimes do to log depth, or why that is not known, and the share [n, R] of each window in each regime."""
     reason = "data.path is null" if not volatility else obstacle(price)
     markets = [w.market for w in history.windows if w.market in price.markets]
@@ -118,12 +131,18 @@ def _shares(end: np.ndarray, bars: int, bar_end: np.ndarray, chance: np.ndarray)
     return shares
 
 
-def _multipliers(names: list[str], response: list[Coefficient], shares: list[np.ndarray], width: float) -> list[Multiplier]:
-    spent = sum(np.nan_to_num(s).sum(0) for s in shares)
-    rest = [Multiplier(name, *(float(np.exp(c.estimate + side * width * c.standard_error)) for side in (0, -1, 1)),
-                       float(spent[r]))
-            for r, (name, c) in enumerate(zip(names[1:], response, strict=True), 1)]
-    return [Multiplier(names[0], 1.0, 1.0, 1.0, float(spent[0])), *rest]
+def _multipliers(
+    names: list[str], response: list[Coefficient], shares: list[np.ndarray], width: float
+) -> list[Multiplier]:
+    """Of every regime; ``width`` standard errors make the interval."""
+    spent = np.array([np.nan_to_num(share).sum(0) for share in shares]).sum(0)
+
+    def one(r: int, found: Coefficient) -> Multiplier:
+        value, side = found.estimate, width * found.standard_error
+        low, middle, high = (float(np.exp(value + move)) for move in (-side, 0.0, side))
+        return Multiplier(names[r], middle, low, high, float(spent[r]))
+
+    return [one(r, found) for r, found in enumerate([Coefficient(0.0, 0.0, 0), *response])]
 
 
 def _visible(cfg: Config, history: DepthHistory, levels: dict[str, Level], pooled: Elasticity | None) -> list[Visible]:
@@ -147,19 +166,24 @@ def _timing(by_market: dict[str, Elasticity]) -> list[str]:
     late = [market for market, e in by_market.items() if abs(e.after) > abs(e.before)]
     if not late:
         return []
-    return [f"{', '.join(late)}: depth goes with the volatility of the window after it more than with its own. Are the "
-            "times of data.depth beginnings of windows? They are taken for ends."]
+    more = "depth goes with the volatility of the window after it more than with its own"
+    return [f"{', '.join(late)}: {more}. Are the times of data.depth beginnings of windows? They are taken for ends."]
 
 
 def _level_notes(levels: dict[str, Level], missing: dict[str, tuple[int, int]]) -> list[str]:
-    notes = [f"{m}: depth changed by a factor of {np.exp(abs(v.trend)):.1f} over the last year "
-             f"({'up' if v.trend > 0 else 'down'}): the level is that of the recent windows, not of the next ones."
-             for m, v in levels.items() if abs(v.trend) > max(0.4, 2 * v.trend_error)]
+    notes = [
+        f"{m}: depth changed by a factor of {np.exp(abs(v.trend)):.1f} over the last year "
+        f"({'up' if v.trend > 0 else 'down'}): the level is that of the recent windows, not of the next ones."
+        for m, v in levels.items()
+        if abs(v.trend) > max(0.4, 2 * v.trend_error)
+    ]
     lost = {m: v for m, v in missing.items() if v[0]}
     if lost:
         listed = ", ".join(f"{m} {a} of {b}" for m, (a, b) in lost.items())
-        notes.append(f"No depth was recorded in some of the windows in which prices moved most ({listed}): depth in the "
-                     "worst hours is not in the data.")
+        notes.append(
+            f"No depth was recorded in some of the windows in which prices moved most ({listed}): depth in the "
+            "worst hours is not in the data."
+        )
     return notes
 
 
@@ -173,9 +197,13 @@ def as_json(fit: LiquidityFit) -> dict[str, Any]:
     """The fit as plain values."""
     return {
         "levels": {m: asdict(v) for m, v in fit.levels.items()},
-        "elasticity": {**{m: asdict(e) for m, e in fit.by_market.items()},
-                       **({"pooled": asdict(fit.pooled)} if fit.pooled else {})},
-        "depth_multiplier": [asdict(m) for m in fit.multipliers], "no_depth_multiplier": fit.no_multipliers or None,
+        "elasticity": {
+            **{m: asdict(e) for m, e in fit.by_market.items()},
+            **({"pooled": asdict(fit.pooled)} if fit.pooled else {}),
+        },
+        "depth_multiplier": [asdict(m) for m in fit.multipliers],
+        "no_depth_multiplier": fit.no_multipliers or None,
         "withdrawal": [asdict(v) for v in fit.withdrawal],
-        "worst_windows_without_depth": {m: list(v) for m, v in fit.worst_missing.items()}, "warnings": fit.warnings,
+        "worst_windows_without_depth": {m: list(v) for m, v in fit.worst_missing.items()},
+        "warnings": fit.warnings,
     }

@@ -39,11 +39,13 @@ class LongFile:
     rows: dict[str, Rows]
 
 
-def read_long(path: str, key: str, markets: list[str], data: DataConfig, columns: list[str], flag: str | None) -> LongFile:
+def read_long(
+    path: str, key: str, markets: list[str], data: DataConfig, columns: list[str], flag: str | None
+) -> LongFile:
     """Read ``columns`` of the file at ``path``, which ``key`` names.
 
-    Rows are left out where they lie outside of the dates, where the column ``flag`` (if the file has it) is set, where a
-    value is missing, and where their time comes twice. Raises UserError for a market with fewer than three left.
+    Rows are left out outside of the dates, where the column ``flag`` (if the file has it) is set, where a value is
+    missing, and where their time comes twice. Raises UserError for a market with fewer than three left.
     """
     file = Path(path)
     if not file.is_file():
@@ -61,13 +63,21 @@ def read_long(path: str, key: str, markets: list[str], data: DataConfig, columns
     if few:
         market, rows = next(iter(few.items()))
         counted = ", ".join(f"{reason}: {n}" for reason, n in rows.refused.items()) or "nothing refused"
-        raise UserError(f"{key}: {file.name} has {len(rows.seconds)} usable rows for {market} of {rows.read} ({counted}), "
-                        f"allowed is at least {FEWEST}. Its markets are {', '.join(sorted(set(owner.tolist())))}.")
+        raise UserError(
+            f"{key}: {file.name} has {len(rows.seconds)} usable rows for {market} of {rows.read} ({counted}), "
+            f"allowed is at least {FEWEST}. Its markets are {', '.join(sorted(set(owner.tolist())))}."
+        )
     return LongFile(file, sha256(file), found)
 
 
-def _usable(mine: np.ndarray, seconds: np.ndarray, values: dict[str, np.ndarray], columns: list[str],
-            flags: list[str], data: DataConfig) -> Rows:
+def _usable(
+    mine: np.ndarray,
+    seconds: np.ndarray,
+    values: dict[str, np.ndarray],
+    columns: list[str],
+    flags: list[str],
+    data: DataConfig,
+) -> Rows:
     table = {"seconds": seconds[mine], **{name: values[name][mine] for name in [*columns, *flags]}}
     read, refused = int(mine.sum()), {}
 

@@ -10,8 +10,8 @@ from scipy.linalg import expm
 
 from stress.config.markets import correlation_matrix, per_market
 from stress.config.schema import JumpConfig, PriceConfig
-from stress.price.calibrate.mixture.law import BarLaw, blocks, jump_counts, log_density
 from stress.price.calibrate.mixture.dynamics import growth_free, stationary_law
+from stress.price.calibrate.mixture.law import BarLaw, blocks, jump_counts, log_density
 
 LEFT_OUT = 1e-8
 """Probability of the numbers of jumps in a bar that are not summed over."""
@@ -50,14 +50,18 @@ def bar_law(price: PriceConfig, markets: list[str], bar_years: float) -> BarLaw:
         factor = 1.0 if regime.volatility_multiplier is None else regime.volatility_multiplier
         correlation = regime.correlation if regime.correlation is not None else price.correlation
         own = {name: of_jump(name) for name in ("mean", "std", "common_mean", "common_std")}
-        own |= {"intensity": of_jump("intensity") * bar_years,
-                "common_intensity": of_jump("common_intensity")[0] * bar_years,
-                "common_correlation": of_jump("common_correlation")[0],
-                "volatility": per_market(volatility or 0.0, markets, "price.volatility") * np.sqrt(bar_years)
-                * per_market(factor, markets, "price.regimes.volatility_multiplier"),
-                "correlation": correlation_matrix(0.0 if correlation is None else correlation, markets,
-                                                  "price.correlation"),
-                "location": np.zeros(len(markets))}
+        own |= {
+            "intensity": of_jump("intensity") * bar_years,
+            "common_intensity": of_jump("common_intensity")[0] * bar_years,
+            "common_correlation": of_jump("common_correlation")[0],
+            "volatility": per_market(volatility or 0.0, markets, "price.volatility")
+            * np.sqrt(bar_years)
+            * per_market(factor, markets, "price.regimes.volatility_multiplier"),
+            "correlation": correlation_matrix(
+                0.0 if correlation is None else correlation, markets, "price.correlation"
+            ),
+            "location": np.zeros(len(markets)),
+        }
         for name, value in own.items():
             parts[name].append(value)
     names, rates = list(regimes), price.transition_rates or {}

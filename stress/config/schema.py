@@ -353,7 +353,7 @@ class ReportConfig:
 
 @dataclass(kw_only=True)
 class DataConfig:
-    """Histories: prices for calibration, price=bootstrap and windows of price=replay; depth, funding for calibration."""
+    """Histories: prices for calibration, bootstrap and windows of replay; depth and funding for calibration."""
 
     path: str | None = field("history: a file with one column a market, one OHLCV file, or a folder of them")
     markets: list[str] | None = field("markets to use; null for price.markets")

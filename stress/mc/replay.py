@@ -31,14 +31,12 @@ _look = jax.jit(liquidation_round)
 _act = jax.jit(execute)
 _finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
 _premium_noise = jax.jit(premium_noise)
-FIRST_TILE = np.zeros(1, np.uint32)
-"""The tile of the path that is replayed, its first."""
 
 
 def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, Any]:
     """Push the first path of the model through the venue; the ledger (docs/reference/outputs.md) as plain values."""
     venue = jax.tree.map(lambda leaf: leaf[:1], job.venues)
-    normal = _of_first(first_premium_noise(job, FIRST_TILE))
+    normal = _of_first(first_premium_noise(job, jnp.zeros(1, jnp.uint32)))
     row = jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, normal)
     market, prices, ticks = _first(job), job.prices, []
     log_price, sold = jnp.zeros_like(prices), jnp.zeros_like(prices)
@@ -47,7 +45,7 @@ def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, 
         given = job.model.prices[number] if isinstance(job.model, GivenPath) else None
         fundamental = prices * jnp.exp(log_price) if given is None else given  # as written, not through the logarithm
         before = row.outcome.liquidated
-        normal = _of_first(_premium_noise(job, FIRST_TILE, jnp.int32(number)))
+        normal = _of_first(_premium_noise(job, jnp.zeros(1, jnp.uint32), jnp.int32(number)))
         row, entry = _tick(job, venue, book, row, fundamental, multiplier, number, normal)
         entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.ledger.fund_flow[0])}
         ticks.append(entry)

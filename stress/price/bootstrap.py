@@ -125,7 +125,7 @@ def _pick(share: Array, size: int) -> Array:
 def growth(log_return: np.ndarray, last: np.ndarray, restart: float, bars: int) -> np.ndarray:
     """log E[S_k / S_{k-1}] under the bootstrap law [K, A], K <= bars: from some bar on it does not change any more.
 
-    Exact: f_k = exp(r) (restart mean(f_{k-1}) + (1 - restart) f_{k-1} of the bar that follows), E[S_k / S_0] = mean(f_k).
+    Exact: E[S_k / S_0] = mean(f_k) with f_k = exp(r) (restart mean(f_{k-1}) + (1 - restart) f_{k-1} of the bar after).
     """
     starts, factor = part_starts(last), np.ascontiguousarray(np.exp(log_return).T)
     ahead, following = np.ones_like(factor), np.ones_like(factor)  # [A, n], of mean one: the logarithms add up

@@ -6,8 +6,8 @@ h(t; a) = a (2 pi t^3)^(-1/2) exp(-a^2 / 2t), its first passage, and the three t
 condition can be sampled exactly: the ratio v of their times has density proportional to
 (1 + v) v^(-3/2) exp(-(a^2 / v + b^2 v) / 2), a mixture of an inverse Gaussian and of the reciprocal of one. Three legs
 are split twice, for first passages add up in the same law: the two outer ones, as one of their common length, from the
-inner one, and then from each other. Left aside is that legs do not leave the bar's range: beside Brownian motion the low
-comes on average within 1 % of the bar of its time, and the spread of that time is within a tenth.
+inner one, and then from each other. Left aside is that legs do not leave the bar's range: beside Brownian motion the
+mean time of the low is off by up to 1 % of the bar, the spread of that time by up to a tenth.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def split(a: Array, b: Array, normal: Array, choice: Array, root: Array) -> Arra
 
 
 def _passage(a: Array, b: Array, normal: Array, root: Array) -> Array:
-    """Inverse Gaussian of mean a / b and shape a^2: Michael, Schucany and Haas (1976), in a form without differences."""
+    """Inverse Gaussian of mean a / b and shape a^2: Michael, Schucany and Haas (1976), without their difference."""
     mean, w = a / b, normal**2 / (2.0 * a * b)
     small = mean / (1.0 + w + jnp.sqrt(w * (w + 2.0)))
     return jnp.where(root <= mean / (mean + small), small, mean * mean / small)

@@ -74,5 +74,5 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     """A lower triangular factor, of a singular covariance, too."""
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
-    factor = np.linalg.qr(root.T, mode="r").T
+    factor = np.linalg.qr(root.T)[1].T
     return factor * np.where(np.diag(factor) < 0, -1.0, 1.0)

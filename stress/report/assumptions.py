@@ -222,11 +222,11 @@ _AT_PAR = "One collateral: cash in USD at par. There is no collateral price risk
 _DEPEGGED = ("One collateral, at par but for the depeg above, which takes from cross wallets alone: isolated margin, "
              "profit and the fund stay in USD. The venue applies no haircut.")
 _OF_A_HISTORY = (
-    "How fast prices moved within a bar is not in the history: the bridge within bars is an assumption, and the same "
-    "move within fewer ticks costs a multiple (price.bridge_seconds).",
+    ("How fast prices moved within a bar is not in the history: the bridge within bars is an assumption, and the same "
+     "move within fewer ticks costs a multiple (price.bridge_seconds)."),
     "What has not happened in the history cannot happen here: no bar is worse than the worst one seen.",
-    "Prices say nothing of the order book: its depth does not fall with the crash but as the mark is displaced "
-    "(liquidity.withdrawal).",
+    ("Prices say nothing of the order book: its depth does not fall with the crash but as the mark is displaced "
+     "(liquidity.withdrawal)."),
 )
 _LEFT_OUT = (
     "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",

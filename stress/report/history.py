@@ -23,8 +23,9 @@ def source_words(run: Run) -> str:
     if "mean_block_hours" in facts:
         drift = run.setting("price.drift")
         trend = "the history's drift" if drift is None else "drift as configured, whatever the history's"
-        return (f"{', '.join(run.markets)}; blocks of real joint returns, {fmt.hours(facts['mean_block_hours'])} long on "
-                f"average, in random order ({bars}{gaps}); {trend}")
+        length = fmt.hours(facts["mean_block_hours"])
+        return (f"{', '.join(run.markets)}; blocks of real joint returns, {length} long on average, in random order "
+                f"({bars}{gaps}); {trend}")
     if "window" in facts:
         first, last = (moment.replace("T", " ")[:16] for moment in facts["window"])
         return f"{', '.join(run.markets)}; prices as they were from {first} to {last} UTC. {_falls(facts)}"
@@ -43,9 +44,9 @@ def _date(moment: str) -> str:
 
 def _falls(facts: dict[str, Any]) -> str:
     """How deep the window falls, and how rare that is in the sample."""
-    words = [f"{market} {percent_tick(round(found['fall'], 3))} ({percent(found['share_of_all_windows'])} of all windows "
-             "of the sample fall as deep)" for market, found in (facts.get("worst_fall") or {}).items()]
-    return f"Deepest below the start: {', '.join(words)}" if words else ""
+    words = [f"{market} {percent_tick(round(found['fall'], 3))} ({percent(found['share_of_all_windows'])})"
+             for market, found in (facts.get("worst_fall") or {}).items()]
+    return f"Deepest below the start (share of all windows that fall as deep): {', '.join(words)}" if words else ""
 
 
 def speed_words(run: Run) -> str:
@@ -63,5 +64,5 @@ def caution(run: Run) -> str:
     """What a probability means where every path is the same stretch of history."""
     if "window" not in history(run):
         return ""
-    return ("Every path is the same stretch of history. A probability here is about how prices ran within its bars, given "
-            "that it came; how rare such a stretch is stands under the assumptions.")
+    return ("Every path is the same stretch of history. A probability here is about how prices ran within its bars, "
+            "given that it came; how rare such a stretch is stands under the assumptions.")

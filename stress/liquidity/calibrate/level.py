@@ -52,9 +52,18 @@ def recent_level(windows: Windows, days: float, log_multiplier: np.ndarray, conf
     around = beside_level(windows.end, log, LEVEL_DAYS * SECONDS_PER_DAY)
     low, high = np.exp(np.quantile(log[chosen] - mean, TAILS))
     bid = float((windows.bid[chosen] / (windows.bid + windows.ask)[chosen]).mean())
-    return Level(*(float(np.exp(mean + shift)) for shift in (0.0, -width, width)), len(now),
-                 float(np.exp(log[chosen].mean())), trend, trend_error, float(around.std()), (float(low), float(high)),
-                 bid)
+    return Level(
+        usd=float(np.exp(mean)),
+        low=float(np.exp(mean - width)),
+        high=float(np.exp(mean + width)),
+        windows=len(now),
+        mean_usd=float(np.exp(log[chosen].mean())),
+        trend=trend,
+        trend_error=trend_error,
+        scatter=float(around.std()),
+        quantiles=(float(low), float(high)),
+        bid_share=bid,
+    )
 
 
 def _trend(windows: Windows, log: np.ndarray) -> tuple[float, float]:

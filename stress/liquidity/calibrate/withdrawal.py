@@ -29,8 +29,9 @@ class Visible:
     smallest: float  # withdrawal whose drop one event shows; infinite where none does
 
 
-def visible(displacement: float, withdrawal: float, half_life_seconds: float | None, window_seconds: float,
-            scatter: float) -> Visible:
+def visible(
+    displacement: float, withdrawal: float, half_life_seconds: float | None, window_seconds: float, scatter: float
+) -> Visible:
     """What a displacement that halves every ``half_life_seconds`` (None: stays) leaves in its window."""
     drop = mean_drop(displacement, withdrawal, half_life_seconds, window_seconds)
     signal = -math.log1p(-drop) if drop < 1 else math.inf
@@ -40,7 +41,9 @@ def visible(displacement: float, withdrawal: float, half_life_seconds: float | N
     def excess(log_withdrawal: float) -> float:
         return mean_drop(displacement, math.exp(log_withdrawal), half_life_seconds, window_seconds) - wanted
 
-    smallest = math.exp(brentq(excess, -20.0, math.log(LARGEST))) if excess(math.log(LARGEST)) > 0 else math.inf
+    smallest, most = math.inf, math.log(LARGEST)
+    if excess(most) > 0:
+        smallest = math.exp(brentq(excess, -20.0, most))  # type: ignore[arg-type]
     return Visible(displacement, drop, scatter, events, smallest)
 
 

@@ -2,14 +2,14 @@
 
 What a bar's high and low are depends on the price column (``data.column``):
 
-- A price with a high and low of its own (``spot_close`` with ``spot_high``, ``close`` with ``high``, ``mark_close`` with
-  ``mark_high``): those, as they are.
+- A price with a high and low of its own (``spot_close`` with ``spot_high``, ``close`` with ``high``, ``mark_close``
+  with ``mark_high``): those, as they are.
 - A mark close without (Binance publishes none of the mark's): the wicks of the last trade and of spot, whichever is the
   shorter in this bar, put on the mark's own open and close. A wick is how far the high is above the higher of open and
   close, or the low below the lower, in log price. One market's last trades can be far from any price at which
   an account would have been liquidated (ETH traded at 323 USD on 13 March 2020, 02:00 UTC, while spot was at most
-  at 120); a move that both saw is one that the mark saw too. This may cut a wick that was real, and cannot know how deep
-  the mark went between closes: ``data.column=close`` takes last trades with all their wicks instead.
+  at 120); a move that both saw is one that the mark saw too. This may cut a wick that was real: ``data.column=close``
+  takes last trades with all their wicks instead.
 - No high and low in the file, or one of the two missing in a bar: not known; the bridge does without.
 """
 
@@ -63,7 +63,7 @@ def load_bars(data: DataConfig, markets: list[str]) -> BarHistory:
     rows = np.flatnonzero(np.isfinite(returns).all(1))
     if len(rows) < FEWEST:
         raise UserError(f"data.path: {len(rows)} bars have a return of every market ({_spans(history)}), allowed is at "
-                        f"least {FEWEST}. Use price.markets whose histories overlap, or change data.start and data.end.")
+                        f"least {FEWEST}. Use price.markets whose histories overlap, or other data.start and data.end.")
     opened = any(_by_bar(history.sources[market], market) for market in markets)
     closed = history.start + (rows + 1.0 + opened) * history.bar_seconds
     last = np.append(np.diff(rows) > 1, True)

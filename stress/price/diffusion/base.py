@@ -5,20 +5,28 @@ Axes: ``R`` regimes, ``A`` markets.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, Protocol
 
+import jax.numpy as jnp
+
 from stress.price.base import Draws, Noise
+from stress.price.tables import sum_of
 from stress.types import Array
 
 
 class DiffusionPart(Protocol):
     """A frozen PyTree. Its log-return grows by ``drift``: E[exp(log-return)] = exp(drift x time)."""
 
+    def initial_draws(self) -> Draws:
+        """Noise wanted at time zero."""
+        ...
+
     def draws(self) -> Draws:
         """Noise wanted in every step."""
         ...
 
-    def init(self) -> Any:
+    def init(self, noise: Noise) -> Any:
         """State of one path at time zero."""
         ...
 
@@ -31,10 +39,40 @@ class DiffusionPart(Protocol):
         ...
 
 
-def mixed(occupied: Array, scale: Array, factor: Array, normal: Array) -> Array:
-    """Sum over regimes of sqrt(years) x scale x correlated normals [A].
+def mixed(occupied: Array, scale: Array, factor: Array, normal: Array) -> list[Array]:
+    """Normals with covariance sum_r occupied_r c_r c_r' from independent ones [A]: a number for every market.
 
-    ``occupied`` [R], ``scale`` [R, A], ``factor`` [R, A, A] lower Cholesky factors, ``normal`` [R, A].
+    ``c_r`` is ``factor`` [R, A, A], lower, with rows multiplied by ``scale`` [R, A]. Markets are written out, so that
+    of many paths every number is a vector of its own.
     """
-    correlated = (factor.astype(normal.dtype) * normal[:, None, :]).sum(-1)
-    return (occupied[:, None] ** 0.5 * scale * correlated).sum(0)
+    regimes, markets, dtype = occupied.shape[0], normal.shape[0], normal.dtype
+    normals = [normal[a] for a in range(markets)]
+    if regimes == 1:
+        near = factor.astype(dtype)
+        sums = [sum_of(near[0, a, b] * normals[b] for b in range(a + 1)) for a in range(markets)]
+        return [jnp.sqrt(occupied[0]) * scale[0, a] * total for a, total in enumerate(sums)]
+    roots = scale[..., None] * factor
+    covariance = roots @ jnp.moveaxis(roots, 1, 2)
+    years = [occupied[r] for r in range(regimes)]
+
+    def entry(a: int, b: int) -> Array:
+        return sum_of(years[r] * covariance[r, a, b] for r in range(regimes))
+
+    if markets == 1:
+        return [jnp.sqrt(entry(0, 0)) * normals[0]]
+    rows = cholesky([[entry(a, b).astype(dtype) for b in range(a + 1)] for a in range(markets)])
+    return [sum_of(x * z for x, z in zip(row, normals, strict=False)) for row in rows]
+
+
+def cholesky(entries: list[list[Array]]) -> list[list[Array]]:
+    """The lower factor of a covariance, entry by entry. It may be singular."""
+    rows: list[list[Array]] = []
+    for a, line in enumerate(entries):
+        mine: list[Array] = []
+        for b in range(a):
+            rest = reduce(jnp.subtract, (x * y for x, y in zip(mine, rows[b], strict=False)), line[b])
+            above = rows[b][b] > 0
+            mine.append(jnp.where(above, rest / jnp.where(above, rows[b][b], 1), 0))
+        mine.append(jnp.sqrt(jnp.maximum(reduce(jnp.subtract, (x * x for x in mine), line[a]), 0)))
+        rows.append(mine)
+    return rows

@@ -31,8 +31,9 @@ class GarchState:
     """State of one path."""
 
     variance: Array  # [A] h of the bar
-    mixing: Array  # [A] W of the bar
+    root: Array  # [A] sqrt(h W / steps), standard deviation of a step
     shock: Array  # [A] e of the bar so far
+    key: Array  # [] uniform, of all W
 
 
 @jax.tree_util.register_dataclass
@@ -53,64 +54,59 @@ class GarchVariance:
     ticks: int = field(metadata={"static": True})  # steps in a bar, 1 where a step is bars
     bars: int = field(metadata={"static": True})  # bars in a step, 1 where a bar is steps
 
-    def draws(self) -> Draws:
-        """For every bar of a step a normal for every regime and market, and a uniform for the mixing variables."""
-        normal = {"diffusion": Draw("normal", (self.bars, *self.multiplier.shape))}
-        return normal if self.nu is None else {**normal, "mixing": Draw("uniform", (self.bars,))}
+    def initial_draws(self) -> Draws:
+        """A uniform for the mixing variables of all bars."""
+        return {} if self.nu is None else {"mixing": Draw("uniform", ())}
 
-    def init(self) -> GarchState:
+    def draws(self) -> Draws:
+        """A normal for every bar of a step and every market."""
+        return {"diffusion": Draw("normal", (self.bars, self.multiplier.shape[1]))}
+
+    def init(self, noise: Noise) -> GarchState:
         """The first bar is about to begin."""
-        return GarchState(variance=self.first, mixing=jnp.ones_like(self.first), shock=jnp.zeros_like(self.first))
+        none, key = jnp.zeros_like(self.first), jnp.zeros((), jnp.float64) if self.nu is None else noise["mixing"]
+        return GarchState(variance=none, root=none, shock=none, key=key)
 
     def step(self, state: GarchState, noise: Noise, occupied: Array, tick: Array) -> tuple[GarchState, Array]:
         """A part of a bar, or several bars."""
-        growth = occupied @ self.drift
-        if self.bars == 1:
-            state, log_return = self._part(state, noise["diffusion"][0], self._uniform(noise, 0), occupied, tick)
+        growth, normal = occupied @ self.drift, noise["diffusion"]
+        if self.ticks > 1:
+            bar, begins = (tick - 1) // self.ticks, (tick - 1) % self.ticks == 0
+            state = jax.lax.cond(begins, lambda now: self._begun(now, bar), lambda now: now, state)
+            state, log_return = self._moved(state, normal[0], occupied)
             return state, growth + log_return
 
-        def bar(number: Array, carry: tuple[GarchState, Array]) -> tuple[GarchState, Array]:
+        def bar_of(number: Array, carry: tuple[GarchState, Array]) -> tuple[GarchState, Array]:
             state, total = carry
-            normal = jax.lax.dynamic_index_in_dim(noise["diffusion"], number, keepdims=False)
-            state, log_return = self._part(state, normal, self._uniform(noise, number), occupied, tick)
+            state = self._begun(state, (tick - 1) * self.bars + number)
+            mine = jax.lax.dynamic_index_in_dim(normal, number, keepdims=False)
+            state, log_return = self._moved(state, mine, occupied)
             return state, total + log_return
 
-        return jax.lax.fori_loop(0, self.bars, bar, (state, growth))
+        return jax.lax.fori_loop(0, self.bars, bar_of, (state, growth))
 
     def scaled(self, factor: Array) -> GarchVariance:
         """The same with another factor on what the price sees."""
         return replace(self, multiplier=self.multiplier * factor)
 
-    def _uniform(self, noise: Noise, number: Array | int) -> Array | None:
-        return None if self.nu is None else jax.lax.dynamic_index_in_dim(noise["mixing"], number, keepdims=False)
-
-    def _part(
-        self, state: GarchState, normal: Array, uniform: Array | None, occupied: Array, tick: Array
-    ) -> tuple[GarchState, Array]:
-        """One of ``ticks`` parts of a bar: the state, and the log-return [A] without drift."""
-        begins, ends = (tick - 1) % self.ticks == 0, tick % self.ticks == 0
-        if uniform is not None:
-            state = replace(state, mixing=self._mixing(begins, state.mixing, uniform))
-        share = occupied / self.step_years
-        variance = state.variance * state.mixing / self.ticks
-        unscaled = jnp.sqrt(variance) * mixed(share, jnp.ones_like(self.multiplier), self.factor, normal)
-        seen = jnp.sqrt(variance) * mixed(share, self.multiplier, self.factor, normal)
-        square = (share[:, None] * self.multiplier**2).sum(0)
-        shock = state.shock + unscaled
-        after = self.omega + (self.alpha + jnp.where(shock < 0, self.gamma, 0.0)) * shock**2
-        moved = GarchState(
-            variance=jnp.where(ends, after + self.beta * state.variance, state.variance),
-            mixing=state.mixing,
-            shock=jnp.where(ends, 0.0, shock),
+    def _begun(self, state: GarchState, bar: Array) -> GarchState:
+        """The first step of bar ``bar`` [] is about to come."""
+        lever = self.alpha + jnp.where(state.shock < 0, self.gamma, 0.0)
+        variance = jnp.where(bar == 0, self.first, self.omega + lever * state.shock**2 + self.beta * state.variance)
+        mixing = jnp.ones_like(variance)
+        if self.nu is not None:
+            mixing = (self.nu - 2.0) / (2.0 * gamma(state.key, bar, 0.5 * self.nu))
+        return replace(
+            state, variance=variance, root=jnp.sqrt(variance * mixing / self.ticks), shock=jnp.zeros_like(variance)
         )
-        return moved, seen - 0.5 * variance * square
 
-    def _mixing(self, begins: Array, before: Array, uniform: Array) -> Array:
-        """W [A] of the bar: drawn where it begins."""
-        assert self.nu is not None  # the caller's branch
-        nu = self.nu
-
-        def drawn() -> Array:
-            return (nu - 2.0) / (2.0 * gamma(jnp.full(nu.shape, uniform), 0.5 * nu))
-
-        return drawn() if self.ticks == 1 else jax.lax.cond(begins, drawn, lambda: before)
+    def _moved(self, state: GarchState, normal: Array, occupied: Array) -> tuple[GarchState, Array]:
+        """One step of a bar, and its log-return [A] without drift."""
+        share, square = occupied / self.step_years, state.root**2
+        unscaled = state.root * jnp.stack(mixed(share, jnp.ones_like(self.multiplier), self.factor, normal))
+        if len(self.multiplier) == 1:
+            seen, square = self.multiplier[0] * unscaled, self.multiplier[0] ** 2 * square
+        else:
+            seen = state.root * jnp.stack(mixed(share, self.multiplier, self.factor, normal))
+            square = square * (share[:, None] * self.multiplier**2).sum(0)
+        return replace(state, shock=state.shock + unscaled), seen - 0.5 * square

@@ -1,4 +1,4 @@
-"""The contract of a law of jump sizes: what a number of jumps adds to the log price, and what it must give up for them.
+"""The contract of a law of jump sizes: what a jump adds to the log price, and what it must give up for it.
 
 A jump may be spread over ``n`` ticks; after ``i`` of them the fraction ``i/n`` of it is in the price, so E[exp] of the
 price stays right when the compensator is spread as ``lambda (phi(i/n) - phi((i-1)/n))``, ``phi(f) = E[exp(f J)] - 1``.
@@ -8,6 +8,7 @@ Axes: ``R`` regimes, ``A`` markets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,8 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.price.base import Draws, Noise
+from stress.cipher import Words
 from stress.types import Array
+
+Source = Callable[[int], Words]
+"""Random words of one jump, by places 0, 1, ..."""
 
 
 @jax.tree_util.register_dataclass
@@ -31,12 +35,12 @@ class Growth:
 class JumpSizes(Protocol):
     """A frozen PyTree."""
 
-    def draws(self) -> Draws:
-        """Noise wanted in every step."""
+    def own(self, words: Source, regime: Array) -> Array:
+        """Log-jump [A] of one market in a regime []: what it is in each, if it is its jump."""
         ...
 
-    def total(self, own: Array, common: Array, noise: Noise) -> Array:
-        """Sum of log-jumps [A] of ``own`` [R, A] and ``common`` [R] jumps of every regime."""
+    def common(self, words: Source, regime: Array) -> Array:
+        """Log-jumps [A] of all markets at once."""
         ...
 
     def growth(self, ticks: int) -> Growth:

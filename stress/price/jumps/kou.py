@@ -1,7 +1,7 @@
 """Double-exponential log-jumps, Kou (2002), eq. 2: up with probability p and rate eta_up, else down with eta_down.
 
 Own jumps are independent. A common jump has one sign and one exponential E for all markets, and is E / eta in each:
-the markets' sizes are comonotone. A step's jumps are drawn one after another, so their sum is exact.
+the markets' sizes are comonotone.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from stress.price.base import Draw, Draws, Noise
-from stress.price.jumps.base import Growth, parts
-from stress.price.keyed import following
+from stress.price.jumps.base import Growth, Source, parts
+from stress.price.keyed import uniform
+from stress.price.tables import row
 from stress.types import Array
 
 
@@ -29,29 +29,15 @@ class KouJumps:
     common_eta_up: Array  # [R, A] > 1
     common_eta_down: Array  # [R, A]
 
-    def draws(self) -> Draws:
-        """A uniform for the first jump of every regime and kind; further ones follow from it."""
-        regimes, markets = self.up.shape
-        return {"jump_size": Draw("uniform", (regimes, markets)), "common_jump_size": Draw("uniform", (regimes,))}
+    def own(self, words: Source, regime: Array) -> Array:
+        """From one uniform."""
+        up, high, low = (row(table, regime) for table in (self.up, self.eta_up, self.eta_down))
+        return _size(uniform(words(0)), up, high, low)
 
-    def total(self, own: Array, common: Array, noise: Noise) -> Array:
-        """The jumps one by one."""
-        key, common_key = noise["jump_size"], noise["common_jump_size"]
-
-        def add(number: Array, uniform: Array, common_uniform: Array) -> Array:
-            size = jnp.where(number < own, _size(uniform, self.up, self.eta_up, self.eta_down), 0.0)
-            rate = (self.common_up[:, None], self.common_eta_up, self.common_eta_down)
-            shared = jnp.where((number < common)[:, None], _size(common_uniform[:, None], *rate), 0.0)
-            return (size + shared).sum(0)
-
-        def following_jump(state: tuple[Array, Array]) -> tuple[Array, Array]:
-            number, total = state
-            turn = number.astype(jnp.uint32)
-            return number + 1, total + add(number, following(key, turn)[0], following(common_key, turn)[0])
-
-        most = jnp.maximum(own.max(), common.max())
-        start = (jnp.ones(()), add(jnp.zeros(()), key, common_key))
-        return jax.lax.while_loop(lambda state: state[0] < most, following_jump, start)[1]
+    def common(self, words: Source, regime: Array) -> Array:
+        """From one uniform, too."""
+        up, high, low = (row(table, regime) for table in (self.common_up, self.common_eta_up, self.common_eta_down))
+        return _size(uniform(words(0)), up, high, low)
 
     def growth(self, ticks: int) -> Growth:
         """phi(f) = p eta_up / (eta_up - f) + (1 - p) eta_down / (eta_down + f) - 1."""

@@ -1,6 +1,5 @@
 """Normal log-jumps, Merton (1976), eq. 14: own to a market, and common to all.
 
-Given ``n`` jumps their sum is normal with ``n`` times mean and variance, so a step needs no list of jumps.
 Common jumps hit every market at the same instants; their sizes share one factor with correlation ``rho``.
 """
 
@@ -11,8 +10,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from stress.price.base import Draw, Draws, Noise
-from stress.price.jumps.base import Growth, parts
+from stress.price.jumps.base import Growth, Source, parts
+from stress.price.keyed import normal
+from stress.price.tables import row
 from stress.types import Array
 
 
@@ -27,22 +27,16 @@ class MertonJumps:
     common_std: Array  # [R, A]
     common_correlation: Array  # [R] rho
 
-    def draws(self) -> Draws:
-        """A size for every regime, market and kind of jump."""
-        regimes, markets = self.mean.shape
-        return {
-            "jump_size": Draw("normal", (regimes, markets)),
-            "common_jump_size": Draw("normal", (regimes, markets)),
-            "common_jump_factor": Draw("normal", (regimes,)),
-        }
+    def own(self, words: Source, regime: Array) -> Array:
+        """One normal."""
+        return row(self.mean, regime) + row(self.std, regime) * normal(words(0))
 
-    def total(self, own: Array, common: Array, noise: Noise) -> Array:
-        """Normal given the numbers of jumps."""
-        common, rho = common[:, None], self.common_correlation[:, None]
-        factor = jnp.sqrt(rho) * noise["common_jump_factor"][:, None] + jnp.sqrt(1 - rho) * noise["common_jump_size"]
-        total = own * self.mean + jnp.sqrt(own) * self.std * noise["jump_size"]
-        total = total + common * self.common_mean + jnp.sqrt(common) * self.common_std * factor
-        return total.sum(0)
+    def common(self, words: Source, regime: Array) -> Array:
+        """A normal for the factor, and one for every market."""
+        rho, markets = row(self.common_correlation, regime), self.mean.shape[1]
+        apart = jnp.stack([normal(words(1 + a)) for a in range(markets)])
+        shared = jnp.sqrt(rho) * normal(words(0)) + jnp.sqrt(1.0 - rho) * apart
+        return row(self.common_mean, regime) + row(self.common_std, regime) * shared
 
     def growth(self, ticks: int) -> Growth:
         """phi(f) = exp(f m + f^2 s^2 / 2) - 1."""

@@ -40,23 +40,37 @@ class Premium:
         return Law(self.mean, 0.5 ** (interval / 3600.0 / self.half_life_hours), self.std)
 
 
+def shortage(payments: Payments) -> str | None:
+    """What there is too little of for a fit; None where there is enough."""
+    count, seen = len(payments.seconds), int((~payments.inside).sum())
+    if count >= FEWEST and seen >= FEWEST_SEEN:
+        return None
+    found = f"{count} payments for {payments.market}, {seen} of them other than the interest"
+    return f"{found}, allowed is at least {FEWEST} and {FEWEST_SEEN}"
+
+
 def fit_premium(payments: Payments) -> Premium:
     """The process that makes the payments most likely. Raises ValueError where there are too few."""
-    seen = int((~payments.inside).sum())
-    if len(payments.seconds) < FEWEST or seen < FEWEST_SEEN:
-        raise ValueError(f"{len(payments.seconds)} payments for {payments.market}, {seen} of them other than the "
-                         f"interest, allowed is at least {FEWEST} and {FEWEST_SEEN}")
+    if (lack := shortage(payments)) is not None:
+        raise ValueError(lack)
     data, scale = sequence(payments), payments.clamp
     low, high = np.log(HALF_LIVES)
     bounds = [(None, None), (low, high), (-12.0, 12.0)]
-    tops = [minimize(lambda v: -log_likelihood(_law(v, scale), data).sum(), start, method="L-BFGS-B", bounds=bounds)
-            for start in _starts(payments)]
+    tops = [
+        minimize(lambda v: -log_likelihood(_law(v, scale), data).sum(), start, method="L-BFGS-B", bounds=bounds)
+        for start in _starts(payments)
+    ]
     top = min(tops, key=lambda t: t.fun)
     errors = _errors(top.x, lambda v: log_likelihood(_law(v, scale), data))
     return Premium(
-        payments.market, float(top.x[0]) * scale, float(np.exp(top.x[1])) * payments.interval / 3600.0,
-        float(np.exp(top.x[2])) * scale, (errors[0] * scale, errors[1], errors[2]), -float(top.fun),
-        _notes(top, scale, payments, errors))
+        payments.market,
+        float(top.x[0]) * scale,
+        float(np.exp(top.x[1])) * payments.interval / 3600.0,
+        float(np.exp(top.x[2])) * scale,
+        (errors[0] * scale, errors[1], errors[2]),
+        -float(top.fun),
+        _notes(top, scale, payments, errors),
+    )
 
 
 def _law(vector: np.ndarray, scale: float) -> Law:

@@ -62,13 +62,17 @@ def misfit(payments: Payments, fit: Premium, found: dict[str, Implied]) -> list[
     share, seen = float(norm.cdf(high) - norm.cdf(low)), found["share_at_interest"].data
     notes = []
     if abs(share - seen) > OFF_SHARE:
-        notes.append(f"{fit.market}: {seen:.0%} of payments are at the interest, the fit has {share:.0%}: premiums are "
-                     "not normal about one mean over this time. A shorter data.start may be.")
+        notes.append(
+            f"{fit.market}: {seen:.0%} of payments are at the interest, the fit has {share:.0%}: premiums are "
+            "not normal about one mean over this time. A shorter data.start may be."
+        )
     for name in ("lowest", "highest"):
         row = found[name]
         if (row.data < row.low) if name == "lowest" else (row.data > row.high):
-            notes.append(f"{fit.market}: the {name} rate paid ({row.data:.3%}) is beyond what simulated samples reach "
-                         f"({row.low if name == 'lowest' else row.high:.3%}): the fit understates extremes.")
+            notes.append(
+                f"{fit.market}: the {name} rate paid ({row.data:.3%}) is beyond what simulated samples reach "
+                f"({row.low if name == 'lowest' else row.high:.3%}): the fit understates extremes."
+            )
     return notes
 
 

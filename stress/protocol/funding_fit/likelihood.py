@@ -64,9 +64,16 @@ def sequence(payments: Payments, nodes: int = NODES) -> Sequence:
     after = np.where(np.append(opens[1:], True)[ends], np.nan, np.append(premium[1:], np.nan)[ends])
     points, weights = np.polynomial.legendre.leggauss(nodes)
     return Sequence(
-        premium, np.flatnonzero(~inside & opens), np.flatnonzero(~inside & ~opens & ~follows_hidden),
-        first, ends - first + 1, before, after,
-        payments.interest + payments.clamp * points, payments.clamp * weights)
+        premium,
+        np.flatnonzero(~inside & opens),
+        np.flatnonzero(~inside & ~opens & ~follows_hidden),
+        first,
+        ends - first + 1,
+        before,
+        after,
+        payments.interest + payments.clamp * points,
+        payments.clamp * weights,
+    )
 
 
 def log_likelihood(law: Law, data: Sequence) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_ndtr
@@ -33,7 +35,9 @@ def shock_correlation(payments: list[Payments], fits: list[Premium]) -> tuple[np
             pair = f"{fits[j].market} and {fits[i].market}"
             found = _pair(payments[i], payments[j], fits[i], fits[j])
             if found is None:
-                notes.append(f"{pair}: fewer than {FEWEST} payments at the same time; their shocks are taken for independent.")
+                notes.append(
+                    f"{pair}: fewer than {FEWEST} payments at the same time; their shocks are taken for independent."
+                )
                 continue
             ratio = np.sqrt(fits[i].half_life_hours / fits[j].half_life_hours)
             factor = 0.5 * (ratio + 1.0 / ratio)
@@ -66,8 +70,11 @@ def _pair(a: Payments, b: Payments, fit_a: Premium, fit_b: Premium) -> tuple[flo
         return None
     x, y = (a.premium[i] - fit_a.mean) / fit_a.std, (b.premium[j] - fit_b.mean) / fit_b.std
     box_x, box_y = _box(a, fit_a), _box(b, fit_b)
-    top = minimize_scalar(lambda t: -pair_log_likelihood(np.tanh(t), x, y, box_x, box_y).sum(),
-                          bounds=(-np.arctanh(LARGEST), np.arctanh(LARGEST)), method="bounded")
+    top: Any = minimize_scalar(
+        lambda t: -pair_log_likelihood(np.tanh(t), x, y, box_x, box_y).sum(),
+        bounds=(-np.arctanh(LARGEST), np.arctanh(LARGEST)),
+        method="bounded",
+    )
     rho = float(np.tanh(top.x))
     step = min(STEP, 0.5 * (1.0 - abs(rho)))
     below, at, above = (pair_log_likelihood(rho + move, x, y, box_x, box_y) for move in (-step, 0.0, step))

@@ -15,6 +15,11 @@ TITLE = "Order-book depth, and what volatility does to it"
 DAY = 86_400.0
 SMOOTH = 21
 """Windows of the running median: a week of 8 h."""
+_BINS = (
+    "Right: windows of all markets in bins of as many each, beside the month and the time of the week they are in. The "
+    "bins follow the dashed line, because realised volatility is measured with error and so spread too wide; the solid "
+    "line is the answer to volatility itself."
+)
 
 
 def draw(arrays: dict[str, np.ndarray] | None, fit: dict[str, Any]) -> Drawn:
@@ -30,11 +35,12 @@ def draw(arrays: dict[str, np.ndarray] | None, fit: dict[str, Any]) -> Drawn:
         _answer(panels[1], arrays, fit)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    more = (" Right: windows of all markets in bins of as many each, beside the month and the time of the week they are "
-            "in. The bins follow the dashed line, because realised volatility is measured with error and so spread too "
-            "wide; the solid line is the answer to volatility itself.") if answered else ""
-    return Drawn(figure, f"Left: depth within 1 % of mid, mean of both sides, running median of {SMOOTH} windows, "
-                         f"logarithmic. Gaps in the record are not drawn over.{more}")
+    more = f" {_BINS}" if answered else ""
+    return Drawn(
+        figure,
+        f"Left: depth within 1 % of mid, mean of both sides, running median of {SMOOTH} windows, "
+        f"logarithmic. Gaps in the record are not drawn over.{more}",
+    )
 
 
 def _history(axes: Axes, arrays: dict[str, np.ndarray], markets: list[str]) -> None:
@@ -46,8 +52,14 @@ def _history(axes: Axes, arrays: dict[str, np.ndarray], markets: list[str]) -> N
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, SMOOTH), axis=1)
         gap = np.diff(time, prepend=time[0]) > 4 * np.median(np.diff(time))
         year = 1970.0 + time / (365.2425 * DAY)
-        axes.plot(np.where(gap, np.nan, year), smooth, color=SHADES[number % len(SHADES)],
-                  linestyle=LINES[number % len(LINES)], linewidth=1.2, label=market)
+        axes.plot(
+            np.where(gap, np.nan, year),
+            smooth,
+            color=SHADES[number % len(SHADES)],
+            linestyle=LINES[number % len(LINES)],
+            linewidth=1.2,
+            label=market,
+        )
     axes.set_title("Depth within 1 % of mid (USD)")
     axes.set_xlabel("year")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -57,8 +69,16 @@ def _history(axes: Axes, arrays: dict[str, np.ndarray], markets: list[str]) -> N
 def _answer(axes: Axes, arrays: dict[str, np.ndarray], fit: dict[str, Any]) -> None:
     x, y = arrays["log_volatility"], arrays["log_depth"]
     pooled = fit["elasticity"]["pooled"]
-    axes.plot(np.exp(x), np.exp(y), linestyle="none", marker="o", markersize=4, markerfacecolor="none",
-              markeredgecolor=DARK, label="bins of windows")
+    axes.plot(
+        np.exp(x),
+        np.exp(y),
+        linestyle="none",
+        marker="o",
+        markersize=4,
+        markerfacecolor="none",
+        markeredgecolor=DARK,
+        label="bins of windows",
+    )
     ends = np.array([x.min(), x.max()])
     for name, line, colour, words in (("naive", "--", DARK, "as measured"), ("corrected", "-", MID, "corrected")):
         slope = pooled[name]["estimate"]

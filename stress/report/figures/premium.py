@@ -26,15 +26,18 @@ def draw(arrays: dict[str, np.ndarray] | None, fit: dict[str, Any]) -> Drawn:
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for axes, market in zip(panels.flat, markets, strict=False):
         _panel(axes, arrays, market)
-    for axes in list(panels.flat)[len(markets):]:
+    for axes in list(panels.flat)[len(markets) :]:
         axes.remove()
     for axes in panels[:, 0]:
         axes.set_ylabel("share of payments below")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    return Drawn(figure, "Share of payments at or below the rate on the x axis, in basis points a payment. The step is the "
-                         "interest: there the clamp hides the premium. Where it is higher in the data than in the fit, "
-                         "premiums stay within the clamp more often than a normal law has them.")
+    return Drawn(
+        figure,
+        "Share of payments at or below the rate on the x axis, in basis points a payment. The step is the "
+        "interest: there the clamp hides the premium. Where it is higher in the data than in the fit, "
+        "premiums stay within the clamp more often than a normal law has them.",
+    )
 
 
 def _panel(axes: Axes, arrays: dict[str, np.ndarray], market: str) -> None:
