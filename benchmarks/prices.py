@@ -28,7 +28,7 @@ CONTENDERS = (OURS, REFERENCE, "numpy", "quantlib")
 CHECKED = {"quantlib": 2_000, "numpy": 8_192}
 """Paths of the check of the slow ones, and of the others."""
 CHECKED_ELSE = 32_768
-SECONDS, REPEATS = 1.5, 7
+SECONDS, REPEATS = 1.0, 5
 
 
 @dataclass(frozen=True)

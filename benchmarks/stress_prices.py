@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,8 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pyarrow
+from pyarrow import parquet
 
 from benchmarks.price_case import Ends, Exponentials, Normal, PriceCase
 from stress.build.study import build_study
@@ -95,15 +96,17 @@ def _regime(case: PriceCase) -> list[str]:
     ]
 
 
-def write_history(case: PriceCase, file: Path) -> None:
-    """Prices whose returns are the case's history."""
-    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    prices = np.exp(np.cumsum(np.concatenate([np.zeros((1, case.markets)), case.returns]), axis=0))
-    lines = [",".join(("timestamp", *NAMES[: case.markets]))]
-    for number, row in enumerate(prices.tolist()):
-        moment = start + datetime.timedelta(seconds=number * case.step_seconds)
-        lines.append(",".join((moment.isoformat(), *map(repr, row))))
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def write_history(case: PriceCase, folder: Path) -> None:
+    """A file a market whose bars are the case's history, after one that makes their first open."""
+    bar = np.timedelta64(round(case.bar_steps * case.step_seconds), "s")
+    times = np.datetime64("2020-01-01T00:00:00", "us") + np.arange(case.history + 1) * bar
+    for a, name in enumerate(NAMES[: case.markets]):
+        opened = np.concatenate([[0.0], np.cumsum(case.bars.close[:, a])])
+        columns = {"close": opened}
+        for side in ("high", "low"):
+            columns[side] = np.append(0.0, opened[:-1] + getattr(case.bars, side)[:, a])
+        table = {"timestamp": pyarrow.array(times)} | {key: np.exp(value) for key, value in columns.items()}
+        parquet.write_table(pyarrow.table(table), folder / f"{name}.parquet")
 
 
 MODELS: dict[str, Callable[[PriceCase], list[str]]] = {
@@ -115,7 +118,7 @@ MODELS: dict[str, Callable[[PriceCase], list[str]]] = {
     "garch": _garch,
     "hawkes": _hawkes,
     "regime": _regime,
-    "bootstrap": lambda _: [],  # it is all in the file (:func:`make_job`)
+    "bootstrap": lambda _: [],  # it is all in files (:func:`make_job`)
 }
 """Overrides of a model."""
 
@@ -125,9 +128,9 @@ def make_job(case: PriceCase) -> Job:
     with tempfile.TemporaryDirectory() as folder:
         more = []
         if case.name == "bootstrap":
-            write_history(case, file := Path(folder) / "history.csv")
-            hours = case.mean_block * case.step_seconds / 3600.0
-            more = [f"data.path={file}", f"price.bootstrap.mean_block_hours={hours!r}"]
+            write_history(case, Path(folder))
+            hours = case.mean_block * case.bar_steps * case.step_seconds / 3600.0
+            more = [f"data.path={folder}", f"price.bootstrap.mean_block_hours={hours!r}"]
         cfg = load([*overrides(case), *more])[0]
         configure_jax(cfg.run)
         return build_study(cfg).plan.job
