@@ -123,5 +123,5 @@ def test_forecasts_begin_where_the_filter_stands() -> None:
     states = which.states(returns, at)
     np.testing.assert_allclose(states["variance"], variances(which, returns)[at])
     start = {"variance": np.repeat(states["variance"][:1], 100_000, axis=0)}
-    simulated = which.simulate(1, 100_000, np.random.default_rng(7), start)[0]
+    simulated = which.onward(1, np.random.default_rng(7), start, 100_000)[0]
     np.testing.assert_allclose(simulated.var(0), states["variance"][0], rtol=0.05)

@@ -13,6 +13,7 @@ import yaml
 from stress.build.study import build_study
 from stress.calibrate import presets
 from stress.calibrate.liquidity import Multiplier
+from stress.calibrate.run import _no_longer_assumed
 from stress.cli.compose import config_folder, load
 from stress.cli.main import BAD_INPUT, OK, main
 from stress.protocol.funding_fit.likelihood import Law
@@ -160,6 +161,18 @@ def test_a_file_in_another_form_is_told_apart(here: list[str], files: Path, caps
     assert "has no column funding_rate" in capsys.readouterr().err
 
 
+def test_files_are_looked_at_before_anything_is_fitted(here: list[str]) -> None:
+    words = ["calibrate", "price=gbm", "hydra.run.dir=out", *QUIET, here[0]]
+    assert main([*words, "data.depth=nowhere.csv"]) == BAD_INPUT
+    assert not Path("configs").exists()
+    mine = Path("configs") / "liquidity" / "mine.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("law: none\n")
+    assert main([*words, here[1], "calibrate.name=mine"]) == BAD_INPUT
+    assert mine.read_text() == "law: none\n"
+    assert not (Path("configs") / "price").exists()
+
+
 # --- depth in a price preset ----------------------------------------------------------------------------------------
 def test_fitted_depths_go_into_the_regimes_of_a_price_preset(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
@@ -170,17 +183,29 @@ def test_fitted_depths_go_into_the_regimes_of_a_price_preset(tmp_path: Path) -> 
         Multiplier(names[0], 1, 1, 1, 9),
         *(Multiplier(n, 0.91 - 0.1 * k, 0.8, 0.95, 9) for k, n in enumerate(names[1:])),
     ]
-    assert presets.write_depths(file, fitted)
+    assert presets.write_depths(file, fitted, {"depth.csv": "0" * 64})
     before, after = yaml.safe_load(text), yaml.safe_load(file.read_text())
     assert [r["depth_multiplier"] for r in after["regimes"].values()] == [1.0, 0.91, 0.81]
     assert not any("depth_multiplier" in key for key in after["provenance"]["assumed"])
+    depth = after["provenance"].pop("depth")
+    assert depth["fitted_to"] == {"depth.csv": "0" * 64}
+    assert depth["intervals"] == {f"regimes.{name}.depth_multiplier": [0.8, 0.95] for name in names[1:]}
     for part in (before, after):
         part["provenance"].pop("assumed")
         for regime in part["regimes"].values():
             regime.pop("depth_multiplier")
     assert before == after
-    assert not presets.write_depths(file, fitted[:2])
-    assert not presets.write_depths(file, [*fitted[:2], Multiplier("other", 1, 1, 1, 9)])
+    assert not presets.write_depths(file, fitted[:2], {})
+    assert not presets.write_depths(file, [*fitted[:2], Multiplier("other", 1, 1, 1, 9)], {})
+
+
+def test_results_of_the_price_model_no_longer_say_that_depth_is_assumed(tmp_path: Path) -> None:
+    file, kept = tmp_path / "calibration.json", {"assumed": ["drift"], "model": "regime"}
+    provenance = {**kept, "assumed": ["drift", "regimes.calm.depth_multiplier"]}
+    warnings = ["depth_multiplier is assumed: prices do not say how deep the book is.", "another"]
+    file.write_text(json.dumps({"warnings": warnings, "provenance": provenance}))
+    _no_longer_assumed(file)
+    assert json.loads(file.read_text()) == {"warnings": ["another"], "provenance": kept}
 
 
 # --- what is shipped ------------------------------------------------------------------------------------------------

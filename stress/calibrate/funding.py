@@ -11,7 +11,7 @@ from stress.calibrate.long import LongFile, read_long
 from stress.config.markets import per_market
 from stress.config.schema import Config
 from stress.errors import UserError
-from stress.protocol.funding_fit.fit import Premium, fit_premium
+from stress.protocol.funding_fit.fit import Premium, fit_premium, shortage
 from stress.protocol.funding_fit.implied import Implied, implied, misfit
 from stress.protocol.funding_fit.payments import Payments, payments, usual_rate
 from stress.protocol.funding_fit.together import shock_correlation
@@ -37,30 +37,40 @@ class FundingFit:
         return [fit.market for fit in self.fits]
 
 
-def fit_funding(cfg: Config, markets: list[str]) -> FundingFit:
-    """Fit the premiums of ``markets``, by the clamp and cap of ``protocol.funding`` and the interest that is usual."""
-    file = read_long(str(cfg.data.funding), "data.funding", markets, cfg.data, [RATE], None)
+def load_payments(cfg: Config, markets: list[str]) -> tuple[LongFile, list[Payments]]:
+    """The payments that ``data.funding`` names; raises UserError for anything that cannot be used.
+
+    Premiums are behind the clamp and cap of ``protocol.funding``, and the interest that is paid most often.
+    """
     rules = cfg.protocol.funding
-    interest = per_market(rules.interest_rate, markets, "protocol.funding.interest_rate")
     if not rules.clamp > 0:
         raise UserError("protocol.funding.clamp: got 0, allowed is > 0 for data.funding: the rate is the premium then.")
-    behind, fits, notes = [], [], []
-    for market, usual in zip(markets, interest, strict=True):
+    file = read_long(str(cfg.data.funding), "data.funding", markets, cfg.data, [RATE], None)
+    found = []
+    for market, usual in zip(markets, _interest(cfg, markets), strict=True):
         rows = file.rows[market]
-        paid = payments(
-            market, rows.seconds, rows.values[RATE], usual_rate(rows.values[RATE], float(usual)), rules.clamp, rules.cap
-        )
-        try:
-            fits.append(fit_premium(paid))
-        except ValueError as error:
-            raise UserError(f"data.funding: {error}. Give a longer history.") from None
-        behind.append(paid)
-        notes += _notes(paid, float(usual))
+        interest = usual_rate(rows.values[RATE], float(usual))
+        found.append(payments(market, rows.seconds, rows.values[RATE], interest, rules.clamp, rules.cap))
+        if (lack := shortage(found[-1])) is not None:
+            raise UserError(f"data.funding: {lack}. Give a longer history.")
+    return file, found
+
+
+def fit_funding(cfg: Config, markets: list[str]) -> FundingFit:
+    """Fit the premiums of ``markets``."""
+    file, behind = load_payments(cfg, markets)
+    fits = [fit_premium(paid) for paid in behind]
     found = [implied(paid, fit) for paid, fit in zip(behind, fits, strict=True)]
+    notes = [note for p, usual in zip(behind, _interest(cfg, markets), strict=True) for note in _notes(p, float(usual))]
     for paid, fit, row in zip(behind, fits, found, strict=True):
         notes += [*fit.notes, *misfit(paid, fit, row)]
     correlation, error, more = shock_correlation(behind, fits)
     return FundingFit(file, behind, fits, found, correlation, error, [*notes, *more])
+
+
+def _interest(cfg: Config, markets: list[str]) -> np.ndarray:
+    """The interest [A] that the configuration has."""
+    return per_market(cfg.protocol.funding.interest_rate, markets, "protocol.funding.interest_rate")
 
 
 def _notes(paid: Payments, usual: float) -> list[str]:

@@ -199,8 +199,11 @@ def _pair(estimate: float, error: float) -> list[float]:
     return [rounded(estimate, 3), rounded(error, 2)]
 
 
-def write_depths(preset: Path, multipliers: list[Multiplier]) -> bool:
-    """Put fitted multipliers into the regimes of a price preset of calibrate; False where they are not its own."""
+def write_depths(preset: Path, multipliers: list[Multiplier], files: dict[str, str]) -> bool:
+    """Put fitted multipliers into the regimes of a price preset of calibrate; False where they are not its own.
+
+    ``files`` are the hashes by name of what they were fitted to.
+    """
     text = preset.read_text(encoding="utf-8")
     names = list(yaml.safe_load(text).get("regimes") or {})
     if names != [m.regime for m in multipliers] or len(DEPTH_LINE.findall(text)) != len(names):
@@ -219,5 +222,7 @@ def write_depths(preset: Path, multipliers: list[Multiplier]) -> bool:
     text = DEPTH_LINE.sub(line, text)
     for name in names:
         text = text.replace(f"  - regimes.{name}.depth_multiplier\n", "")
-    write_text(preset, text)
+    fitted = {f"regimes.{m.regime}.depth_multiplier": [rounded(x, 3) for x in (m.low, m.high)] for m in multipliers[1:]}
+    more = yaml.safe_dump({"depth": {"fitted_to": files, "intervals": fitted}}, sort_keys=False)
+    write_text(preset, text + "".join(f"  {line}\n" for line in more.splitlines()))  # provenance is what stands last
     return True

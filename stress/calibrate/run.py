@@ -10,10 +10,11 @@ import yaml
 
 from stress.calibrate import funding, liquidity, presets
 from stress.calibrate.arrays import funding_arrays, liquidity_arrays, strict, write_arrays
+from stress.calibrate.depth import load_depth
 from stress.config.parse import parse_section
 from stress.config.schema import Config, PriceConfig
 from stress.errors import UserError, bad_value
-from stress.files import write_json, write_text
+from stress.files import read_json, write_json, write_text
 from stress.price.calibrate.preset import target
 
 
@@ -37,6 +38,17 @@ def fitted_price(cfg: Config, preset: Path | None) -> PriceConfig:
         return cfg.price
     section = yaml.safe_load(preset.read_text(encoding="utf-8"))
     return parse_section(PriceConfig, section, "price")
+
+
+def check_surroundings(cfg: Config) -> None:
+    """Refuse files that cannot be used, and presets that are not ours to overwrite, before anything is fitted."""
+    markets = list(cfg.data.markets or cfg.price.markets)
+    if cfg.data.depth is not None:
+        _target(cfg, "liquidity", "depth", markets)
+        load_depth(cfg.data, markets)
+    if cfg.data.funding is not None:
+        _target(cfg, "funding", "premium", markets)
+        funding.load_payments(cfg, markets)
 
 
 def calibrate_surroundings(cfg: Config, folder: Path, price: PriceConfig, preset: Path | None = None) -> Surroundings:
@@ -64,8 +76,10 @@ def _liquidity(cfg: Config, folder: Path, price: PriceConfig, markets: list[str]
     write_text(file, text)
     lines = [f"Preset: {file}", f"Use it with liquidity={file.stem}."]
     if fit.multipliers:
-        if preset is not None and presets.write_depths(preset, fit.multipliers):
+        files = {fit.history.file.file.name: fit.history.file.sha256}
+        if preset is not None and presets.write_depths(preset, fit.multipliers, files):
             lines.append(f"Depth in the regimes of {preset} is fitted.")
+            _no_longer_assumed(folder / "calibration.json")
         else:
             lines.append(
                 "Depth in regimes, fitted: "
@@ -82,6 +96,15 @@ def _funding(cfg: Config, folder: Path, markets: list[str]) -> Surroundings:
     write_json(folder / "funding.json", strict(funding.as_json(fit) | _common(text, file, markets)))
     write_text(file, text)
     return Surroundings(funding=file, lines=[f"Preset: {file}", f"Use it with funding={file.stem}."])
+
+
+def _no_longer_assumed(results: Path) -> None:
+    """Take out of the results of the price model that depth is assumed."""
+    fit = read_json(results)
+    fit["warnings"] = [note for note in fit["warnings"] if not note.startswith("depth_multiplier is assumed")]
+    assumed = fit["provenance"]["assumed"]
+    fit["provenance"]["assumed"] = [key for key in assumed if not key.endswith(".depth_multiplier")]
+    write_json(results, fit)
 
 
 def _target(cfg: Config, group: str, what: str, markets: list[str]) -> Path:

@@ -119,11 +119,12 @@ def resume_job(config: Config, folder: Path) -> Finished:
 def calibrate_job(config: Config, folder: Path) -> Finished:
     """Fit a price model, depth and funding, as asked for, and write them as presets, with a page on each fit."""
     configure_jax(config.run, debug=config.debug)
-    from stress.calibrate.run import calibrate_surroundings, fitted_price, wanted
+    from stress.calibrate.run import calibrate_surroundings, check_surroundings, fitted_price, wanted
     from stress.price.calibrate import calibrate
     from stress.report import write_calibration_report, write_surroundings_reports
 
     lines, pages, preset = [], [], None
+    check_surroundings(config)
     if config.calibrate.price:
         presets = calibrate(config, folder, lambda line: print(line, flush=True))
         preset = next((file for file in presets if file.stem.startswith("regime")), presets[0])

@@ -50,10 +50,11 @@ def _tested(fit: dict[str, Any], markets: list[str]) -> dict[str, Any]:
 
 
 def _fit(fit: dict[str, Any]) -> Table:
-    likelihood, aic, bic = (fit.get(key) or {} for key in ("likelihood", "aic", "bic"))
+    likelihood = fit.get("likelihood") or {}
+    aic, bic = ({"joint": fit.get(key)} if is_number(fit.get(key)) else fit.get(key) or {} for key in ("aic", "bic"))
     rows = {"log-likelihood (what was maximised)": fit.get("log_likelihood"),
-            "of all markets together": likelihood.get("joint"),
-            "of each market alone, summed": likelihood.get("sum_of_marginals"),
+            "log-likelihood, all markets together": likelihood.get("joint"),
+            "log-likelihood, markets alone, summed": likelihood.get("sum_of_marginals"),
             "AIC, all together (lower is better)": aic.get("joint"), "BIC, all together": bic.get("joint"),
             "AIC, markets alone": aic.get("marginal"), "BIC, markets alone": bic.get("marginal")}
     return Table(["fit", ""], [[text, f"{value:,.2f}" if is_number(value) else plain_text(value)]

@@ -5,7 +5,6 @@ A model is one file in ``models/`` with a :class:`Fitter`, and a line in ``model
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,8 +13,7 @@ import numpy as np
 from stress.config.schema import PriceConfig
 from stress.units import years
 
-States = Mapping[str, np.ndarray]
-"""What is known of hidden states, by name, each with one leading axis: moments in time, or paths. Empty: no memory."""
+Numbers = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -68,12 +66,13 @@ class Dynamics(Protocol):
     The expected price is constant (drift zero), as in the preset.
     """
 
-    def simulate(self, bars: int, paths: int, random: np.random.Generator, start: States | None = None) -> np.ndarray:
-        """Log-returns [T, P, A]; from ``start``, states with an entry a path, or (None) from the stationary law."""
+    def simulate(self, bars: int, paths: int, random: Numbers) -> np.ndarray:
+        """Log-returns [T, P, A], from the stationary law on."""
         ...
 
-    def states(self, returns: np.ndarray, at: np.ndarray) -> States:
-        """States known before each of the bars ``at`` [n], from the returns [T, A] of the bars before it."""
+    def predict(self, returns: np.ndarray, at: np.ndarray, bars: int, draws: int, random: Numbers) -> np.ndarray:
+        """Draws [n, P, A] of the summed log-returns of ``bars`` bars from each bar of ``at`` [n] on, each from what the
+        returns [T, A] before it tell."""
         ...
 
     def likelihood(self, returns: np.ndarray) -> Likelihood:

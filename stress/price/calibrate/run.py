@@ -37,12 +37,12 @@ def calibrate(cfg: Config, folder: Path, say: Say = lambda _: None) -> list[Path
     if jnp.zeros(()).dtype != jnp.float64:
         raise RuntimeError("calibrate needs JAX with 64-bit floats (jax_enable_x64)")
     chosen, folder = cfg.calibrate.models, Path(folder)
-    fitters = [FITTERS[name] for name in (asked_models(chosen) if chosen else [asked_model(cfg.price)])]
+    fitters = [FITTERS[name] for name in ([asked_model(cfg.price)] if chosen is None else asked_models(chosen))]
     study_markets = list(cfg.data.markets or cfg.price.markets)
     files = {fitter.name: _file(cfg, fitter.name, study_markets) for fitter in fitters}
     study = open_study(cfg)
     _check_use(cfg, study)
-    if not chosen:
+    if chosen is None:
         return [_one(cfg, study, fitters[0], folder, files[fitters[0].name])[1]]
     return _several(cfg, study, fitters, folder, files, say)
 
@@ -57,7 +57,7 @@ def asked_models(names: list[str]) -> list[str]:
 
 def _file(cfg: Config, model: str, markets: list[str]) -> Path:
     """Where the preset of a model goes; with several models ``calibrate.output`` is a folder."""
-    several, name = bool(cfg.calibrate.models), cfg.calibrate.name
+    several, name = cfg.calibrate.models is not None, cfg.calibrate.name
     label = "_".join(m.lower() for m in markets) if name is None else name
     full = f"{model}_{label}" if several or name is None else label
     output = cfg.calibrate.output

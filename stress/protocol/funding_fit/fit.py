@@ -40,14 +40,19 @@ class Premium:
         return Law(self.mean, 0.5 ** (interval / 3600.0 / self.half_life_hours), self.std)
 
 
+def shortage(payments: Payments) -> str | None:
+    """What there is too little of for a fit; None where there is enough."""
+    count, seen = len(payments.seconds), int((~payments.inside).sum())
+    if count >= FEWEST and seen >= FEWEST_SEEN:
+        return None
+    found = f"{count} payments for {payments.market}, {seen} of them other than the interest"
+    return f"{found}, allowed is at least {FEWEST} and {FEWEST_SEEN}"
+
+
 def fit_premium(payments: Payments) -> Premium:
     """The process that makes the payments most likely. Raises ValueError where there are too few."""
-    seen = int((~payments.inside).sum())
-    if len(payments.seconds) < FEWEST or seen < FEWEST_SEEN:
-        raise ValueError(
-            f"{len(payments.seconds)} payments for {payments.market}, {seen} of them other than the "
-            f"interest, allowed is at least {FEWEST} and {FEWEST_SEEN}"
-        )
+    if (lack := shortage(payments)) is not None:
+        raise ValueError(lack)
     data, scale = sequence(payments), payments.clamp
     low, high = np.log(HALF_LIVES)
     bounds = [(None, None), (low, high), (-12.0, 12.0)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_ndtr
@@ -68,7 +70,7 @@ def _pair(a: Payments, b: Payments, fit_a: Premium, fit_b: Premium) -> tuple[flo
         return None
     x, y = (a.premium[i] - fit_a.mean) / fit_a.std, (b.premium[j] - fit_b.mean) / fit_b.std
     box_x, box_y = _box(a, fit_a), _box(b, fit_b)
-    top = minimize_scalar(
+    top: Any = minimize_scalar(
         lambda t: -pair_log_likelihood(np.tanh(t), x, y, box_x, box_y).sum(),
         bounds=(-np.arctanh(LARGEST), np.arctanh(LARGEST)),
         method="bounded",

@@ -19,9 +19,6 @@ DRAWS = 999
 DRAWS_BAR = 99
 """For single bars, of which there are many more; only their rank is used."""
 
-TOGETHER = 400_000
-"""Paths simulated at a time."""
-
 HORIZON_HOURS, SEED, FEWEST = 24, 20240101, 30
 
 
@@ -42,17 +39,11 @@ def forecast(dynamics: Dynamics, returns: np.ndarray, at: np.ndarray, bars: int,
              ) -> np.ndarray:
     """How many of ``draws`` simulated sums over ``bars`` from the bars ``at`` [n] on lie below what came [n, A].
 
-    Each forecast begins with the states known then; NaN where what came was not all seen.
+    NaN where what came was not all seen.
     """
-    states, ranks = dynamics.states(returns, at), np.full((len(at), returns.shape[1]), np.nan)
-    chunk = max(TOGETHER // draws, 1)
-    for begin in range(0, len(at), chunk):
-        here = slice(begin, begin + chunk)
-        came = np.stack([returns[a : a + bars].sum(0) for a in at[here]])
-        start = {name: np.repeat(value[here], draws, axis=0) for name, value in states.items()}
-        drawn = dynamics.simulate(bars, len(came) * draws, random, start).sum(0).reshape(len(came), draws, -1)
-        ranks[here] = np.where(np.isnan(came), np.nan, (drawn < came[:, None]).sum(1))
-    return ranks
+    drawn = dynamics.predict(returns, at, bars, draws, random)
+    came = np.stack([returns[a : a + bars].sum(0) for a in at])
+    return np.where(np.isnan(came), np.nan, (drawn < came[:, None]).sum(1))
 
 
 def _market(ranks: np.ndarray, day_ranks: np.ndarray, random: np.random.Generator) -> dict[str, Any]:

@@ -15,9 +15,8 @@ import numpy as np
 from scipy.special import expit, gammaincinv
 from scipy.stats import t as student
 
-from stress.price.calibrate.base import Likelihood, States
-
-Numbers = np.random.Generator
+from stress.price.calibrate.base import Likelihood, Numbers
+from stress.price.calibrate.stateful import States, predict
 
 BURN = 1000
 """Bars simulated ahead of a stationary start: what is left of the first variance is persistence^1000."""
@@ -56,18 +55,24 @@ class GarchLaw:
         weight = self.alpha + np.where(shock < 0, self.gamma, 0.0)
         return self.omega + weight * shock**2 + self.beta * variance
 
-    def simulate(self, bars: int, paths: int, random: Numbers, start: States | None = None) -> np.ndarray:
+    def simulate(self, bars: int, paths: int, random: Numbers) -> np.ndarray:
+        """Log-returns [T, P, A], after some bars to forget the long-run variance they begin with."""
+        start = {"variance": np.broadcast_to(self.volatility**2, (paths, len(self.nu)))}
+        return self.onward(BURN + bars, random, start, paths)[BURN:]
+
+    def predict(self, returns: np.ndarray, at: np.ndarray, bars: int, draws: int, random: Numbers) -> np.ndarray:
+        """Draws [n, P, A] of sums of returns, from the variance of the first bar."""
+        return predict(self, returns, at, bars, draws, random)
+
+    def onward(self, bars: int, random: Numbers, start: States, paths: int) -> np.ndarray:
         """Log-returns [T, P, A]; the compensator is taken given W, as in the simulated model."""
-        fresh = start is None
-        variance = np.broadcast_to(self.volatility**2, (paths, len(self.nu))) if fresh else start["variance"]
-        factor, table = np.linalg.cholesky(self.correlation), mixing_table(self.nu)
+        variance, factor, table = start["variance"], np.linalg.cholesky(self.correlation), mixing_table(self.nu)
         result = np.empty((bars, paths, len(self.nu)))
-        for bar in range(-BURN if fresh else 0, bars):
+        for bar in range(bars):
             normal = random.normal(size=(paths, len(self.nu))) @ factor.T
             mixed = variance * mixing(table, random.random(paths))
             shock = np.sqrt(mixed) * normal
-            if bar >= 0:
-                result[bar] = shock - 0.5 * mixed
+            result[bar] = shock - 0.5 * mixed
             variance = self.after(variance, shock)
         return result
 

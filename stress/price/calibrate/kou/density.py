@@ -18,7 +18,7 @@ from stress.types import Array
 ROOM = 1.3
 """Half-width of the grid in largest returns: what leaves it comes back at the other end."""
 
-MARGIN = 10.0
+MARGIN = 5.0
 """And this many standard deviations on top."""
 
 FLOOR = 1e-14
@@ -47,6 +47,13 @@ def grid_for(returns: np.ndarray, size: int) -> Grid:
     """A grid that holds the returns [T] of a market with room to spare."""
     known = returns[np.isfinite(returns)]
     return Grid(size, 2 * (ROOM * float(np.abs(known).max()) + MARGIN * float(known.std())) / size)
+
+
+def sufficient(returns: np.ndarray, volatility: np.ndarray, points: float, most: int) -> int:
+    """Points a side of grids for returns [T, A], ``points`` to each market's volatility [A]: a power of two."""
+    widths = [grid_for(column, 1).spacing for column in returns.T]
+    needed = points * max(width / v for width, v in zip(widths, volatility, strict=True))
+    return min(2 ** int(np.ceil(np.log2(needed))), most)
 
 
 def reading(returns: np.ndarray, grid: Grid) -> Reading:

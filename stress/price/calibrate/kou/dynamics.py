@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 
-from stress.price.calibrate.base import Likelihood, States
+from stress.price.calibrate.base import Likelihood, Numbers
 from stress.price.calibrate.kou.density import grid_for, log_density_of_pair, marginal_log_density, reading
 from stress.price.calibrate.kou.law import KouLaw, Values, growth
+from stress.price.calibrate.stateful import States, predict
 
-Numbers = np.random.Generator
 FINE, FINE_PAIR = 16384, 1024
 """Points of the grid of one market, and a side for two."""
 
@@ -22,9 +22,8 @@ class KouDynamics:
 
     law: KouLaw
 
-    def simulate(self, bars: int, paths: int, random: Numbers, start: States | None = None) -> np.ndarray:
+    def simulate(self, bars: int, paths: int, random: Numbers) -> np.ndarray:
         """Log-returns [T, P, A]."""
-        del start
         law, size = self.law, (bars, paths, len(self.law.volatility))
         factor = np.linalg.cholesky(np.asarray(law.correlation))
         location = -0.5 * np.asarray(law.volatility) ** 2 - np.asarray(growth(law))
@@ -33,10 +32,19 @@ class KouDynamics:
         return result + _jumps(random, law.common_intensity, law.common_up, (bars, paths, 1), law.common_eta_up,
                                law.common_eta_down)
 
+    def predict(self, returns: np.ndarray, at: np.ndarray, bars: int, draws: int, random: Numbers) -> np.ndarray:
+        """Draws [n, P, A] of sums of returns; the past does not matter."""
+        return predict(self, returns, at, bars, draws, random)
+
     def states(self, returns: np.ndarray, at: np.ndarray) -> States:
         """Nothing."""
         del returns, at
         return {}
+
+    def onward(self, bars: int, random: Numbers, start: States, paths: int) -> np.ndarray:
+        """As from any start."""
+        del start
+        return self.simulate(bars, paths, random)
 
     def likelihood(self, returns: np.ndarray) -> Likelihood:
         """Of each market, and of two together; the joint density of more is not known in a form to compute."""

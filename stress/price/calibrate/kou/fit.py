@@ -7,16 +7,20 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 
+from stress.price.calibrate.ascent import climb, newton
 from stress.price.calibrate.base import Sample
-from stress.price.calibrate.climb import climb, newton
 from stress.price.calibrate.coordinates import bounds, free_correlation, join, split
 from stress.price.calibrate.delta import Spread, spread
+from stress.price.calibrate.kou.density import sufficient
 from stress.price.calibrate.kou.law import KouLaw
 from stress.price.calibrate.kou.layout import KouLayout
 from stress.price.calibrate.kou.likelihood import PairLikelihood
 
-ALONE, COARSE, FINE = 4096, 512, 1024
-"""Points a side of the grid: one market; two, on the way up; two, at the top."""
+ALONE, MOST = 4096, 1024
+"""Points a side of the grid: of one market; at most, of two."""
+
+COARSE, FINE = 2.2, 4.0
+"""Points to a standard deviation of the diffusion, for two markets: on the way up, and at the top."""
 
 START_STEPS, CLIMB_STEPS, POLISH_STEPS, NEWTON_STEPS = 60, 120, 60, 1
 
@@ -42,15 +46,20 @@ def fit_kou(sample: Sample, max_jumps_per_year: float) -> KouMaximum:
     layout = KouLayout(np.nanstd(sample.returns, axis=0), max_jumps_per_year, sample.bar_years)
     low, high = bounds(layout.blocks())
     vector, several = np.clip(_start(layout, sample.returns), low, high), len(sample.markets) > 1
+    coarse, fine = (sufficient(sample.returns, _volatility(layout, vector), points, MOST) for points in (COARSE, FINE))
     if several:
-        vector, _ = climb(PairLikelihood(layout, sample.returns, COARSE).objective, vector, low, high, CLIMB_STEPS)
-    top = PairLikelihood(layout, sample.returns, FINE if several else ALONE)
+        vector, _ = climb(PairLikelihood(layout, sample.returns, coarse).objective, vector, low, high, CLIMB_STEPS)
+    top = PairLikelihood(layout, sample.returns, fine if several else ALONE)
     vector, _ = climb(top.objective, vector, low, high, POLISH_STEPS)
     vector, value, slope, information = newton(top.objective, vector, low, high, NEWTON_STEPS, top.curvature)
     at_bound = (vector <= low) | (vector >= high)
     law = KouLaw(*map(np.asarray, layout.law(jnp.asarray(vector))))
     around = spread(information, ~at_bound, top.squared_scores(vector))
     return KouMaximum(layout, vector, law, -value, around, slope, at_bound)
+
+
+def _volatility(layout: KouLayout, vector: np.ndarray) -> np.ndarray:
+    return np.asarray(layout.law(jnp.asarray(vector)).volatility)
 
 
 def _start(layout: KouLayout, returns: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import expm
 
-from stress.price.calibrate.base import Likelihood, States
+from stress.price.calibrate.base import Likelihood, Numbers
 from stress.price.calibrate.mixture.law import (
     BarLaw,
     blocks,
@@ -17,14 +17,13 @@ from stress.price.calibrate.mixture.law import (
     log_density,
     stationary,
 )
+from stress.price.calibrate.stateful import States, predict
 
 LEFT_OUT = 1e-6
 """Probability a bar of jump counts that a density leaves out."""
 
 BY_MARKET = ("location", "volatility", "intensity", "mean", "std", "common_mean", "common_std")
 """Fields of a law that have a column a market."""
-
-Numbers = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,17 @@ class MixtureDynamics:
 
     law: BarLaw
 
-    def simulate(self, bars: int, paths: int, random: Numbers, start: States | None = None) -> np.ndarray:
+    def simulate(self, bars: int, paths: int, random: Numbers) -> np.ndarray:
         """Log-returns [T, P, A]; regimes switch between bars."""
-        first = None if start is None else start.get("regime")
-        regime = _regimes(self.law, bars, paths, random, first)
+        return self.onward(bars, random, {}, paths)
+
+    def predict(self, returns: np.ndarray, at: np.ndarray, bars: int, draws: int, random: Numbers) -> np.ndarray:
+        """Draws [n, P, A] of sums of returns, the regime filtered."""
+        return predict(self, returns, at, bars, draws, random)
+
+    def onward(self, bars: int, random: Numbers, start: States, paths: int) -> np.ndarray:
+        """Log-returns [T, P, A]; regimes start from their law [P, R], else stationary."""
+        regime = _regimes(self.law, bars, paths, random, start.get("regime"))
         flat = growth_free(self.law)
         returns = np.empty((bars, paths, flat.volatility.shape[1]))
         for r in range(len(flat.volatility)):

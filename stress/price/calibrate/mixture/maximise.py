@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import poisson
 
-from stress.price.calibrate.climb import Objective, climb, newton
+from stress.price.calibrate.ascent import Objective, climb, newton
 from stress.price.calibrate.mixture.law import BarLaw, blocks, filtered_log_likelihood, jump_counts, log_density
 from stress.price.calibrate.mixture.layout import Layout
 from stress.price.calibrate.mixture.starts import random_start
