@@ -13,7 +13,16 @@ import numba
 import numpy as np
 
 from benchmarks.numba_random import below, chi_square, exponential, normal, seeded, uniform
-from benchmarks.numba_steps import Numbers, hawkes_wait, numbers_of, quadratic_exponential, size
+from benchmarks.numba_steps import (
+    Numbers,
+    bar_words,
+    bridged,
+    hawkes_wait,
+    numbers_of,
+    quadratic_exponential,
+    size,
+    turns,
+)
 from benchmarks.price_case import Ends, PriceCase
 
 Path = Callable[[np.ndarray, Numbers, np.ndarray, np.ndarray], None]
@@ -236,19 +245,27 @@ def _regime(markets: int) -> Path:
 
 
 def _bootstrap(markets: int) -> Path:
+    correlated = _normals(markets)
+
     @numba.njit(fastmath=True)
     def path(s: np.ndarray, c: Numbers, x: np.ndarray, lowest: np.ndarray) -> None:
-        bars, done = len(c.returns), 0
-        while done < c.steps:
-            at = below(s, bars)
-            end = min(c.steps, done + 1 + int(exponential(s) * c.block_rate))
-            while done < end:
-                some = min(end - done, bars - at)  # round the end of the history
-                for k in range(some):
-                    for a in range(markets):
-                        x[a] += c.returns[at + k, a]
-                        lowest[a] = min(lowest[a], x[a])
-                done, at = done + some, 0
+        bars, row, left, words = len(c.close), 0, 0, np.empty(6)
+        z, e, y, ends = np.empty(markets), np.empty(markets), np.empty(markets), np.empty((markets, 2), np.int64)
+        for _ in range(c.steps // c.bar_steps):
+            if left == 0:
+                row, left = below(s, bars), 1 + int(exponential(s) * c.block_rate)
+            bar_words(s, words)
+            low_first = uniform(s) < c.first_low[row]
+            for a in range(markets):
+                y[a], (ends[a, 0], ends[a, 1]) = 0.0, turns(c, row, a, low_first, words)
+            for k in range(c.bar_steps):
+                correlated(s, c, z, e)
+                for a in range(markets):
+                    y[a] = bridged(c, row, a, (ends[a, 0], ends[a, 1]), low_first, k, y[a], e[a])
+                    lowest[a] = min(lowest[a], x[a] + y[a])
+            for a in range(markets):
+                x[a] += y[a]
+            row, left = (row + 1) % bars, left - 1
 
     return path
 

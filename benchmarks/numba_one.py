@@ -14,7 +14,16 @@ import numba
 import numpy as np
 
 from benchmarks.numba_random import below, chi_square, exponential, normal, seeded, uniform
-from benchmarks.numba_steps import Numbers, hawkes_wait, numbers_of, quadratic_exponential, size
+from benchmarks.numba_steps import (
+    Numbers,
+    bar_words,
+    bridged,
+    hawkes_wait,
+    numbers_of,
+    quadratic_exponential,
+    size,
+    turns,
+)
 from benchmarks.price_case import Ends, PriceCase
 
 Path = Callable[[np.ndarray, Numbers], tuple[float, float]]
@@ -128,19 +137,20 @@ def _regime(s: np.ndarray, c: Numbers) -> tuple[float, float]:
 
 @numba.njit(fastmath=True)
 def _bootstrap(s: np.ndarray, c: Numbers) -> tuple[float, float]:
-    x = lowest = 0.0
-    bars, done = len(c.returns), 0
-    while done < c.steps:
-        at = below(s, bars)
-        length = 1 + int(exponential(s) * c.block_rate)
-        end = min(c.steps, done + length)
-        while done < end:
-            some = min(end - done, bars - at)  # round the end of the history
-            for k in range(some):
-                x += c.returns[at + k, 0]
-                lowest = min(lowest, x)
-            done, at = done + some, 0
-    return x, lowest
+    start = lowest = 0.0
+    bars, row, left, words = len(c.close), 0, 0, np.empty(6)
+    for _ in range(c.steps // c.bar_steps):
+        if left == 0:
+            row, left = below(s, bars), 1 + int(exponential(s) * c.block_rate)
+        bar_words(s, words)
+        low_first = uniform(s) < c.first_low[row]
+        ends, x = turns(c, row, 0, low_first, words), 0.0
+        for k in range(c.bar_steps):
+            x = bridged(c, row, 0, ends, low_first, k, x, normal(s))
+            lowest = min(lowest, start + x)
+        start += x
+        row, left = (row + 1) % bars, left - 1
+    return start, lowest
 
 
 PATHS: dict[str, Callable[[], Any]] = {

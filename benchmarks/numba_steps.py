@@ -56,7 +56,11 @@ class Numbers(NamedTuple):
     leave: tuple[float, float]
     calm_share: float
     block_rate: float  # of exponential lengths, whose whole parts are geometric
-    returns: np.ndarray  # [n, A]
+    close: np.ndarray  # [n, A], as the next four: bars
+    high: np.ndarray
+    low: np.ndarray
+    variance: np.ndarray
+    first_low: np.ndarray  # [n]
 
 
 def numbers_of(case: PriceCase) -> Numbers:
@@ -69,7 +73,7 @@ def numbers_of(case: PriceCase) -> Numbers:
     return Numbers(
         steps=case.steps,
         step=h,
-        factor=case.factor,
+        factor=np.linalg.cholesky(np.corrcoef(case.bars.close.T)) if _of_bars(case) else case.factor,
         growth=constant if case.name == "hawkes" else constant + compensation,
         deviation=case.volatility * math.sqrt(h),
         compensation=compensation,
@@ -97,8 +101,19 @@ def numbers_of(case: PriceCase) -> Numbers:
         leave=case.leave,
         calm_share=case.calm_share,
         block_rate=-1.0 / math.log1p(-1.0 / case.mean_block),
-        returns=case.returns if case.name == "bootstrap" else np.zeros((1, case.markets)),
+        **_bars(case),
     )
+
+
+def _of_bars(case: PriceCase) -> bool:
+    return case.name == "bootstrap" and case.markets > 1
+
+
+def _bars(case: PriceCase) -> dict[str, np.ndarray]:
+    names = ("close", "high", "low", "variance", "first_low")
+    if case.name != "bootstrap":
+        return {name: np.zeros((1, 1) if name != "first_low" else 1) for name in names}
+    return {name: getattr(case.bars, name) for name in names}
 
 
 def _law(law: Normal | Exponentials) -> Law:
@@ -161,3 +176,75 @@ def hawkes_wait(budget: float, excited: float, base: float, decay: float) -> flo
         if gap < 1e-12 * budget:
             break
     return t
+
+
+@numba.njit(fastmath=True)
+def _passage(a: float, b: float, z: float, root: float) -> float:
+    """Inverse Gaussian of mean a / b and shape a^2: Michael, Schucany and Haas (1976)."""
+    mean, w = a / b, z * z / (2.0 * a * b)
+    small = mean / (1.0 + w + math.sqrt(w * (w + 2.0)))
+    return small if root <= mean / (mean + small) else mean * mean / small
+
+
+@numba.njit(fastmath=True)
+def split(a: float, b: float, z: float, choice: float, root: float) -> float:
+    """Share of the time that a leg of length ``a`` takes beside one of length ``b``."""
+    a, b = max(a, 1e-6), max(b, 1e-6)
+    ratio = _passage(a, b, z, root) if choice < b / (a + b) else 1.0 / _passage(b, a, z, root)
+    return ratio / (1.0 + ratio)
+
+
+@numba.njit(fastmath=True)
+def turns(c: Numbers, row: int, a: int, low_first: bool, words: np.ndarray) -> tuple[int, int]:
+    """Steps of a bar in which a market is at its extremes (see ``stress.price.bridge`` and ``legs``)."""
+    close, high, low = c.close[row, a], c.high[row, a], c.low[row, a]
+    first, second = (low, high) if low_first else (high, low)
+    scale = math.sqrt(max(c.variance[row, a], 1e-30))
+    one, two, three = abs(first) / scale, abs(second - first) / scale, abs(close - second) / scale
+    outer = split(one + three, two, words[0], words[1], words[2])
+    root = math.sqrt(outer)
+    to_first = outer * split(one / root, three / root, words[3], words[4], words[5])
+    before, after = (1 if one > 0.0 else 0), (1 if three > 0.0 else 0)
+    turn = 0
+    if before:
+        turn = min(max(round(c.bar_steps * to_first), before), c.bar_steps - 1 - after)
+    if not after:
+        return turn, c.bar_steps
+    return turn, min(max(round(c.bar_steps * (to_first + 1.0 - outer)), turn + 1), c.bar_steps - after)
+
+
+@numba.njit(fastmath=True)
+def _kept(distance: float, goal: float, spread: float, to_come: float) -> float:
+    """Distance from a wall that is not crossed, a step later."""
+    y = goal * abs(distance) / to_come
+    return math.sqrt(distance * distance + 2.0 * spread / (1.0 + y * (1.0 + y * (2.0 / 3.0 + y / 3.0))))
+
+
+@numba.njit(inline="always", fastmath=True)
+def bridged(c: Numbers, row: int, a: int, ends: tuple[int, int], low_first: bool, k: int, x: float, z: float) -> float:
+    """Log price over the open after step ``k`` of a bar, from what it was and a normal."""
+    high, low = c.high[row, a], c.low[row, a]
+    first, second = (low, high) if low_first else (high, low)
+    if k < ends[0]:
+        target, end = first, ends[0]
+    elif k < ends[1]:
+        target, end = second, ends[1]
+    else:
+        target, end = c.close[row, a], c.bar_steps
+    left = end - k
+    if left == 1:
+        return target
+    variance = max(c.variance[row, a], 1e-30) / c.bar_steps
+    spread = variance * (left - 1.0) / left
+    free = x + (target - x) / left + math.sqrt(spread) * z
+    to_come = variance * (left - 1.0)
+    above = low + _kept(free - low, target - low, spread, to_come)
+    below = high - _kept(high - above, high - target, spread, to_come)
+    return min(max(below, low), high)
+
+
+@numba.njit(fastmath=True)
+def bar_words(s: np.ndarray, words: np.ndarray) -> None:
+    """What decides where the extremes of a bar are: two normals and four uniforms."""
+    for k in range(6):
+        words[k] = normal(s) if k % 3 == 0 else uniform(s)

@@ -1,9 +1,9 @@
 """Price paths in NumPy: blocks of paths that stay in the caches, whole arrays [B, T] at a time where a model allows it.
 
 Increments of the log-price are made for all steps of a block, then summed along the steps. Jumps and switches of
-regime are few, so they are drawn by their number and added where they fall. Only Heston's variance has to go step
-by step. Normals are float32 (twice as fast as float64), from SFC64, the fastest of NumPy's bit generators; one
-generator and one thread a core.
+regime are few, so they are drawn by their number and added where they fall. Heston's variance and the bridges of the
+bootstrap go step by step, in float64; all other normals are float32 (twice as fast), from SFC64, the fastest of NumPy's
+bit generators. One generator and one thread a core.
 """
 
 from __future__ import annotations
@@ -240,18 +240,70 @@ def _wild_share(rng: np.random.Generator, case: PriceCase, paths: int) -> np.nda
 
 
 def bootstrap(rng: np.random.Generator, case: PriceCase, paths: int) -> np.ndarray:
-    """Blocks of geometric length one after another, cut where a path ends."""
-    total, bars = paths * case.steps, len(case.returns)
-    count = int(total / case.mean_block * 1.1) + 200
-    starts = np.cumsum(rng.geometric(1.0 / case.mean_block, count))
-    starts = np.concatenate([starts[starts < total], np.arange(0, total, case.steps)])
-    starts.sort()
-    lengths = np.diff(starts, append=total)
-    place = np.repeat(rng.integers(bars, size=len(starts)) - starts, lengths)
-    place += np.arange(total)
-    place %= bars
-    rows = np.ascontiguousarray(case.returns.T, np.float32)
-    return np.stack([row.take(place) for row in rows]).reshape(case.markets, paths, case.steps)
+    """Bar by bar, step by step: blocks of geometric length, bridges as in ``stress.price.bridge`` and ``legs``."""
+    bars, n, count = case.bars, case.bar_steps, case.steps // case.bar_steps
+    e = np.empty((case.markets, paths, case.steps), np.float32)
+    row = rng.integers(len(bars.close), size=paths)
+    factor = np.linalg.cholesky(np.corrcoef(bars.close.T)) if case.markets > 1 else np.ones((1, 1))
+    for bar in range(count):
+        if bar:
+            fresh = rng.random(paths) < 1.0 / case.mean_block
+            row = np.where(fresh, rng.integers(len(bars.close), size=paths), (row + 1) % len(bars.close))
+        close, high, low, variance = (table[row].T for table in (bars.close, bars.high, bars.low, bars.variance))
+        low_first = rng.random(paths) < bars.first_low[row]
+        first, second = np.where(low_first, low, high), np.where(low_first, high, low)
+        turn, last_turn = _turns(rng, n, first, second, close, variance)
+        a_step, x = np.maximum(variance, 1e-30) / n, np.zeros_like(close)
+        for k in range(n):
+            before, between = k < turn, k < last_turn
+            target = np.where(before, first, np.where(between, second, close))
+            left = np.where(before, turn, np.where(between, last_turn, n)) - float(k)
+            spread = a_step * (left - 1.0) / left
+            noise = factor @ rng.standard_normal(close.shape)
+            y = x + (target - x) / left + np.sqrt(spread) * noise
+            to_come = a_step * np.maximum(left - 1.0, 1.0)
+            y = low + _kept(y - low, target - low, spread, to_come)
+            y = high - _kept(high - y, high - target, spread, to_come)
+            y = np.where(left > 1.0, np.clip(y, low, high), target)
+            e[:, :, bar * n + k] = y - x
+            x = y
+    return e
+
+
+def _kept(distance: np.ndarray, goal: np.ndarray, spread: np.ndarray, to_come: np.ndarray) -> np.ndarray:
+    """Distance from a wall that is not crossed, a step later."""
+    y = goal * np.abs(distance) / to_come
+    return np.sqrt(distance**2 + 2.0 * spread / (1.0 + y * (1.0 + y * (2.0 / 3.0 + y / 3.0))))
+
+
+def _turns(
+    rng: np.random.Generator, n: int, first: np.ndarray, second: np.ndarray, close: np.ndarray, variance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Steps [A, B] of a bar of ``n`` at both extremes; what decides is the same in all markets."""
+    scale = np.sqrt(np.maximum(variance, 1e-30))
+    one, two, three = np.abs(first) / scale, np.abs(second - first) / scale, np.abs(close - second) / scale
+    z, u = rng.standard_normal((2, first.shape[1])), rng.random((4, first.shape[1]))
+    outer = _split(one + three, two, z[0], u[0], u[1])
+    root = np.sqrt(outer)
+    to_first = outer * _split(one / root, three / root, z[1], u[2], u[3])
+    before, after = (one > 0).astype(int), (three > 0).astype(int)
+    turn = np.where(before > 0, np.clip(np.rint(n * to_first).astype(int), before, n - 1 - after), 0)
+    last = np.clip(np.rint(n * (to_first + 1.0 - outer)).astype(int), turn + 1, n - after)
+    return turn, np.where(after > 0, last, n)
+
+
+def _split(a: np.ndarray, b: np.ndarray, z: np.ndarray, choice: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """Share of the time that a leg of length ``a`` takes beside one of length ``b``."""
+    a, b = np.maximum(a, 1e-6), np.maximum(b, 1e-6)
+    ratio = np.where(choice < b / (a + b), _passage(a, b, z, root), 1.0 / _passage(b, a, z, root))
+    return ratio / (1.0 + ratio)
+
+
+def _passage(a: np.ndarray, b: np.ndarray, z: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """Inverse Gaussian of mean a / b and shape a^2: Michael, Schucany and Haas (1976)."""
+    mean, w = a / b, z**2 / (2.0 * a * b)
+    small = mean / (1.0 + w + np.sqrt(w * (w + 2.0)))
+    return np.where(root <= mean / (mean + small), small, mean * mean / small)
 
 
 BLOCKS: dict[str, Block] = {
@@ -269,7 +321,7 @@ BLOCKS: dict[str, Block] = {
 
 def block_paths(case: PriceCase) -> int:
     """Paths of a block."""
-    return WIDE // case.markets if case.name in ("heston", "bates") else PATHS
+    return WIDE // case.markets if case.name in ("heston", "bates", "bootstrap") else PATHS
 
 
 def prepare(case: PriceCase, cores: int) -> Callable[[int, int], Ends]:

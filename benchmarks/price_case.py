@@ -7,7 +7,7 @@ paths to memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
@@ -82,10 +82,11 @@ class PriceCase:
     # two regimes
     volatilities: tuple[float, float] = (0.5, 1.5)
     leave: tuple[float, float] = (300.0, 1000.0)
-    # stationary bootstrap
-    mean_block: int = 60
-    history: int = 50_000  # bars of a step each
-    draws: int = field(default=11, repr=False)  # seed of the history
+    # stationary bootstrap of bars of an hour, whose highs and lows the steps keep
+    mean_block: int = 24
+    history: int = 50_000  # bars
+    bar: float = 8e-3  # standard deviation of a bar in quiet times
+    draws: int = 11  # seed of the history
 
     @property
     def step_years(self) -> float:
@@ -118,18 +119,45 @@ class PriceCase:
         return self.leave[1] / (self.leave[0] + self.leave[1])
 
     @cached_property
-    def returns(self) -> np.ndarray:
-        """The history [n, A] of log-returns that the bootstrap draws from."""
-        return _history(self.history, self.markets, self.draws)
+    def bars(self) -> Bars:
+        """The history that the bootstrap draws from."""
+        return _history(self.history, self.markets, self.bar, self.draws)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A history of bars [n, A], in log price over the open."""
+
+    close: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """Of a bar [n, A]: Garman and Klass (1980)."""
+        return 0.5 * (self.high - self.low) ** 2 - (2.0 * np.log(2.0) - 1.0) * self.close**2
+
+    @cached_property
+    def first_low(self) -> np.ndarray:
+        """Probability [n] that the low comes first: the mean over markets of the log-odds of Brownian motion."""
+        way = 2.0 * (self.high - self.low)
+
+        def log_density(length: np.ndarray) -> np.ndarray:
+            ratio = length**2 / self.variance
+            return np.log(ratio - 1.0) - 0.5 * ratio
+
+        odds = log_density(way - self.close) - log_density(way + self.close)
+        return 1.0 / (1.0 + np.exp(-np.clip(odds.mean(1), -700.0, 700.0)))
 
 
 @cache
-def _history(bars: int, markets: int, seed: int) -> np.ndarray:
-    """Correlated t returns with 4 degrees of freedom, quiet and wild by turns."""
-    rng = np.random.default_rng(seed)
-    level = np.exp(0.5 * np.sin(np.arange(bars) / 700.0))[:, None]
-    shared, own = rng.standard_t(4, (bars, 1)), rng.standard_t(4, (bars, markets))
-    return 5e-4 * level * (0.8 * shared + 0.6 * own)
+def _history(bars: int, markets: int, scale: float, seed: int) -> Bars:
+    """Correlated random walks of thirty steps a bar, quiet and wild by turns, with the tails of a t."""
+    rng, fine = np.random.default_rng(seed), 30
+    level = np.exp(0.5 * np.sin(np.arange(bars) / 700.0)) * np.sqrt(6.0 / rng.chisquare(8.0, bars))
+    shared, own = rng.standard_normal((bars, fine, 1)), rng.standard_normal((bars, fine, markets))
+    walk = np.cumsum(0.8 * shared + 0.6 * own, axis=1) * (scale * level / np.sqrt(fine))[:, None, None]
+    return Bars(walk[:, -1], np.maximum(walk.max(1), 0.0), np.minimum(walk.min(1), 0.0))
 
 
 @dataclass(frozen=True)

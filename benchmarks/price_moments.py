@@ -102,12 +102,12 @@ def _regime(case: PriceCase) -> tuple[float, float]:
 
 def _bootstrap(case: PriceCase) -> tuple[float, float]:
     """Politis and Romano (1994), from the autocovariances round the circle of the history."""
-    r = case.returns[:, 0]
+    r, steps = case.bars.close[:, 0], case.steps // case.bar_steps
     spectrum = np.abs(np.fft.rfft(r - r.mean())) ** 2
     covariance = np.fft.irfft(spectrum, len(r)) / len(r)
-    lags = np.arange(1, case.steps)
-    weights = (case.steps - lags) * (1.0 - 1.0 / case.mean_block) ** lags
-    return case.steps * r.mean(), case.steps * covariance[0] + 2.0 * weights @ covariance[1 : case.steps]
+    lags = np.arange(1, steps)
+    weights = (steps - lags) * (1.0 - 1.0 / case.mean_block) ** lags
+    return steps * r.mean(), steps * covariance[0] + 2.0 * weights @ covariance[1:steps]
 
 
 LAWS: dict[str, Callable[[PriceCase], tuple[float, float]]] = {

@@ -28,7 +28,7 @@ CONTENDERS = (OURS, REFERENCE, "numpy", "quantlib")
 CHECKED = {"quantlib": 2_000, "numpy": 8_192}
 """Paths of the check of the slow ones, and of the others."""
 CHECKED_ELSE = 32_768
-SECONDS, REPEATS = 1.5, 7
+SECONDS, REPEATS = 1.0, 5
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,6 @@ class Timing:
 
 def missing(name: str, case: PriceCase) -> str | None:
     """Why a contender does not take part."""
-    if name == OURS:
-        from benchmarks import stress_prices
-
-        return stress_prices.problem(case)
     if name == "numba" and not importlib.util.find_spec("numba"):
         return "numba is not installed: pip install numba"
     return quantlib_prices.problem(case) if name == "quantlib" else None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pyarrow
+from pyarrow import parquet
 
 from benchmarks.price_case import Ends, Exponentials, Normal, PriceCase
 from stress.build.study import build_study
@@ -30,8 +34,8 @@ def overrides(case: PriceCase) -> list[str]:
         f"price={'gbm' if case.name == 'regime' else case.name}",
         f"price.markets=[{','.join(names)}]",
         "price.initial_prices=1",
-        "price.drift=0",
-        f"price.correlation={case.correlation if case.markets > 1 else 0.0}",
+        f"price.drift={'null' if case.name == 'bootstrap' else 0}",
+        *([] if case.name == "bootstrap" else [f"price.correlation={case.correlation if case.markets > 1 else 0.0}"]),
         "price.jump_duration_seconds=0",
         f"run.step_seconds={case.step_seconds}",
         f"run.horizon_hours={case.steps * case.step_seconds / 3600.0}",
@@ -92,6 +96,19 @@ def _regime(case: PriceCase) -> list[str]:
     ]
 
 
+def write_history(case: PriceCase, folder: Path) -> None:
+    """A file a market whose bars are the case's history, after one that makes their first open."""
+    bar = np.timedelta64(round(case.bar_steps * case.step_seconds), "s")
+    times = np.datetime64("2020-01-01T00:00:00", "us") + np.arange(case.history + 1) * bar
+    for a, name in enumerate(NAMES[: case.markets]):
+        opened = np.concatenate([[0.0], np.cumsum(case.bars.close[:, a])])
+        columns = {"close": opened}
+        for side in ("high", "low"):
+            columns[side] = np.append(0.0, opened[:-1] + getattr(case.bars, side)[:, a])
+        table = {"timestamp": pyarrow.array(times)} | {key: np.exp(value) for key, value in columns.items()}
+        parquet.write_table(pyarrow.table(table), folder / f"{name}.parquet")
+
+
 MODELS: dict[str, Callable[[PriceCase], list[str]]] = {
     "gbm": _constant,
     "merton": lambda case: _constant(case) + _jumps(case),
@@ -101,20 +118,22 @@ MODELS: dict[str, Callable[[PriceCase], list[str]]] = {
     "garch": _garch,
     "hawkes": _hawkes,
     "regime": _regime,
+    "bootstrap": lambda _: [],  # it is all in files (:func:`make_job`)
 }
-"""Overrides of a model; those that are not here are left out."""
-
-
-def problem(case: PriceCase) -> str | None:
-    """Why there is nothing to time."""
-    return None if case.name in MODELS else "not in this project yet"
+"""Overrides of a model."""
 
 
 def make_job(case: PriceCase) -> Job:
     """The job of a study of the case, JAX set up for it."""
-    cfg = load(overrides(case))[0]
-    configure_jax(cfg.run)
-    return build_study(cfg).plan.job
+    with tempfile.TemporaryDirectory() as folder:
+        more = []
+        if case.name == "bootstrap":
+            write_history(case, Path(folder))
+            hours = case.mean_block * case.bar_steps * case.step_seconds / 3600.0
+            more = [f"data.path={folder}", f"price.bootstrap.mean_block_hours={hours!r}"]
+        cfg = load([*overrides(case), *more])[0]
+        configure_jax(cfg.run)
+        return build_study(cfg).plan.job
 
 
 def prepare(case: PriceCase, cores: int) -> tuple[Callable[[int, int], Ends], int]:

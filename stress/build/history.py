@@ -14,7 +14,7 @@ from stress.config.markets import per_market
 from stress.config.schema import BootstrapConfig, DataConfig, PriceConfig, RunConfig
 from stress.errors import bad_value
 from stress.price.block_length import optimal_block_length
-from stress.price.bootstrap import Blocks, Bootstrap, growth, part_starts
+from stress.price.bootstrap import Blocks, Bootstrap, growth, part_runs, part_starts
 from stress.price.bridge import Bars, Bridge, low_before_high, ranged_variance
 from stress.price.calibrate.bars import BarHistory, load_bars, span
 from stress.price.calibrate.history import moment
@@ -129,7 +129,7 @@ def _bootstrap(
     restart = 1.0 / length
     model = Bootstrap(
         bars=bar_table(bars),
-        blocks=Blocks(jnp.asarray(restart), jnp.asarray(bars.last), jnp.asarray(part_starts(bars.last))),
+        blocks=Blocks(jnp.asarray(restart), jnp.asarray(part_runs(bars.last)), jnp.asarray(part_starts(bars.last))),
         drift=jnp.asarray(_drift(price, bars, restart, clock, steps)),
         bridge=_bridge(price, bars, ticks),
         bars_a_step=bars_a_step,

@@ -19,10 +19,28 @@ import numpy as np
 
 from stress.price.base import Draw, Draws, Noise, Shock
 from stress.price.bridge import Bars, Bridge, Opened, shock
+from stress.price.keyed import block, exponential, uniform
+from stress.rare import while_due
 from stress.types import Array
 
+WHERE, LENGTH, WITHIN = 0, 1, 2
+"""Streams of a path's numbers: where a block begins, how long it is, what a bar looks like within."""
+LONGEST = 2.0**30
+"""Bars of a block at most, far beyond any horizon."""
 SETTLED = 1e-14
 """Change of the growth of a bar, from one bar to the next, at which it is taken to have settled."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Place:
+    """Where a path is in the history, and how far it goes on from there."""
+
+    row: Array  # [] int32, the bar
+    left: Array  # [] int32, bars that follow it without a break
+    rest: Array  # [] int32, bars of the block after a break
+    breaks: Array  # [] uint32, so far
+    key: Array  # [] uniform, of all of them
 
 
 @jax.tree_util.register_dataclass
@@ -31,15 +49,29 @@ class Blocks:
     """Which bar follows which."""
 
     restart: Array  # [] probability that a block ends: bar over mean block length
-    last: Array  # [n] bool: the end of the history or of a part of it
+    run: Array  # [n] int32, bars from each on to the end of the history or of its part, itself included
     starts: Array  # [K] int32, rows at which parts begin
 
-    def follow(self, row: Array, uniform: Array, restart: Array) -> Array:
-        """The row after ``row`` [] int32; a uniform [] decides."""
-        bars, parts = self.last.shape[0], self.starts.shape[0]
-        fresh = _pick(uniform / restart, bars)
-        start = self.starts[_pick((uniform - restart) / jnp.maximum(1.0 - restart, SETTLED), parts)]
-        return jnp.where(uniform < restart, fresh, jnp.where(self.last[row], start, row + 1))
+    def open(self, key: Array) -> Place:
+        """In no bar yet: the first one begins a block."""
+        none = jnp.zeros((), jnp.int32)
+        return Place(none, none, none, jnp.zeros((), jnp.uint32), key)
+
+    def next(self, place: Place) -> Place:
+        """The bar that follows."""
+        moved = replace(place, row=place.row + 1, left=place.left - 1)
+        return while_due(lambda _, now: now.left < 0, _broken, self, moved)
+
+
+def _broken(blocks: Blocks, place: Place) -> Place:
+    """The bar after a break: of a new block any, of a block that goes on the first of a part."""
+    number, goes_on = place.breaks + 1, place.rest > 0
+    share = uniform(block(place.key, WHERE, number))
+    row = jnp.where(goes_on, blocks.starts[_pick(share, len(blocks.starts))], _pick(share, len(blocks.run)))
+    waited = exponential(block(place.key, LENGTH, number)) / -jnp.log1p(-blocks.restart)  # its whole part is geometric
+    length = jnp.where(goes_on, place.rest, 1 + jnp.minimum(jnp.floor(waited), LONGEST).astype(jnp.int32))
+    here = jnp.minimum(length, blocks.run[row])
+    return Place(row, here - 1, length - here, number, place.key)
 
 
 @jax.tree_util.register_dataclass
@@ -47,7 +79,7 @@ class Blocks:
 class BootstrapState:
     """State of one path."""
 
-    row: Array  # [] int32, the bar it is in
+    place: Place
     opened: Opened | None  # None where a step is whole bars
 
 
@@ -68,57 +100,50 @@ class Bootstrap:
         return False
 
     def initial_draws(self) -> Draws:
-        """Nothing: the first tick begins a block."""
-        return {}
+        """A uniform for all blocks and bars."""
+        return {"blocks": Draw("uniform", ())}
 
     def step_draws(self) -> Draws:
-        """A uniform for every bar of the step; the bridge's normals."""
-        if self.bridge is None:
-            return {"bar": Draw("uniform", (self.bars_a_step,))}
-        return {"bar": Draw("uniform", (2,)), "bridge": Draw("normal", (self.drift.shape[1],))}
+        """The bridge's normals."""
+        return {} if self.bridge is None else {"bridge": Draw("normal", (self.drift.shape[1],))}
 
     def init(self, noise: Noise) -> BootstrapState:
         """In no bar yet."""
-        row = jnp.zeros((), jnp.int32)
-        return BootstrapState(row, None if self.bridge is None else self.bridge.unopened(self.bars.row(row)))
+        place = self.blocks.open(noise["blocks"])
+        return BootstrapState(place, None if self.bridge is None else self.bridge.unopened(self.bars.row(place.row)))
 
     def step(
         self, state: BootstrapState, noise: Noise, tick: Array, flow: Array | None = None
     ) -> tuple[BootstrapState, Shock]:
         """Part of a bar, or some bars."""
         if self.bridge is None:
-            return self._whole_bars(state, noise["bar"], tick)
-        bridge, place = self.bridge, (tick - 1) % self.bridge.ticks
+            return self._whole_bars(state.place, tick)
+        bridge, part, bar = self.bridge, (tick - 1) % self.bridge.ticks, (tick - 1) // self.bridge.ticks
 
         def next_bar(state: BootstrapState) -> BootstrapState:
-            row = self.blocks.follow(state.row, noise["bar"][0], self._restart(tick))
-            return BootstrapState(row, bridge.open(self.bars.row(row), noise["bar"][1]))
+            place = self.blocks.next(state.place)
+            return BootstrapState(place, bridge.open(self.bars.row(place.row), uniform(block(place.key, WITHIN, bar))))
 
-        state = jax.lax.cond(place == 0, next_bar, lambda state: state, state)
+        state = jax.lax.cond(part == 0, next_bar, lambda state: state, state)
         assert state.opened is not None
-        opened, moved = bridge.step(state.opened, place, noise["bridge"])
-        return replace(state, opened=opened), shock(moved + self._drift((tick - 1) // bridge.ticks))
+        opened, moved = bridge.step(state.opened, part, noise["bridge"])
+        return replace(state, opened=opened), shock(moved + self._drift(bar))
 
-    def _whole_bars(self, state: BootstrapState, uniform: Array, tick: Array) -> tuple[BootstrapState, Shock]:
-        def bar(now: tuple[Array, Array, Array], uniform: Array) -> tuple[tuple[Array, Array, Array], None]:
-            row, restart, moved = now
-            row = self.blocks.follow(row, uniform, restart)
-            return (row, self.blocks.restart, moved + self.bars.close[row]), None
+    def _whole_bars(self, place: Place, tick: Array) -> tuple[BootstrapState, Shock]:
+        def bar(_: Array, now: tuple[Place, Array]) -> tuple[Place, Array]:
+            place = self.blocks.next(now[0])
+            return place, now[1] + self.bars.close[place.row]
 
-        start = (state.row, self._restart(tick), self._drift(tick - 1))
-        (row, _, moved), _ = jax.lax.scan(bar, start, uniform)
-        return BootstrapState(row, None), shock(moved)
-
-    def _restart(self, tick: Array) -> Array:
-        """The first tick begins a block."""
-        return jnp.where(tick == 1, 1.0, self.blocks.restart)
+        now = (place, self._drift(tick - 1))
+        place, moved = bar(tick, now) if self.bars_a_step == 1 else jax.lax.fori_loop(0, self.bars_a_step, bar, now)
+        return BootstrapState(place, None), shock(moved)
 
     def _drift(self, period: Array) -> Array:
         return self.drift[jnp.minimum(period, self.drift.shape[0] - 1)]
 
 
 def _pick(share: Array, size: int) -> Array:
-    """A place among ``size``; a share outside of [0, 1), of a branch not taken, gives one of them too."""
+    """A place among ``size`` from a uniform."""
     return jnp.clip(jnp.floor(share * size), 0, size - 1).astype(jnp.int32)
 
 
@@ -147,3 +172,10 @@ def growth(log_return: np.ndarray, last: np.ndarray, restart: float, bars: int) 
 def part_starts(last: np.ndarray) -> np.ndarray:
     """Rows at which the parts of a history between gaps begin."""
     return np.append(0, np.flatnonzero(last[:-1]) + 1).astype(np.int32)
+
+
+def part_runs(last: np.ndarray) -> np.ndarray:
+    """Bars [n] from each on to the last of its part, itself included."""
+    ends = np.flatnonzero(last)
+    rows = np.arange(len(last))
+    return (ends[np.searchsorted(ends, rows)] - rows + 1).astype(np.int32)

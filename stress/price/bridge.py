@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.price.base import Shock
+from stress.price.diffusion.base import correlated
 from stress.price.keyed import following
 from stress.price.legs import leg_shares
 from stress.types import Array
@@ -58,15 +59,32 @@ class Bars:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class OpenedMarket:
+    """The bar of one market that a path is in; all []."""
+
+    close: Array
+    high: Array
+    low: Array
+    ranged: Array  # bool
+    variance: Array
+    turn: Array  # int32, tick of the first extreme
+    last_turn: Array  # int32, tick of the second; both 0 where high and low are not known
+    price: Array  # log price now over the bar's open
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Opened:
     """The bar that a path is in."""
 
-    bar: Bars  # a row
-    turn: Array  # [A] int32, tick of the first extreme
-    last_turn: Array  # [A] int32, tick of the second; both 0 where high and low are not known
+    markets: tuple[OpenedMarket, ...]  # numbers of their own, so that of many paths each is a vector
     begin: Array  # [] int32, ticks before the price moves; turns are counted from then on
     low_first: Array  # [] bool
-    price: Array  # [A] log price now over the bar's open
+
+    @property
+    def price(self) -> Array:
+        """Log prices [A] now over the bar's open."""
+        return jnp.stack([market.price for market in self.markets], axis=-1)
 
 
 @jax.tree_util.register_dataclass
@@ -80,76 +98,78 @@ class Bridge:
 
     def unopened(self, bar: Bars) -> Opened:
         """Before the first bar, of which ``bar`` is one like."""
-        never = jnp.zeros_like(bar.close, jnp.int32)
-        return Opened(
-            bar=bar,
-            turn=never,
-            last_turn=never,
-            begin=jnp.zeros((), jnp.int32),
-            low_first=jnp.zeros((), bool),
-            price=jnp.zeros_like(bar.close),
-        )
+        return Opened(_markets(bar), begin=jnp.zeros((), jnp.int32), low_first=jnp.zeros((), bool))
 
     def open(self, bar: Bars, uniform: Array) -> Opened:
         """At the open of a bar; ``uniform`` [] decides where its extremes are."""
         order, moment = following(uniform, EXTREMES)
         low_first = order < bar.first_low
-        turn, last_turn = self._turns(bar, low_first, uniform)
-        return Opened(
-            bar=bar,
-            turn=jnp.where(bar.ranged, turn, 0),
-            last_turn=jnp.where(bar.ranged, last_turn, 0),
-            begin=jnp.floor(moment * (self.ticks - self.moving + 1)).astype(jnp.int32),
-            low_first=low_first,
-            price=jnp.zeros_like(bar.close),
-        )
+        begin = jnp.floor(moment * (self.ticks - self.moving + 1)).astype(jnp.int32)
+        markets = (self._turned(market, low_first, uniform) for market in _markets(bar))
+        return Opened(tuple(markets), begin=begin, low_first=low_first)
 
-    def _turns(self, bar: Bars, low_first: Array, uniform: Array) -> tuple[Array, Array]:
-        """Ticks [A] of both extremes: apart, within the bar, at its ends where open or close is one."""
-        ticks = self.moving
-        first, second = _ordered(bar, low_first)
-        scale = jnp.sqrt(jnp.maximum(bar.variance, TINY))
-        lengths = jnp.abs(first), jnp.abs(second - first), jnp.abs(bar.close - second)
+    def _turned(self, market: OpenedMarket, low_first: Array, uniform: Array) -> OpenedMarket:
+        """Ticks of both extremes: apart, within the bar, at its ends where open or close is one."""
+        ticks, close = self.moving, market.close
+        first, second = _ordered(market, low_first)
+        scale = jnp.sqrt(jnp.maximum(market.variance, TINY))
+        lengths = jnp.abs(first), jnp.abs(second - first), jnp.abs(close - second)
         to_first, between = leg_shares(lengths[0] / scale, lengths[1] / scale, lengths[2] / scale, uniform)
         before, after = ((length > 0).astype(jnp.int32) for length in (lengths[0], lengths[2]))
         turn = jnp.where(before > 0, _ticks(ticks * to_first, before, ticks - 1 - after), 0)
         last_turn = _ticks(ticks * (to_first + between), turn + 1, ticks - after)
         last_turn = jnp.where(after > 0, last_turn, ticks)
-        if ticks > 2:
-            return turn, last_turn
-        none = jnp.zeros_like(turn)
-        if ticks == 1:
-            return none, none
-        farther = (lengths[0] > lengths[2]) & (before > 0) & (after > 0)  # one tick between open and close
-        return jnp.where(farther, 1, turn), jnp.where(farther, 1, last_turn)
+        if ticks == 2:  # one tick between open and close
+            farther = (lengths[0] > lengths[2]) & (before > 0) & (after > 0)
+            turn, last_turn = (jnp.where(farther, 1, extreme) for extreme in (turn, last_turn))
+        seen = market.ranged & (ticks > 1)
+        return replace(market, turn=jnp.where(seen, turn, 0), last_turn=jnp.where(seen, last_turn, 0))
 
     def step(self, now: Opened, place: Array, normal: Array) -> tuple[Opened, Array]:
         """After tick ``place`` [] of the bar, 0 to ``ticks`` - 1, and its log-return [A]; ``normal`` is [A]."""
         since = place - now.begin
-        moves = (since >= 0) & (since < self.moving)
-        price = jnp.where(moves, self._price(now, jnp.clip(since, 0, self.moving - 1), normal), now.price)
-        return replace(now, price=price), price - now.price
+        moves, within = (since >= 0) & (since < self.moving), jnp.clip(since, 0, self.moving - 1)
+        if self.moving == self.ticks:
+            moves, within = jnp.ones((), bool), place
+        prices = [
+            jnp.where(moves, self._price(market, now.low_first, within, noise), market.price)
+            for market, noise in zip(now.markets, correlated(self.factor, normal), strict=True)
+        ]
+        pairs = list(zip(now.markets, prices, strict=True))
+        after = replace(now, markets=tuple(replace(market, price=price) for market, price in pairs))
+        return after, jnp.stack([price - market.price for market, price in pairs])
 
-    def _price(self, now: Opened, place: Array, normal: Array) -> Array:
-        """Log price [A] over the open after tick ``place`` of those in which the price moves."""
-        first, second = _ordered(now.bar, now.low_first)
-        before, between = place < now.turn, place < now.last_turn
-        target = jnp.where(before, first, jnp.where(between, second, now.bar.close))
-        end = jnp.where(before, now.turn, jnp.where(between, now.last_turn, self.moving))
+    def _price(self, market: OpenedMarket, low_first: Array, place: Array, noise: Array) -> Array:
+        """Log price [] over the open after tick ``place`` of those in which the price moves."""
+        first, second = _ordered(market, low_first)
+        before, between = place < market.turn, place < market.last_turn
+        target = jnp.where(before, first, jnp.where(between, second, market.close))
+        end = jnp.where(before, market.turn, jnp.where(between, market.last_turn, self.moving))
         left = (end - place).astype(jnp.float64)  # ticks to the target, this one included
-        a_tick = jnp.maximum(now.bar.variance, TINY) / self.moving
-        spread = a_tick * (left - 1.0) / left
-        noise = (self.factor.astype(normal.dtype) * normal).sum(-1)
-        free = now.price + (target - now.price) / left + jnp.sqrt(spread) * noise
-        to_come = a_tick * jnp.maximum(left - 1.0, 1.0)
-        above = now.bar.low + _kept(free - now.bar.low, target - now.bar.low, spread, to_come)
-        below = now.bar.high - _kept(now.bar.high - above, now.bar.high - target, spread, to_come)
-        inside = jnp.clip(below, now.bar.low, now.bar.high)
-        return jnp.where(left > 1.0, jnp.where(now.bar.ranged, inside, free), target)
+        a_tick, part = jnp.maximum(market.variance, TINY) / self.moving, 1.0 / left
+        spread = a_tick * (1.0 - part)
+        free = market.price + (target - market.price) * part + jnp.sqrt(spread) * noise
+        to_come = 1.0 / (a_tick * jnp.maximum(left - 1.0, 1.0))
+        low, high = market.low, market.high
+        above = low + _kept(free - low, target - low, spread, to_come)
+        below = high - _kept(high - above, high - target, spread, to_come)
+        inside = jnp.clip(below, low, high)
+        return jnp.where(left > 1.0, jnp.where(market.ranged, inside, free), target)
 
 
-def _ordered(bar: Bars, low_first: Array) -> tuple[Array, Array]:
-    """First and second extreme [A]."""
+def _markets(bar: Bars) -> tuple[OpenedMarket, ...]:
+    """A bar [A], market by market, at its open."""
+
+    def one(a: int) -> OpenedMarket:
+        none, zero = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.float64)
+        numbers = (bar.close[a], bar.high[a], bar.low[a], bar.ranged[a], bar.variance[a])
+        return OpenedMarket(*numbers, turn=none, last_turn=none, price=zero)
+
+    return tuple(one(a) for a in range(bar.close.shape[0]))
+
+
+def _ordered(bar: Bars | OpenedMarket, low_first: Array) -> tuple[Array, Array]:
+    """First and second extreme."""
     return jnp.where(low_first, bar.low, bar.high), jnp.where(low_first, bar.high, bar.low)
 
 
@@ -158,12 +178,13 @@ def _ticks(time: Array, low: Array, high: Array) -> Array:
 
 
 def _kept(distance: Array, goal: Array, spread: Array, to_come: Array) -> Array:
-    """Distance [A] from a wall that is not crossed, a step of variance ``spread`` later.
+    """Distance [] from a wall that is not crossed, a step of variance ``spread`` later.
 
     A step of the Bessel process is sqrt(distance^2 + 2 spread), two more dimensions at their mean. The bridge
-    to a ``goal`` away from the wall is pushed less: by 2y / (exp(2y) - 1) with y = goal distance / variance to come.
+    to a ``goal`` away from the wall is pushed less: by 2y / (exp(2y) - 1) with y = goal distance / variance to come,
+    of which ``to_come`` is the inverse.
     """
-    y = goal * jnp.abs(distance) / to_come
+    y = goal * jnp.abs(distance) * to_come
     push = 1.0 / (1.0 + y * (1.0 + y * (2.0 / 3.0 + y / 3.0)))
     return jnp.sqrt(distance**2 + 2.0 * spread * push)
 

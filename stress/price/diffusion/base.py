@@ -46,11 +46,9 @@ def mixed(occupied: Array, scale: Array, factor: Array, normal: Array) -> list[A
     of many paths every number is a vector of its own.
     """
     regimes, markets, dtype = occupied.shape[0], normal.shape[0], normal.dtype
-    normals = [normal[a] for a in range(markets)]
     if regimes == 1:
-        near = factor.astype(dtype)
-        sums = [sum_of(near[0, a, b] * normals[b] for b in range(a + 1)) for a in range(markets)]
-        return [jnp.sqrt(occupied[0]) * scale[0, a] * total for a, total in enumerate(sums)]
+        return [jnp.sqrt(occupied[0]) * scale[0, a] * z for a, z in enumerate(correlated(factor[0], normal))]
+    normals = [normal[a] for a in range(markets)]
     roots = scale[..., None] * factor
     covariance = roots @ jnp.moveaxis(roots, 1, 2)
     years = [occupied[r] for r in range(regimes)]
@@ -62,6 +60,13 @@ def mixed(occupied: Array, scale: Array, factor: Array, normal: Array) -> list[A
         return [jnp.sqrt(entry(0, 0)) * normals[0]]
     rows = cholesky([[entry(a, b).astype(dtype) for b in range(a + 1)] for a in range(markets)])
     return [sum_of(x * z for x, z in zip(row, normals, strict=False)) for row in rows]
+
+
+def correlated(factor: Array, normal: Array) -> list[Array]:
+    """Correlated normals, a number for every market, from independent ones [A] and a lower Cholesky factor [A, A]."""
+    near, markets = factor.astype(normal.dtype), normal.shape[0]
+    normals = [normal[a] for a in range(markets)]
+    return [sum_of(near[a, b] * normals[b] for b in range(a + 1)) for a in range(markets)]
 
 
 def cholesky(entries: list[list[Array]]) -> list[list[Array]]:
