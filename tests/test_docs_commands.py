@@ -105,7 +105,8 @@ def scaled(words: list[str], *, reported: bool) -> list[str]:
     if "replay" in words:
         return QUICK
     if "calibrate" in words:
-        return ["calibrate.starts=1", "calibrate.regimes=2", "data.markets=[BTC]"]
+        compared = ["calibrate.models=[gbm,merton]", "calibrate.split=2024-02-01"] if "price=all" in words else []
+        return ["calibrate.starts=1", "calibrate.regimes=2", "data.markets=[BTC]", *compared]
     sweep = "-m" in words or "experiment" in " ".join(words)
     jobs = ["report.enabled=false"] if sweep or not reported else []
     fewer = ["price.jump_duration_seconds=0,300", "run.step_seconds=60"] if "experiment=gap_duration" in words else []
@@ -158,6 +159,12 @@ def test_every_key_of_a_calibration_is_documented(workspace: Path, monkeypatch: 
     assert [name for name in rows if not (workspace / "calibration" / name).is_file()] == []
     fit = json.loads((workspace / "calibration" / "calibration.json").read_text())
     assert set(code(rows["calibration.json"])) == {*fit, *fit["parameters"][0]}
+    split = ["calibrate.models=[gbm]", "calibrate.split=2024-02-01", "data.markets=[BTC,ETH]"]
+    assert main(["calibrate", *split, "data.path=prices.csv", "hydra.run.dir=comparison"]) == OK
+    rows = {code(row[0])[0]: row[1] for row in table(section("Comparison of models"), "file", "holds")}
+    assert [name for name in rows if not (workspace / "comparison" / name).is_file()] == []
+    found = json.loads((workspace / "comparison" / "comparison.json").read_text())
+    assert set(code(rows["comparison.json"])) == {*found, "calibration.json", "seconds"}
 
 
 def section(title: str) -> str:
