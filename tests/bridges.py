@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from stress.price.base import Draw, Draws, Noise
 from stress.price.diffusion.constant import ConstantVolatility
 from stress.price.diffusion.heston import HestonVariance
-from tests.walks import Levels, walk
+from tests.walks import Levels, given_up, jumps_so_far, walk
 
 
 @dataclass(frozen=True)
@@ -42,26 +42,25 @@ class Continuous:
     def tick(self, model: Any, carry: Any, noise: Noise, number: Any, extra: Levels) -> Any:
         state, shock = model.step(carry["state"], noise, number)
         moved = {"state": state, "log": carry["log"] + shock.log_return}
-        variance = _variance(model, carry["state"], state, noise)
         gap = (
             extra.side * (carry["log"][extra.market] - extra.log),
             extra.side * (moved["log"][extra.market] - extra.log),
         )
         if model.jumps is None:
-            stays = _stays(*gap, variance[extra.market])
+            stays = _stays(*gap, _variance(model, carry["state"], state)[extra.market])
             alive, together = carry["alive"] * stays, carry["together"] * stays.min(initial=1.0)
             return moved | {"alive": alive, "together": together}
-        return moved | _jumped(model, carry, noise, number, extra, shock, gap, variance)
+        return moved | _jumped(model, carry, moved, noise, number, extra, gap)
 
 
-def _variance(model: Any, before: Any, after: Any, noise: Noise) -> Any:
+def _variance(model: Any, before: Any, after: Any) -> Any:
     """Variance [A] of the diffusion in a tick."""
-    occupied = model.chain.step(before.regime, noise, model.step_years)[1]
+    occupied = model.chain.step(before.chain, model.step_years)[1]
     match model.diffusion:
         case ConstantVolatility() as part:
             return occupied @ part.volatility**2
         case HestonVariance():
-            return 0.5 * (before.diffusion + after.diffusion) * occupied.sum()
+            return 0.5 * (jnp.stack(before.diffusion) + jnp.stack(after.diffusion)) * occupied.sum()
     raise AssertionError(model.diffusion)
 
 
@@ -71,34 +70,28 @@ def _stays(a: Any, b: Any, variance: Any) -> Any:
     return jnp.where(inside, -jnp.expm1(-2.0 * jnp.where(inside, a * b, 0.0) / jnp.maximum(variance, 1e-300)), 0.0)
 
 
-def _jumped(
-    model: Any, carry: Any, noise: Noise, number: Any, extra: Levels, shock: Any, gap: Any, variance: Any
-) -> Any:
+def _jumped(model: Any, carry: Any, moved: Any, noise: Noise, number: Any, extra: Levels, gap: Any) -> Any:
     """A tick of a model with jumps: diffusion to a uniform time, the jump, diffusion to the end."""
-    occupied = model.chain.step(carry["state"].regime, noise, model.step_years)[1]
-    _, counts, expected = model.jumps.arrivals.step(
-        carry["state"].arrivals, noise, occupied, carry["state"].regime, None
-    )
-    given_up = model.jumps.arrivals.compensator(expected, model.jumps.sizes.growth(1))[0]
-    _, smooth = replace(model, jumps=None).step(carry["state"], noise, number)
-    diffusion = smooth.log_return - given_up
-    jump, time = shock.log_return - diffusion, noise["test_jump_time"]
-    arrived = counts.own.sum(0) + counts.common.sum() > 0
+    before, time = carry["state"], noise["test_jump_time"]
+    variance = _variance(model, before, moved["state"])
+    diffusion = replace(model, jumps=None).step(before, noise, number)[1].log_return - given_up(model, before)
+    jump = moved["log"] - carry["log"] - diffusion
+    jumps = jumps_so_far(moved["state"]) - jumps_so_far(before)
     middle = carry["log"] + time * diffusion + jnp.sqrt(time * (1 - time) * variance) * noise["test_bridge"]
-    before = extra.side * (middle[extra.market] - extra.log)
-    landed = jnp.where(arrived, middle + jump, middle)[extra.market]
+    until = extra.side * (middle[extra.market] - extra.log)
+    landed = jnp.where(jumps > 0, middle + jump, middle)[extra.market]
     after = extra.side * (landed - extra.log)
-    here, share = variance[extra.market], time[extra.market]
-    until = carry["alive"] * _stays(gap[0], before, share * here)
-    beyond = jnp.where(arrived[extra.market] & (after <= 0), until, 0.0)
+    here, share, arrived = variance[extra.market], time[extra.market], jumps[extra.market] > 0
+    first = carry["alive"] * _stays(gap[0], until, share * here)
+    beyond = jnp.where(arrived & (after <= 0), first, 0.0)
     owed = jnp.maximum(extra.side * (jnp.exp(extra.bankruptcy) - jnp.exp(landed)), 0.0)
     without = carry["alive"] * _stays(*gap, here)
     return {
-        "alive": jnp.where(arrived[extra.market], until * _stays(after, gap[1], (1 - share) * here), without),
+        "alive": jnp.where(arrived, first * _stays(after, gap[1], (1 - share) * here), without),
         "together": carry["together"],
         "by_jump": carry["by_jump"] + beyond,
         "bad_debt": carry["bad_debt"] + beyond * owed,
-        "jumps": carry["jumps"] + counts.own.sum() + counts.common.sum(),
+        "jumps": carry["jumps"] + jumps.sum(),
     }
 
 

@@ -117,7 +117,8 @@ def test_a_model_that_cannot_be_fitted_is_left_out_with_its_reason(prices: Path,
         calibrate(config(short, "calibrate.models=[merton]", f"calibrate.output={tmp_path / 'other'}"), tmp_path / "b")
 
 
-def test_what_cannot_be_asked_for_is_refused(prices: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_asked_for_is_refused(prices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     assert asked_models(["regime", "gbm"]) == ["gbm", "regime"] and asked_models(["all"]) == list(FITTERS)
     for words, message in (
             (["calibrate.models=[gbm,sabr]"], r"calibrate.models: got \['gbm', 'sabr'\], allowed is a list of gbm"),

@@ -59,7 +59,7 @@ def test_a_bias_is_seen_at_long_steps() -> None:
 def test_mean_and_variance_of_a_step_are_exact(name: str) -> None:
     """Of v after one step of thirty days: Cox, Ingersoll and Ross (1985), eq. 19."""
     m, years = NAMED[name], 30.0 * DAY
-    v = walk(Variance(), m.model(30.0).build(1), steps=1, paths=2**17, seed=SEED)["state"][:, 0]
+    v = walk(Variance(), m.model(30.0).build(1), steps=1, paths=2**17, seed=SEED)["variance"][:, 0]
     assert v.min() >= 0.0
     decay = math.exp(-m.kappa * years)
     expected = m.theta * m.xi**2 / m.kappa * (decay * (1.0 - decay) + 0.5 * (1.0 - decay) ** 2)
@@ -108,7 +108,7 @@ def test_a_switch_of_the_correlation_keeps_variance_and_price() -> None:
     law = dataclasses.replace(wild.model(12.0), markets=("X", "Y")).changed(**switching)
     kept = walk(Ends(), law.build(12), extra=Levels.of(), steps=12, paths=2**17, seed=SEED)
     for market in (0, 1):
-        v, end = kept["state"].diffusion[:, market], np.exp(kept["log"][:, market])
+        v, end = kept["state"].diffusion[market], np.exp(kept["log"][:, market])
         ZTest(mean(v), wild.theta, "mean of v", "heston with regimes", SEED, law.price).agrees()
         ZTest(mean(end), 1.0, "E[S_T/S_0]", "heston with regimes", SEED, law.price).agrees()
         ZTest(mean(v), 0.98 * wild.theta, "mean of v", "heston with regimes", SEED, law.price).rejects()

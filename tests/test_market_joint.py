@@ -42,7 +42,7 @@ def test_heston_correlations() -> None:
     """Over a minute: of the prices by the formula of the part, of each variance with both prices, of the variances."""
     law = pair(MINUTE, volatility=None, variance=HESTON)
     kept = walk(Ends(), law.build(1), extra=Levels.of(), steps=1, paths=PATHS, seed=SEED)
-    (x, y), (v, w) = kept["log"].T, kept["state"].diffusion.T
+    (x, y), (v, w) = kept["log"].T, kept["state"].diffusion
     a, b = HESTON["rho"]
     both = R * (a * b + np.sqrt(1 - a**2) * np.sqrt(1 - b**2))
     is_correlated(x, y, both, "prices", R)

@@ -21,7 +21,7 @@ from tests.walks import Model, uncompensated, walk
 from tests.z_tests import Estimate, ZTest, mean, variance
 
 SEED, PATHS = 43, 2**15
-SLOW = {HAWKES_B: PATHS // 2, HAWKES_C: PATHS // 4}
+SLOW = {HAWKES_B: PATHS // 2, HAWKES_C: PATHS // 8}
 """Paths where a stationary start takes hundreds of jumps."""
 TENTHS = 10
 
@@ -109,14 +109,14 @@ WRONG: dict[str, dict[str, Any]] = {
     "HAW-MEANINT-A": {"jump": {"intensity": 22.0}},
     "HAW-MEAN-A": {"intensity": {"alpha": 66.0}},
     "HAW-VARINT-A": {"intensity": {"beta": 110.0}},
-    "HAW-VAR0-A": {"jump": {"intensity": 22.0}},
+    "HAW-VAR0-A": {"intensity": {"alpha": 66.0}},
     "HAW-P0-EMPTY-A": {"jump": {"intensity": 22.0}},
     "HAW-ACOV-A-gap0": {"intensity": {"beta": 110.0}},
     "HAW-P0-EMPTY-B": {"jump": {"intensity": 1.32}},
     "HAW-CLMEAN-n0.6": {"intensity": {"alpha": 0.66}},
     "HAW-CLTAIL-n0.9": {"intensity": {"alpha": 0.81}},
     "HAWJ-mean-A": {"jump": {"intensity": 24.0}},
-    "HAWJ-kurt-B": {"intensity": {"alpha": 770.0}},
+    "HAWJ-skew-A": {"intensity": {"alpha": 72.0}},
 }
 """10 % of an intensity, of what a jump adds to it or of how fast that fades; 20 % where the diffusion hides it."""
 

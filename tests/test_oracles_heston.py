@@ -51,11 +51,11 @@ def simulated(oracle: Oracle, model: Model) -> Estimate:
         case "call" | "put":
             return of_end(oracle, end(model), model)
         case "variance mean":
-            return mean(variances(model)["state"][:, 0])
+            return mean(variances(model)["variance"][:, 0])
         case "variance variance":
-            return variance(variances(model)["state"][:, 0])
+            return variance(variances(model)["variance"][:, 0])
         case "variance below":
-            return mean((variances(model)["state"][:, 0] <= oracle.level).astype(float))
+            return mean((variances(model)["variance"][:, 0] <= oracle.level).astype(float))
         case "integral mean":
             return mean(variances(model)["integral"][:, 0])
         case "integral variance":

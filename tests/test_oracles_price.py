@@ -18,7 +18,7 @@ import pytest
 from stress.mc.block import Job
 from stress.mc.noise import TILE, draw_noise, tile_keys
 from stress.session import simulate_prices
-from tests.oracles import NOT_EXPRESSIBLE, ORACLES, Law, Oracle
+from tests.oracles import ORACLES, Law, Oracle
 from tests.studies import law_study
 from tests.z_tests import Estimate, ZTest, excess_kurtosis, mean, skewness, variance
 
@@ -139,9 +139,3 @@ WRONG = {
 def test_reference_value_rejects_a_wrong_parameter(name: str) -> None:
     oracle = next(oracle for oracle in PRICED if oracle.id == name)
     z_test(oracle, dataclasses.replace(oracle.law, **WRONG[name])).rejects()
-
-
-def test_every_value_is_used_or_excused() -> None:
-    ids = [oracle.id for oracle in ORACLES]
-    assert len(set(ids)) == len(ids) and not set(ids) & set(NOT_EXPRESSIBLE)
-    assert len(ids) + len(NOT_EXPRESSIBLE) == 107  # sections gbm, bgk_calls, merton and regime of the table

@@ -24,7 +24,7 @@ SEEDS = {1: 53, MINUTES: 54}
 GBM: dict[str, Any] = {"initial_prices": 100.0, "drift": 0.2, "volatility": 0.8}
 MERTON = {"kind": "merton", "intensity": 8000.0, "mean": -0.01, "std": 0.01}
 KOU = {"kind": "kou", "intensity": 8000.0, "up_probability": 0.3, "eta_up": 120.0, "eta_down": 80.0}
-HAWKES = {"kind": "hawkes", "alpha": 12000.0, "beta": 20000.0, "initial": "stationary"}
+HAWKES = {"kind": "hawkes", "alpha": 12000.0, "beta": 20000.0, "initial": "base"}
 SWITCHING = {
     "regimes": {"calm": regime(volatility=0.4), "wild": regime(volatility=1.6)},
     "transition_rates": {"calm": {"wild": 8000.0}, "wild": {"calm": 12000.0}},

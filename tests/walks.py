@@ -16,14 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.build.price import build_market
+from stress.cipher import threefry
 from stress.config.schema import IntensityConfig, JumpConfig, VarianceConfig
 from stress.mc.noise import TILE, draw_noise, tile_keys
 from stress.price.base import Draws, Noise
+from stress.rare import while_due
 from tests.studies import HOURS, config
 
 DAY = 1.0 / 365.0
 """Years."""
-BLOCK = 8192
+BLOCK = 4096
 """Paths walked together."""
 SECTIONS = {"jump": JumpConfig, "variance": VarianceConfig, "intensity": IntensityConfig}
 
@@ -103,16 +105,22 @@ def _block(
     watcher: Watcher, precision: str, paths: int, model: Any, seed: Any, block: Any, steps: Any, extra: Any
 ) -> Any:
     dtype = jnp.dtype(precision)
+
+    def drawn(draws: Draws, tile: Any, number: Any) -> dict[str, Any]:
+        return draw_noise(tile_keys(seed, tile[None], number.astype(jnp.uint32)), draws, dtype, threefry)
+
+    def of_tile(tile: Any) -> Any:
+        start = jax.vmap(watcher.start, in_axes=(None, 0, None), axis_size=TILE)
+        step = jax.vmap(watcher.tick, in_axes=(None, 0, 0, None, None), axis_size=TILE)
+
+        def tick(number: Any, carry: Any) -> Any:
+            return step(model, carry, drawn(watcher.draws(model), tile, number), number, extra)
+
+        first = start(model, drawn(watcher.initial_draws(model), tile, jnp.uint32(0)), extra)
+        return jax.lax.fori_loop(1, steps + 1, tick, first)
+
     tiles = block * (paths // TILE) + jnp.arange(paths // TILE, dtype=jnp.uint32)
-    noise = draw_noise(tile_keys(seed, tiles, jnp.uint32(0)), watcher.initial_draws(model), dtype)
-    carry = jax.vmap(watcher.start, in_axes=(None, 0, None), axis_size=paths)(model, noise, extra)
-
-    def tick(number: Any, carry: Any) -> Any:
-        noise = draw_noise(tile_keys(seed, tiles, number.astype(jnp.uint32)), watcher.draws(model), dtype)
-        step = jax.vmap(watcher.tick, in_axes=(None, 0, 0, None, None), axis_size=paths)
-        return step(model, carry, noise, number, extra)
-
-    return jax.lax.fori_loop(1, steps + 1, tick, carry)
+    return jax.tree.map(lambda leaf: leaf.reshape(paths, *leaf.shape[2:]), jax.lax.map(of_tile, tiles))
 
 
 @jax.tree_util.register_dataclass
@@ -185,15 +193,26 @@ class Uncompensated:
 
     def tick(self, model: Any, carry: Any, noise: Noise, number: Any, extra: Any) -> Any:
         state, shock = model.step(carry["state"], noise, number)
-        regime, occupied = model.chain.step(carry["state"].regime, noise, model.step_years)
-        arrivals, sizes = model.jumps.arrivals, model.jumps.sizes
-        _, counts, expected = arrivals.step(carry["state"].arrivals, noise, occupied, regime, None)
-        given_up = arrivals.compensator(expected, sizes.growth(1))[0]
         return {
             "state": state,
-            "log": carry["log"] + shock.log_return + given_up,
-            "jumps": carry["jumps"] + counts.own.sum(0) + counts.common.sum(0),
+            "log": carry["log"] + shock.log_return + given_up(model, carry["state"]),
+            "jumps": carry["jumps"] + jumps_so_far(state) - jumps_so_far(carry["state"]),
         }
+
+
+def given_up(model: Any, state: Any) -> Any:
+    """What the log price [A] gives up in a tick for the jumps that were to be expected; none is spread over ticks."""
+    chain, occupied = model.chain.step(state.chain, model.step_years)
+    arrivals = model.jumps.arrivals
+    passing = arrivals.passed(state.arrivals, occupied, chain.regime, None)
+    passing = while_due(lambda part, now: part.due(now), lambda part, now: part.arrived(now)[0], arrivals, passing)
+    return arrivals.compensator(passing, model.jumps.sizes.growth(1))[0]
+
+
+def jumps_so_far(state: Any) -> Any:
+    """Numbers of jumps [A] that ever hit a market, those before time zero included."""
+    clock = getattr(state.arrivals, "clock", state.arrivals)
+    return (clock.jumps[:-1] + clock.jumps[-1]).astype(jnp.float64)
 
 
 def uncompensated(model: Any, **walked: Any) -> Any:

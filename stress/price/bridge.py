@@ -114,7 +114,7 @@ class Bridge:
         first, second = _ordered(market, low_first)
         scale = jnp.sqrt(jnp.maximum(market.variance, TINY))
         lengths = jnp.abs(first), jnp.abs(second - first), jnp.abs(close - second)
-        to_first, between = leg_shares(*(length / scale for length in lengths), uniform)
+        to_first, between = leg_shares(lengths[0] / scale, lengths[1] / scale, lengths[2] / scale, uniform)
         before, after = ((length > 0).astype(jnp.int32) for length in (lengths[0], lengths[2]))
         turn = jnp.where(before > 0, _ticks(ticks * to_first, before, ticks - 1 - after), 0)
         last_turn = _ticks(ticks * (to_first + between), turn + 1, ticks - after)
