@@ -46,14 +46,14 @@ class Model:
         }
         return replace(self, price={**self.price, **sections})
 
-    def settings(self, steps: int, **run: Any) -> Any:
+    def settings(self, steps: int, protocol: dict[str, Any] | None = None, **run: Any) -> Any:
         """The configuration of a bare venue under the model, its horizon in ``steps`` ticks."""
         sections = {
             name: SECTIONS[name](**value) if name in SECTIONS and isinstance(value, dict) else value
             for name, value in ({"jump": {"kind": "none"}, "jump_duration_seconds": 0.0} | dict(self.price)).items()
         }
         clock = {"horizon_hours": self.years * HOURS, "step_seconds": self.years * HOURS * 3600.0 / steps}
-        return config(markets=self.markets, price=sections, run=clock | run)
+        return config(markets=self.markets, price=sections, protocol=protocol, run=clock | run)
 
     def build(self, steps: int) -> Any:
         """The market model on the clock of ``steps`` ticks."""
