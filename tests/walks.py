@@ -178,6 +178,13 @@ def ends(model: Any, levels: Levels | None = None, **walked: Any) -> Any:
     return {name: value for name, value in kept.items() if name != "state"}
 
 
+def counted(model: Any, **walked: Any) -> Any:
+    """Numbers of jumps [P, A] that hit a market, of a model that has none before time zero."""
+    arrivals = walk(Ends(), model, extra=Levels.of(), **walked)["state"].arrivals
+    jumps = getattr(arrivals, "clock", arrivals).jumps.astype(float)
+    return jumps[:, :-1] + jumps[:, -1:]
+
+
 @dataclass(frozen=True)
 class Uncompensated:
     """The log price at the end without compensation of jumps, and the numbers of jumps [A] that came."""
