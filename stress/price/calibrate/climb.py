@@ -102,8 +102,8 @@ def climb(values: Values, start: np.ndarray, box: Box, steps: int,
           stop: Callable[[np.ndarray], bool] = lambda vector: False) -> np.ndarray:
     """The best vector found from ``start``, or the best when ``stop`` first says so."""
     first = box.free(start)
-    unit = WIDTH / _roots(scores(values, start, values(start), FIRST_WIDTH * box.span))
-    at_start = scores(values, start, values(start), unit) * box.slope(first)
+    at_start = scores(values, start, values(start), FIRST_WIDTH * box.span)
+    unit, at_start = WIDTH / _roots(at_start), at_start * box.slope(first)
     best = (-np.inf, start)
 
     def negative(free: np.ndarray) -> tuple[float, np.ndarray]:
@@ -136,11 +136,8 @@ def top(values: Values, vector: np.ndarray, box: Box, newton: int = 2) -> Top:
         move = np.zeros_like(vector)
         move[~held] = inverse_of(information[np.ix_(~held, ~held)]) @ each.sum(0)[~held]
         slope = float(np.sqrt(max(each.sum(0) @ move, 0.0)))
-        if slope < SLOPE or step == newton:
-            break
         trial = np.clip(vector + move, box.low, box.high)
-        after = values(trial)
-        if not after.sum() > here.sum():
+        if slope < SLOPE or step == newton or not (after := values(trial)).sum() > here.sum():
             break
         vector, here = trial, after
     blocks = np.add.reduceat(each, np.arange(0, len(each), BLOCK), axis=0)
@@ -162,9 +159,7 @@ def _information(values: Values, vector: np.ndarray, here: np.ndarray, width: np
     for i in range(size):
         for j in range(i):
             both = (values(vector + steps[i] + steps[j]) - here).sum()
-            opposite = (values(vector - steps[i] - steps[j]) - here).sum()
-            mixed = 0.5 * (both - up[i] - up[j] + opposite - down[i] - down[j])
-            found[i, j] = found[j, i] = mixed / (width[i] * width[j])
+            found[i, j] = found[j, i] = (both - up[i] - up[j]) / (width[i] * width[j])
     return -found
 
 

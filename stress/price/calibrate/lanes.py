@@ -21,6 +21,11 @@ class Lanes(NamedTuple):
     warm: int  # first bars of each piece, which only prepare
     bars: int  # T
 
+    def thinned(self, every: int) -> Lanes:
+        """One in ``every`` pieces, if there are that many; they no longer make a series."""
+        kept = self.returns[:, (every - 1) // 2 :: every] if self.returns.shape[1] >= every else self.returns
+        return Lanes(kept, self.warm, min(self.bars, (len(kept) - self.warm) * kept.shape[1]))
+
 
 def lanes(returns: np.ndarray, warm: int, most: int = 24) -> Lanes:
     """Cut returns [T] into at most ``most`` pieces; the first warms up on unseen bars, so it begins stationary."""

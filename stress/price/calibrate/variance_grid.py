@@ -31,7 +31,7 @@ FINENESS = 1.2
 BAND = 8
 """Grid points a bar moves at most, either way."""
 
-SIZES = (64, 96, 128, 192, 256, 400)
+SIZES = (64, 96, 128, 160, 192, 256, 400)
 """Sizes of grids: few, since each compiles anew."""
 
 

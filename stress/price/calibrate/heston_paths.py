@@ -1,0 +1,81 @@
+"""Plain NumPy paths of fitted Heston and Bates models, bar by bar: Andersen's quadratic-exponential scheme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+SWITCH = 1.5
+"""Squared coefficient of variation at which the scheme goes from a squared normal to an atom and an exponential."""
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """Parameters per year. Axes: ``A`` markets."""
+
+    kappa: np.ndarray  # [A]
+    theta: np.ndarray  # [A]
+    xi: np.ndarray  # [A]
+    rho: np.ndarray  # [A]
+    correlation: np.ndarray  # [A, A] of the prices' diffusions
+    intensity: np.ndarray  # [A] own jumps
+    mean: np.ndarray  # [A] of a log-jump, own or common
+    std: np.ndarray  # [A]
+    common_intensity: float
+    common_correlation: float
+
+
+def paths(model: Dynamics, start: np.ndarray, bars: int, bar_years: float, random: np.random.Generator) -> np.ndarray:
+    """Log-returns [T, P, A] from variances ``start`` [P, A], prices without drift."""
+    variance, found = start, np.empty((bars, *start.shape))
+    values, vectors = np.linalg.eigh(model.correlation)
+    factor = vectors * np.sqrt(np.clip(values, 0, None))
+    rate = model.intensity + model.common_intensity
+    drift = -rate * np.expm1(model.mean + 0.5 * model.std**2) * bar_years
+    jumps = bool(rate.any())
+    for bar in range(bars):
+        price = random.normal(size=start.shape) @ factor.T
+        alone = random.normal(size=start.shape)
+        shock = model.rho * price + np.sqrt(1 - model.rho**2) * alone
+        after = _variance(model, variance, shock, bar_years)
+        integral = 0.5 * (variance + after) * bar_years
+        pull = after - variance - model.kappa * (model.theta * bar_years - integral)
+        rest = (price - model.rho * shock) / np.sqrt(1 - model.rho**2)
+        found[bar] = (drift - 0.5 * integral + model.rho / model.xi * pull
+                      + np.sqrt((1 - model.rho**2) * integral) * rest)
+        if jumps:
+            found[bar] += sizes(model, random.poisson(model.intensity * bar_years, size=start.shape),
+                                random.poisson(model.common_intensity * bar_years, size=len(start)), random)
+        variance = after
+    return found
+
+
+def sizes(model: Dynamics, own: np.ndarray, common: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Sums [P, A] of numbers of jumps: own [P, A] and common [P]."""
+    total = own * model.mean + np.sqrt(own) * model.std * random.normal(size=own.shape)
+    hit = np.flatnonzero(common)
+    if len(hit):
+        rho, times = model.common_correlation, common[hit, None]
+        size = np.sqrt(rho) * random.normal(size=(len(hit), 1))
+        size = size + np.sqrt(1 - rho) * random.normal(size=(len(hit), own.shape[1]))
+        total[hit] += times * model.mean + np.sqrt(times) * model.std * size
+    return total
+
+
+def _variance(model: Dynamics, now: np.ndarray, shock: np.ndarray, dt: float) -> np.ndarray:
+    """Andersen (2008), section 3.2: the variance a bar later, driven by normal shocks."""
+    decay = np.exp(-model.kappa * dt)
+    mean = model.theta + (now - model.theta) * decay
+    spread = now * model.xi**2 * decay / model.kappa * (1 - decay)
+    spread = spread + model.theta * model.xi**2 / (2 * model.kappa) * (1 - decay) ** 2
+    psi = spread / mean**2
+    low = np.minimum(psi, SWITCH)
+    b2 = 2 / low - 1 + np.sqrt(2 / low) * np.sqrt(np.maximum(2 / low - 1, 0.0))
+    square = mean / (1 + b2) * (np.sqrt(b2) + shock) ** 2
+    high = np.maximum(psi, SWITCH)
+    atom = (high - 1) / (high + 1)
+    tail = np.maximum(1 - ndtr(shock), 1e-16)
+    exponential = np.where(1 - tail <= atom, 0.0, np.log(np.maximum((1 - atom) / tail, 1.0)) * mean / (1 - atom))
+    return np.where(psi <= SWITCH, square, exponential)
