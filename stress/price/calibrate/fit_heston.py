@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,15 +31,6 @@ METHOD = (
 FEW_LIVES, FEW_JUMPS, ENTANGLED = 10, 30, 0.9
 
 
-class Filtered(NamedTuple):
-    """What the filter knew before each bar. Axes: ``T`` bars, ``A`` markets, ``n`` jumps in the bar."""
-
-    density: list[np.ndarray]  # by market, [T, n]
-    below: list[np.ndarray]  # [T, n]
-    variance: np.ndarray  # [T, A] mean, per year
-    law: list[np.ndarray]  # [T, N] of the variance at the bar's start
-
-
 @dataclass(frozen=True)
 class HestonFit:
     """A fitted Heston or Bates model of several markets."""
@@ -58,17 +48,17 @@ class HestonFit:
 
     def one_ahead(self, returns: np.ndarray) -> OneAhead:
         """Every bar of returns [T, A] as seen from the bar before; also on bars the fit did not see."""
-        return _one_ahead(self.each, _filter(self.each, returns), returns)
+        return _one_ahead(self.each, [_look(fit, x) for fit, x in zip(self.each, returns.T, strict=True)], returns)
 
     def predict(self, returns: np.ndarray, at: Sequence[int], bars: int, number: int, random: np.random.Generator
                 ) -> np.ndarray:
         """Samples [n, P, A] of the summed log-returns of ``bars`` bars from each bar of ``at`` [n] on, given those
         before it; prices without drift."""
-        law = [x[list(at)] for x in _filter(self.each, returns).law]
-        start = np.stack([_drawn(x, np.asarray(fit.grid.nodes) ** 2, number, random)
-                          for x, fit in zip(law, self.each, strict=True)], axis=-1)
+        known = [_look(fit, x, at) for fit, x in zip(self.each, returns.T, strict=True)]
+        start = np.stack([_drawn(np.asarray(x.law), np.asarray(fit.grid.nodes) ** 2, number, random)
+                          for x, fit in zip(known, self.each, strict=True)], axis=-1)
         moved = paths(self.dynamics, start.reshape(-1, len(self.each)), bars, self.bar_years, random).sum(0)
-        return moved.reshape(len(law[0]), number, -1)
+        return moved.reshape(len(at), number, -1)
 
 
 def fit_heston(returns: np.ndarray, bar_years: float, markets: Sequence[str], *, jumps: bool = False,
@@ -77,51 +67,45 @@ def fit_heston(returns: np.ndarray, bar_years: float, markets: Sequence[str], *,
     problems = [Problem(column, bar_years, jumps, max_jumps_per_year) for column in returns.T]
     with ThreadPoolExecutor(workers) as pool:
         each = list(pool.map(fit_market, problems))
-    seen = _filter(each, returns)
+    seen = [_look(fit, column) for fit, column in zip(each, returns.T, strict=True)]
     tied = ties(_marginals(each, seen, returns)) if len(each) > 1 else None
     ahead = _one_ahead(each, seen, returns)
     summary = _summary(each, tied, seen, ahead, list(markets))
     return HestonFit(summary, bar_years, each, _dynamics(summary))
 
 
-def _filter(each: list[MarketFit], returns: np.ndarray) -> Filtered:
-    """Filter every market."""
-    found = [_filtered(fit, column) for fit, column in zip(each, returns.T, strict=True)]
-    return Filtered([f.density for f in found], [f.below for f in found],
-                    np.stack([f.variance for f in found], axis=1), [f.law for f in found])  # type: ignore[arg-type]
-
-
-def _filtered(fit: MarketFit, returns: np.ndarray) -> Seen:
-    """What the filter knows before each bar, and before the one that comes after the last; series [T + 1, ...]."""
+def _look(fit: MarketFit, returns: np.ndarray, at: Sequence[int] = (-1,)) -> Seen:
+    """What the filter knows before each bar of returns [T]; the variance's law only before bars ``at``, T allowed."""
     cut = lanes(np.append(returns, np.nan), fit.warm)
     model, jump = fit.problem.model(fit.top.vector)
     seen = look(model, jump, fit.grid, fit.problem.bar_years, MOST_JUMPS, jnp.asarray(cut.returns))
-    return Seen(*(joined(np.asarray(x), cut) for x in seen))  # type: ignore[arg-type]
+    each = [joined(np.asarray(x), cut) for x in seen]
+    return Seen(*(x[:-1] for x in each[:-1]), each[-1][list(at)])  # type: ignore[arg-type]
 
 
-def _one_ahead(each: list[MarketFit], seen: Filtered, returns: np.ndarray) -> OneAhead:
+def _one_ahead(each: list[MarketFit], seen: list[Seen], returns: np.ndarray) -> OneAhead:
     missing, columns = ~np.isfinite(returns), []
-    for a, fit in enumerate(each):
+    for fit, known in zip(each, seen, strict=True):
         model, jump = fit.problem.model(fit.top.vector)
         weight = np.asarray(counts(jump, fit.problem.bar_years, MOST_JUMPS))
-        density, below = ((x[:-1] @ weight) for x in (seen.density[a], seen.below[a]))
-        variance = seen.variance[:-1, a] * fit.problem.bar_years
+        variance = np.asarray(known.variance)
         if jump is not None:
-            variance = variance + float(jump.intensity * (jump.mean**2 + jump.std**2)) * fit.problem.bar_years
-        columns.append((np.log(np.maximum(density, 1e-300)), below, np.sqrt(variance)))
+            variance = variance + float(jump.intensity * (jump.mean**2 + jump.std**2))
+        columns.append((np.log(np.maximum(known.density @ weight, 1e-300)), known.below @ weight,
+                        np.sqrt(variance * fit.problem.bar_years)))
     stacked = (np.stack(x, axis=1) for x in zip(*columns, strict=True))
     return OneAhead(*(np.where(missing, np.nan, x) for x in stacked))
 
 
-def _marginals(each: list[MarketFit], seen: Filtered, returns: np.ndarray) -> list[Marginal]:
+def _marginals(each: list[MarketFit], seen: list[Seen], returns: np.ndarray) -> list[Marginal]:
     found = []
-    for a, fit in enumerate(each):
+    for fit, known, column in zip(each, seen, returns.T, strict=True):
         _, jump = fit.problem.model(fit.top.vector)
-        dt = fit.problem.bar_years
-        score = norm.ppf(np.clip(seen.below[a][:-1], 1e-15, 1 - 1e-15))
+        dt, density = fit.problem.bar_years, np.asarray(known.density)
+        score = norm.ppf(np.clip(known.below, 1e-15, 1 - 1e-15))
         rate, size = (0.0, 0.0) if jump is None else (float(jump.intensity) * dt, float(jump.std) ** 2)
-        found.append(Marginal(seen.density[a][:-1], score, np.full(len(returns), rate), seen.variance[:-1, a] * dt,
-                              size, np.isfinite(returns[:, a])))
+        found.append(Marginal(density, score, np.full(len(column), rate), np.asarray(known.variance) * dt,
+                              np.asarray(known.volatility) * np.sqrt(dt), size, np.isfinite(column)))
     return found
 
 
@@ -146,7 +130,7 @@ def _numbers(problem: Problem, vector: jax.Array) -> jax.Array:
     return jnp.stack([*model[:4], model.location + growth, *jump])
 
 
-def _summary(each: list[MarketFit], tied: Ties | None, seen: Filtered, ahead: OneAhead, markets: list[str]) -> Summary:
+def _summary(each: list[MarketFit], tied: Ties | None, seen: list[Seen], ahead: OneAhead, markets: list[str]) -> Summary:
     jumps, size = each[0].problem.jumps, len(each)
     names, values, errors = _names(jumps), [], []
     for fit in each:
@@ -155,7 +139,7 @@ def _summary(each: list[MarketFit], tied: Ties | None, seen: Filtered, ahead: On
         errors.append(spread_of(fit.top, np.asarray(jax.jacfwd(lambda x, p=fit.problem: _numbers(p, x))(at))))
     parameters = dict(zip(names, np.array(values).T, strict=True))
     spread = dict(zip(names, np.array(errors).T, strict=True))
-    last = [x[-1] for x in seen.law]
+    last = [np.asarray(known.law)[0] for known in seen]
     nodes = [np.asarray(fit.grid.nodes) ** 2 for fit in each]
     parameters["variance.v0"] = np.array([x @ v for x, v in zip(last, nodes, strict=True)])
     spread["variance.v0"] = np.sqrt([x @ (v - x @ v) ** 2 for x, v in zip(last, nodes, strict=True)])

@@ -36,6 +36,7 @@ class Seen(NamedTuple):
     density: Array  # [S, C, n] of the return given n jumps; 1 where not seen
     below: Array  # [S, C, n] probability of a lower return given n jumps
     variance: Array  # [S, C] mean of the variance, per year
+    volatility: Array  # [S, C] mean of its square root
     law: Array  # [S, C, N] of the variance at the bar's start
 
 
@@ -101,14 +102,14 @@ def look(model: Heston, jump: Jump | None, grid: Grid, bar_years: float, most: i
     law = bars(model, grid, bar_years)
     probability = counts(jump, bar_years, most)
     start = jnp.broadcast_to(law.initial, (returns.shape[1], grid.size))
-    square = grid.nodes**2
 
     def bar(now: Array, row: Array) -> tuple[Array, Seen]:
         seen = jnp.isfinite(row)
         known = jnp.where(seen, row, 0.0)
         after = jnp.where(seen[:, None], _update(law, jump, probability, now, known), now @ law.dense)
         density, below = _given_counts(law, jump, len(probability), now, known)
-        told = Seen(jnp.where(seen[:, None], density, 1.0), jnp.where(seen[:, None], below, 0.5), now @ square, now)
+        told = Seen(jnp.where(seen[:, None], density, 1.0), jnp.where(seen[:, None], below, 0.5), now @ grid.nodes**2,
+                    now @ grid.nodes, now)
         return after / (after.sum(1, keepdims=True) + TINY), told
 
     return jax.lax.scan(bar, start, returns)[1]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
+from stress.price.calibrate.hawkes_paths import sizes
+
 SWITCH = 1.5
 """Squared coefficient of variation at which the scheme goes from a squared normal to an atom and an exponential."""
 
@@ -46,22 +48,11 @@ def paths(model: Dynamics, start: np.ndarray, bars: int, bar_years: float, rando
         found[bar] = (drift - 0.5 * integral + model.rho / model.xi * pull
                       + np.sqrt((1 - model.rho**2) * integral) * rest)
         if jumps:
-            found[bar] += sizes(model, random.poisson(model.intensity * bar_years, size=start.shape),
-                                random.poisson(model.common_intensity * bar_years, size=len(start)), random)
+            own = random.poisson(model.intensity * bar_years, size=start.shape)
+            common = random.poisson(model.common_intensity * bar_years, size=len(start))
+            found[bar] += sizes(model.mean, model.std, model.common_correlation, own, common, random)
         variance = after
     return found
-
-
-def sizes(model: Dynamics, own: np.ndarray, common: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Sums [P, A] of numbers of jumps: own [P, A] and common [P]."""
-    total = own * model.mean + np.sqrt(own) * model.std * random.normal(size=own.shape)
-    hit = np.flatnonzero(common)
-    if len(hit):
-        rho, times = model.common_correlation, common[hit, None]
-        size = np.sqrt(rho) * random.normal(size=(len(hit), 1))
-        size = size + np.sqrt(1 - rho) * random.normal(size=(len(hit), own.shape[1]))
-        total[hit] += times * model.mean + np.sqrt(times) * model.std * size
-    return total
 
 
 def _variance(model: Dynamics, now: np.ndarray, shock: np.ndarray, dt: float) -> np.ndarray:

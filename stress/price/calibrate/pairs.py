@@ -2,7 +2,8 @@
 
 Each market's law of a bar stays exactly as fitted. Two markets' joint density is a sum over numbers of common and own
 jumps; given those numbers, the densities are joined by a Gaussian copula whose correlation is that of the diffusions
-and of the common jumps' sizes, weighed by their variances. The sum of the pairs' log-likelihoods is a composite
+and of the common jumps' sizes, weighed by their variances. What a filter does not know of the variances is taken to be
+independent between markets, as the models have it. The sum of the pairs' log-likelihoods is a composite
 likelihood (Varin, Reid and Firth 2011); its standard errors are a sandwich and leave out the first stage's errors.
 
 A market's jumps are common with the probability that the common intensity has in it: common and own jumps of a market
@@ -42,7 +43,8 @@ class Marginal(NamedTuple):
     density: np.ndarray  # [T, n] given n jumps
     score: np.ndarray  # [T, n] normal score of the return given n jumps
     intensity: np.ndarray  # [T] jumps a bar
-    variance: np.ndarray  # [T] of the diffusion, per bar
+    variance: np.ndarray  # [T] mean of the diffusion's variance, per bar
+    volatility: np.ndarray  # [T] mean of its square root: below the variance's by what is not known of it
     jump_variance: float
     seen: np.ndarray  # [T] bool
 
@@ -103,6 +105,7 @@ class Pair(NamedTuple):
     score: tuple[Array, Array]
     intensity: tuple[Array, Array]
     variance: tuple[Array, Array]
+    volatility: tuple[Array, Array]
     jump_variance: tuple[Array, Array]
     smallest: Array
     use: Array
@@ -111,9 +114,9 @@ class Pair(NamedTuple):
 def _pair(first: Marginal, second: Marginal, smallest: np.ndarray) -> Pair:
     both = [(jnp.asarray(x), jnp.asarray(y)) for x, y in zip(
         [np.log(np.maximum(first.density, 1e-300)), np.clip(first.score, -LARGEST_SCORE, LARGEST_SCORE),
-         first.intensity, first.variance, np.array(first.jump_variance)],
+         first.intensity, first.variance, first.volatility, np.array(first.jump_variance)],
         [np.log(np.maximum(second.density, 1e-300)), np.clip(second.score, -LARGEST_SCORE, LARGEST_SCORE),
-         second.intensity, second.variance, np.array(second.jump_variance)], strict=True)]
+         second.intensity, second.variance, second.volatility, np.array(second.jump_variance)], strict=True)]
     return Pair(*both, jnp.asarray(smallest), jnp.asarray(first.seen & second.seen))
 
 
@@ -132,7 +135,7 @@ def log_likelihood(at: Array, pair: Pair, jumps: int) -> Array:
             weight = sum(_poisson(k, rate) for k, rate in (
                 (c, common), (n - c, pair.intensity[0] - common), (m - c, pair.intensity[1] - common)))
             total = [v + k * j for v, j, k in zip(pair.variance, pair.jump_variance, (n, m), strict=True)]
-            shared = correlation * jnp.sqrt(pair.variance[0] * pair.variance[1])
+            shared = correlation * pair.volatility[0] * pair.volatility[1]
             shared = shared + c * sizes * jnp.sqrt(pair.jump_variance[0] * pair.jump_variance[1])
             rho = shared / jnp.sqrt(total[0] * total[1])
             weights.append(weight)
