@@ -29,8 +29,9 @@ EDGE = 0.01
 BLOCK = 168
 """Bars whose scores are added before they are squared: scores of a wrong model are correlated over time."""
 
-SLOPE = 0.02
-"""Slope of the log-likelihood left, per standard error, at which the top is reached."""
+SLOPE = 0.05
+"""Slope of the log-likelihood left, per standard error, at which the top is reached: the estimates are within as many
+standard errors of it, the log-likelihood within 0.002."""
 
 FLAT = 1e-6
 """Curvature, each parameter in its own natural unit, below which a direction counts as flat."""
@@ -104,24 +105,26 @@ def climb(values: Values, start: np.ndarray, box: Box, steps: int,
     first = box.free(start)
     at_start = scores(values, start, values(start), FIRST_WIDTH * box.span)
     unit, at_start = WIDTH / _roots(at_start), at_start * box.slope(first)
+    natural = 1 / _roots(at_start)  # free coordinates are climbed in about their standard errors
     best = (-np.inf, start)
 
-    def negative(free: np.ndarray) -> tuple[float, np.ndarray]:
+    def negative(at: np.ndarray) -> tuple[float, np.ndarray]:
         nonlocal best
+        free = at * natural
         vector = box.vector(free)
         here = values(vector)
         if not np.isfinite(total := float(here.sum())):
-            return 1e300, np.zeros_like(free)
+            return 1e300, np.zeros_like(at)
         best = max(best, (total, vector), key=lambda pair: pair[0])
-        return -total, -scores(values, vector, here, unit).sum(0) * box.slope(free)
+        return -total, -scores(values, vector, here, unit).sum(0) * box.slope(free) * natural
 
-    def check(free: np.ndarray) -> None:
-        if stop(box.vector(free)):
+    def check(at: np.ndarray) -> None:
+        if stop(box.vector(at * natural)):
             raise StopIteration
 
-    curvature = inverse_of(at_start.T @ at_start + 1e-3 * np.eye(len(start)))
-    minimize(negative, first, jac=True, method="BFGS", callback=check,
-             options={"maxiter": steps, "gtol": SLOPE, "hess_inv0": curvature})
+    curvature = (at_start * natural).T @ (at_start * natural) + 1e-6 * np.eye(len(start))
+    minimize(negative, first / natural, jac=True, method="BFGS", callback=check,
+             options={"maxiter": steps, "gtol": SLOPE, "hess_inv0": inverse_of(curvature)})
     return best[1]
 
 

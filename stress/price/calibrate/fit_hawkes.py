@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_ndtr
 
+from stress.price.calibrate.count_grid import NUMBERS
 from stress.price.calibrate.fits import OneAhead, Summary, copula_gain, spread_of, top_notes
 from stress.price.calibrate.hawkes_filter import Intensities, densities, look
 from stress.price.calibrate.hawkes_market import MarketFit, Problem, fit_market
@@ -102,10 +103,10 @@ def _look(fit: MarketFit, returns: np.ndarray, at: Sequence[int] = (-1,)) -> Int
     return Intensities(*(x[:-1] for x in each[:-1]), each[-1][list(at)])  # type: ignore[arg-type]
 
 
-def _scores(fit: MarketFit, returns: np.ndarray, most: int) -> np.ndarray:
+def _scores(fit: MarketFit, returns: np.ndarray) -> np.ndarray:
     """Standardised returns [T, n] by number of jumps; zero where not seen."""
     _, d = fit.problem.model(fit.top.vector)
-    n, dt = np.arange(most + 1.0), fit.problem.bar_years
+    n, dt = NUMBERS * 1.0, fit.problem.bar_years
     deviation = np.sqrt(float(d.volatility) ** 2 * dt + n * float(d.std) ** 2)
     gap = np.nan_to_num(returns)[:, None] - float(d.location) * dt - n * float(d.mean)
     return np.where(np.isfinite(returns)[:, None], gap / deviation, 0.0)
@@ -117,7 +118,7 @@ def _one_ahead(each: list[MarketFit], seen: list[Intensities], returns: np.ndarr
         _, d = fit.problem.model(fit.top.vector)
         weight = np.maximum(np.asarray(known.probability), 0.0)
         density = (weight * np.asarray(densities(d, fit.problem.bar_years, jnp.asarray(column)))).sum(1)
-        below = (weight * np.exp(log_ndtr(_scores(fit, column, weight.shape[1] - 1)))).sum(1)
+        below = (weight * np.exp(log_ndtr(_scores(fit, column)))).sum(1)
         jumps = np.asarray(known.intensity) * (float(d.mean) ** 2 + float(d.std) ** 2)
         deviation = np.sqrt((float(d.volatility) ** 2 + jumps) * fit.problem.bar_years)
         columns.append((np.log(np.maximum(density, 1e-300)), below, deviation))
@@ -131,7 +132,7 @@ def _marginals(each: list[MarketFit], seen: list[Intensities], returns: np.ndarr
         _, d = fit.problem.model(fit.top.vector)
         density = densities(d, fit.problem.bar_years, jnp.asarray(column))[:, : TOLD_APART + 1]
         variance = np.full(len(column), float(d.volatility) ** 2 * fit.problem.bar_years)
-        found.append(Marginal(np.asarray(density), _scores(fit, column, TOLD_APART),
+        found.append(Marginal(np.asarray(density), _scores(fit, column)[:, : TOLD_APART + 1],
                               np.asarray(known.intensity) * fit.problem.bar_years, variance, np.sqrt(variance),
                               float(d.std) ** 2, np.isfinite(column)))
     return found

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.price.calibrate.count_grid import MOST, TINY, Counts, Excitation, counts
+from stress.price.calibrate.count_grid import NUMBERS, TINY, Counts, Excitation, counts
 from stress.types import Array
 
 
@@ -31,8 +31,8 @@ class Intensities(NamedTuple):
 
 
 def densities(model: Diffusion, bar_years: float, returns: Array) -> Array:
-    """Density of returns [...] by number of jumps [..., n]; 1 where not seen."""
-    n = np.arange(MOST + 1.0)
+    """Density of returns [...] by number of jumps [..., n], those of ``NUMBERS``; 1 where not seen."""
+    n = NUMBERS * 1.0
     variance = model.volatility**2 * bar_years + n * model.std**2
     gap = returns[..., None] - model.location * bar_years - n * model.mean
     normal = jnp.exp(-0.5 * gap**2 / variance) / jnp.sqrt(2 * np.pi * variance)
@@ -42,23 +42,31 @@ def densities(model: Diffusion, bar_years: float, returns: Array) -> Array:
 def log_densities(model: Excitation, given: Array, size: int, per_jump: int, bar_years: float) -> Array:
     """Log-density [S, C] of every bar given those before it, from densities ``given`` [S, C, n] by number of jumps."""
     law = counts(model, size, per_jump, bar_years)
+    shifted = _shifted(law, per_jump)
 
     def bar(now: Array, density: Array) -> tuple[Array, Array]:
-        after = _update(law, per_jump, now, density)
+        after = _update(law, shifted, per_jump, now, density)
         total = jnp.maximum(after.sum(1), TINY)
         return after / total[:, None], jnp.log(total)
 
     return jax.lax.scan(bar, jnp.broadcast_to(law.initial, (given.shape[1], size)), given)[1]
 
 
-def _update(law: Counts, per_jump: int, now: Array, density: Array) -> Array:
+def _shifted(law: Counts, per_jump: int) -> Array:
+    """Probabilities [n, N + most] of numbers of jumps, each row moved to where the jumps bring the state."""
+    most, size = per_jump * int(NUMBERS[-1]), law.probability.shape[1]
+    return jnp.stack([jnp.zeros(size + most).at[per_jump * n : per_jump * n + size].set(row)
+                      for n, row in zip(NUMBERS.tolist(), law.probability, strict=True)])
+
+
+def _update(law: Counts, shifted: Array, per_jump: int, now: Array, density: Array) -> Array:
     """Joint density [C, N] of a bar and the state before the next, from the state's law [C, N] and densities [C, n]."""
-    size = now.shape[1]
-    total = jnp.zeros_like(now)
-    for n in range(MOST + 1):
-        jumped, step = now * law.probability[n] * density[:, n, None], min(n * per_jump, size - 1)
-        kept = jnp.pad(jumped[:, : size - step], ((0, 0), (step, 0)))
-        total = total + kept.at[:, -1].add(jumped[:, size - step :].sum(1))
+    most = per_jump * int(NUMBERS[-1])
+    size = now.shape[1] + most
+    padded = jnp.pad(now, ((0, 0), (most, most)))
+    total = jnp.zeros((len(now), size))
+    for i, n in enumerate((most - per_jump * NUMBERS).tolist()):
+        total = total + padded[:, n : n + size] * (shifted[i] * density[:, i, None])
     return total @ law.decay
 
 
@@ -66,9 +74,10 @@ def _update(law: Counts, per_jump: int, now: Array, density: Array) -> Array:
 def look(model: Excitation, given: Array, size: int, per_jump: int, bar_years: float) -> Intensities:
     """The filter once more, telling all it knows of every bar before it looks."""
     law = counts(model, size, per_jump, bar_years)
+    shifted = _shifted(law, per_jump)
 
     def bar(now: Array, density: Array) -> tuple[Array, Intensities]:
-        after = _update(law, per_jump, now, density)
+        after = _update(law, shifted, per_jump, now, density)
         told = Intensities(now @ law.probability.T, now @ law.intensity, now)
         return after / jnp.maximum(after.sum(1, keepdims=True), TINY), told
 

@@ -12,7 +12,7 @@ from scipy.signal import lfilter
 from scipy.stats import gamma
 
 from stress.price.calibrate.climb import Box, Top, Values, climb, top
-from stress.price.calibrate.count_grid import MOST, Excitation
+from stress.price.calibrate.count_grid import NUMBERS, Excitation
 from stress.price.calibrate.hawkes_filter import Diffusion, densities, log_densities
 from stress.price.calibrate.lanes import joined, lanes
 from stress.types import Array
@@ -143,7 +143,7 @@ def lattice_for(problem: Problem, vector: np.ndarray, room: float = 1.0) -> Latt
     base, alpha, beta = (float(x) for x in model)
     variance = float(diffusion.volatility) ** 2 * problem.bar_years
     square = np.nan_to_num(problem.returns) ** 2
-    number = np.clip((square - variance) / float(diffusion.std**2 + diffusion.mean**2), 0, MOST)
+    number = np.clip((square - variance) / float(diffusion.std**2 + diffusion.mean**2), 0, NUMBERS[-1])
     seen = lfilter([1.0], [1.0, -np.exp(-beta * problem.bar_years)], number).max()
     return lattice(base, alpha, beta, ROOM * float(seen) * room)
 

@@ -128,26 +128,22 @@ def _start(first: Marginal, second: Marginal) -> float:
 def log_likelihood(at: Array, pair: Pair, jumps: int) -> Array:
     """Log-density [T] of a pair at (correlation, share, correlation of sizes), each through its link."""
     correlation, share, sizes = jnp.tanh(at[0]), jax.nn.sigmoid(at[1]), jax.nn.sigmoid(at[2])
+    c, n, m = np.array([(c, n, m) for c in range(jumps + 1) for n in range(c, jumps + 1) for m in range(c, jumps + 1)]).T
     common = share * pair.smallest
-    weights, terms = [], []
-    for c in range(jumps + 1):
-        for n, m in itertools.product(range(c, jumps + 1), repeat=2):
-            weight = sum(_poisson(k, rate) for k, rate in (
-                (c, common), (n - c, pair.intensity[0] - common), (m - c, pair.intensity[1] - common)))
-            total = [v + k * j for v, j, k in zip(pair.variance, pair.jump_variance, (n, m), strict=True)]
-            shared = correlation * pair.volatility[0] * pair.volatility[1]
-            shared = shared + c * sizes * jnp.sqrt(pair.jump_variance[0] * pair.jump_variance[1])
-            rho = shared / jnp.sqrt(total[0] * total[1])
-            weights.append(weight)
-            terms.append(weight + pair.log_density[0][:, n] + pair.log_density[1][:, m]
-                         + _copula(pair.score[0][:, n], pair.score[1][:, m], rho))
-    left_out = jax.nn.logsumexp(jnp.stack(weights), axis=0)  # of more jumps than are told apart
-    return jnp.where(pair.use, jax.nn.logsumexp(jnp.stack(terms), axis=0) - left_out, 0.0)
+    weight = (_poisson(c, common) + _poisson(n - c, pair.intensity[0] - common)
+              + _poisson(m - c, pair.intensity[1] - common))  # [T, ways]
+    total = [v[:, None] + k * j for v, j, k in zip(pair.variance, pair.jump_variance, (n, m), strict=True)]
+    shared = c * sizes * jnp.sqrt(pair.jump_variance[0] * pair.jump_variance[1])
+    shared = shared + correlation * (pair.volatility[0] * pair.volatility[1])[:, None]
+    joined = _copula(pair.score[0][:, n], pair.score[1][:, m], shared / jnp.sqrt(total[0] * total[1]))
+    found = jax.nn.logsumexp(weight + pair.log_density[0][:, n] + pair.log_density[1][:, m] + joined, axis=1)
+    left_out = jax.nn.logsumexp(weight, axis=1)  # of more jumps than are told apart
+    return jnp.where(pair.use, found - left_out, 0.0)
 
 
-def _poisson(k: int, rate: Array) -> Array:
-    """Log-probability of k; of none where the rate is none."""
-    return xlogy(float(k), jnp.maximum(rate, 1e-12)) - rate - gammaln(k + 1.0)
+def _poisson(k: np.ndarray, rate: Array) -> Array:
+    """Log-probabilities [T, ways] of numbers; of none where the rate is none."""
+    return xlogy(k * 1.0, jnp.maximum(rate, 1e-12)[:, None]) - rate[:, None] - gammaln(k + 1.0)
 
 
 def _copula(x: Array, y: Array, rho: Array) -> Array:
