@@ -13,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import z_tests
 from scipy.special import ive
 from scipy.stats import norm
+from z_tests import Estimate, ZTest
 
-import z_tests
 from stress.price.calibrate.bessel import bessel_ratio, log_scaled_bessel
 from stress.price.calibrate.climb import Box, Top, climb, top
 from stress.price.calibrate.fit_heston import HestonFit, fit_heston
@@ -27,7 +28,6 @@ from stress.price.calibrate.heston_paths import Dynamics, paths
 from stress.price.calibrate.lanes import joined, lanes
 from stress.price.calibrate.pairs import Marginal, nearest, ties
 from stress.price.calibrate.variance_grid import Heston, bars, make_grid, stationary
-from z_tests import Estimate, ZTest
 
 BAR = 1 / 8760
 DATA = Path(os.environ.get("STRESS_DATA", Path(__file__).resolve().parent.parent / ".." / "shared" / "data"))

@@ -100,7 +100,7 @@ class Box:
 
 
 def climb(values: Values, start: np.ndarray, box: Box, steps: int,
-          stop: Callable[[np.ndarray], bool] = lambda vector: False) -> np.ndarray:
+          stop: Callable[[np.ndarray], bool] | None = None) -> np.ndarray:
     """The best vector found from ``start``, or the best when ``stop`` first says so."""
     first = box.free(start)
     at_start = scores(values, start, values(start), FIRST_WIDTH * box.span)
@@ -119,7 +119,7 @@ def climb(values: Values, start: np.ndarray, box: Box, steps: int,
         return -total, -scores(values, vector, here, unit).sum(0) * box.slope(free) * natural
 
     def check(at: np.ndarray) -> None:
-        if stop(box.vector(at * natural)):
+        if stop is not None and stop(box.vector(at * natural)):
             raise StopIteration
 
     curvature = (at_start * natural).T @ (at_start * natural) + 1e-6 * np.eye(len(start))

@@ -168,8 +168,9 @@ def _summary(each: list[MarketFit], tied: Ties | None, ahead: OneAhead, markets:
     by_market = np.array([fit.top.log_likelihood for fit in each])
     gain, _ = copula_gain(ahead.below) if size > 1 else (0.0, 0)
     free = sum(int((~fit.top.held).sum()) for fit in each) + size * (size - 1) // 2 + (2 if size > 1 else 0)
+    notes, seen = _warnings(each, tied, parameters, spread, markets), int(np.isfinite(ahead.below).any(1).sum())
     return Summary(markets, parameters, spread, float(by_market.sum()), by_market, float(by_market.sum()) + gain, free,
-                   int(np.isfinite(ahead.below).any(1).sum()), METHOD, _warnings(each, tied, parameters, spread, markets))
+                   seen, METHOD, notes)
 
 
 def _split(parameters: dict[str, np.ndarray], spread: dict[str, np.ndarray], tied: Ties, each: list[MarketFit]) -> None:

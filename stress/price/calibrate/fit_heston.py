@@ -86,7 +86,7 @@ def _look(fit: MarketFit, returns: np.ndarray, at: Sequence[int] = (-1,)) -> See
 def _one_ahead(each: list[MarketFit], seen: list[Seen], returns: np.ndarray) -> OneAhead:
     missing, columns = ~np.isfinite(returns), []
     for fit, known in zip(each, seen, strict=True):
-        model, jump = fit.problem.model(fit.top.vector)
+        _, jump = fit.problem.model(fit.top.vector)
         weight = np.asarray(counts(jump, fit.problem.bar_years, MOST_JUMPS))
         variance = np.asarray(known.variance)
         if jump is not None:
@@ -130,7 +130,8 @@ def _numbers(problem: Problem, vector: jax.Array) -> jax.Array:
     return jnp.stack([*model[:4], model.location + growth, *jump])
 
 
-def _summary(each: list[MarketFit], tied: Ties | None, seen: list[Seen], ahead: OneAhead, markets: list[str]) -> Summary:
+def _summary(each: list[MarketFit], tied: Ties | None, seen: list[Seen], ahead: OneAhead, markets: list[str]
+             ) -> Summary:
     jumps, size = each[0].problem.jumps, len(each)
     names, values, errors = _names(jumps), [], []
     for fit in each:
@@ -230,7 +231,6 @@ def _entangled(market: str, fit: MarketFit) -> list[str]:
     pairs = [(i, j, between[names.index(i), names.index(j)]) for i in ("kappa", "feller")
              for j in ("intensity", "std")]
     i, j, most = max(pairs, key=lambda p: abs(p[2]))
-    if abs(most) > ENTANGLED:
-        return [f"{market}: estimates of {i} and of the jumps' {j} are correlated {most:.2f}: wild variance and jumps "
-                "are hardly told apart."]
-    return []
+    note = (f"{market}: estimates of {i} and of the jumps' {j} are correlated {most:.2f}: wild variance and jumps are "
+            "hardly told apart.")
+    return [note] if abs(most) > ENTANGLED else []

@@ -170,8 +170,8 @@ def objective(problem: Problem, lattice: Lattice, warm: int, every: int = 1) -> 
 
     def values(vector: np.ndarray) -> np.ndarray:
         excitation, diffusion = problem.model(vector)
-        return joined(np.asarray(_values(excitation, diffusion, lattice.size, lattice.per_jump, problem.bar_years, seen)),
-                      cut)
+        found = _values(excitation, diffusion, lattice.size, lattice.per_jump, problem.bar_years, seen)
+        return joined(np.asarray(found), cut)
 
     return values
 

@@ -128,7 +128,8 @@ def _start(first: Marginal, second: Marginal) -> float:
 def log_likelihood(at: Array, pair: Pair, jumps: int) -> Array:
     """Log-density [T] of a pair at (correlation, share, correlation of sizes), each through its link."""
     correlation, share, sizes = jnp.tanh(at[0]), jax.nn.sigmoid(at[1]), jax.nn.sigmoid(at[2])
-    c, n, m = np.array([(c, n, m) for c in range(jumps + 1) for n in range(c, jumps + 1) for m in range(c, jumps + 1)]).T
+    up = range(jumps + 1)
+    c, n, m = np.array([(c, n, m) for c, n, m in itertools.product(up, up, up) if c <= min(n, m)]).T
     common = share * pair.smallest
     weight = (_poisson(c, common) + _poisson(n - c, pair.intensity[0] - common)
               + _poisson(m - c, pair.intensity[1] - common))  # [T, ways]
