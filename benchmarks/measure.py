@@ -80,7 +80,7 @@ def cores() -> int:
 
 def machine() -> dict[str, Any]:
     """What the numbers depend on besides the code."""
-    versions = {name: _version(name) for name in ("jax", "jaxlib", "numpy", "numba")}
+    versions = {name: _version(name) for name in ("jax", "jaxlib", "numpy", "numba", "QuantLib")}
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return {
         "machine": {"cpu": _cpu_model(), "cores": cores(), "load_before": load},

@@ -33,7 +33,7 @@ Any key is set on the command line as `key=value`; `group=preset` chooses a file
   `{BTC: 1, default: 2}`. Quote maps and lists in the shell. A list replaces the preset's map, a map is merged into it.
 - A *correlation* is one number for all pairs, a full matrix, or a map by pair such as `{BTC: {ETH: 0.8}}`.
 - *Default* is what a plain `perpstress` uses. The reasons for it stand beside it in the YAML files.
-- In a key, `<market>` and `<regime>` stand for names of your choice.
+- In a key, `<market>`, `<regime>` and `<shock>` stand for names of your choice.
 """
 
 NO_DEFAULT = "in every entry"
@@ -42,7 +42,7 @@ NO_DEFAULT = "in every entry"
 LONGEST_DEFAULT = 60
 """Characters of a default that still fit into a table."""
 
-ENTRY = {"regimes": "<regime>", "margin_tiers": "<market>"}
+ENTRY = {"regimes": "<regime>", "margin_tiers": "<market>", "shocks": "<shock>"}
 """What the names in a map of sections stand for."""
 
 
@@ -85,7 +85,8 @@ def _section(field: Any, kind: Any, defaults: Any) -> str:
 def _keys(kind: Any, defaults: Any, prefix: str) -> Iterator[Row]:
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        default = defaults[field.name] if defaults is not None else NO_DEFAULT
+        own = None if field.metadata["optional"] else NO_DEFAULT
+        default = defaults.get(field.name, own) if defaults is not None else own
         yield from _field(field, hints[field.name], default, prefix)
 
 

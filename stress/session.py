@@ -23,6 +23,7 @@ from pyarrow import parquet
 from stress import __version__
 from stress.book.exposure import book_table, liquidation_heatmap
 from stress.build.study import Study
+from stress.config.check_history import from_history
 from stress.errors import UserError
 from stress.files import read_json, write_json
 from stress.mc.limits import judge
@@ -36,7 +37,8 @@ EXECUTION_ONLY = {
     "run": ("devices", "processes", "process", "coordinator", "resume", "chunk_seconds", "progress", "compile_cache"),
     "book": ("export",),
 }
-"""Keys that cannot change a result: not in the configuration hash, nor are report, data, calibrate and limits."""
+"""Keys that cannot change a result: not in the configuration hash, nor are report, calibrate and limits, nor data where
+prices come from no history."""
 HEATMAP_MOVES = np.round(np.concatenate([np.arange(-0.5, 0.0, 0.01), np.arange(0.01, 0.51, 0.01)]), 4)
 
 
@@ -107,7 +109,9 @@ def _summary(study: Study, estimates: dict[str, Any]) -> dict[str, Any]:
 def config_hash(study: Study) -> str:
     """Hash of everything that can change a result: the configuration and the contents of the files it names."""
     config = dataclasses.asdict(study.config)
-    for section in ("report", "data", "calibrate", "limits", "debug"):
+    config["data"].pop("source")
+    unread = () if from_history(study.config.price) else ("data",)
+    for section in ("report", "calibrate", "limits", "debug", *unread):
         config.pop(section)
     for section, keys in EXECUTION_ONLY.items():
         for key in keys:
@@ -149,6 +153,9 @@ def _open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "book_notes": list(study.book.notes),
         "price_provenance": study.config.price.provenance,
+        "price_history": study.market.history,
+        "liquidity_provenance": study.config.liquidity.provenance,
+        "funding_provenance": study.config.protocol.funding.provenance,
         "messages": [],
         "chunks": [],
         "complete": False,

@@ -9,6 +9,7 @@ is the mean of |ln(S / level)| at liquidation. Calls are discounted at ``rate``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Oracle:
     """One reference value."""
 
     id: str
-    law: Law
+    law: Any  # Law, or the Model of another table
     quantity: str
     value: float
     tolerance: float  # the reference's own uncertainty, absolute
@@ -214,25 +215,16 @@ ORACLES = (
 )
 
 # fmt: on
-CONTINUOUS = "continuous monitoring: the venue looks at ticks"
 SHIFT = "an approximation (shifted barrier), not a fact"
 NOT_EXPRESSIBLE = {
-    "GBM-FPT-HAUG-1": CONTINUOUS,
-    "GBM-FPT-HAUG-2": CONTINUOUS,
     "GBM-BGK-A-n720": SHIFT,
     "GBM-BGK-B-n24": SHIFT,
     "GBM-BGK-B-n1440": SHIFT,
     "GBM-BGK-C-n7": SHIFT,
     "GBM-BGK-C-n168": SHIFT,
-    "GBM-FPT-D-cont": CONTINUOUS,
-    "GBM-FPT-E-cont": CONTINUOUS,
     "GBM-BGK-E-n12": SHIFT,
     "GBM-BGK-E-n365": SHIFT,
-    "GBM-FPT-F-cont": CONTINUOUS,
     "MER-PX-HAUG-ALL": "a summary of 135 published prices; four of them are in this table",
-    "RS-FPT-A-calm-cont": CONTINUOUS,
-    "RS-FPT-B-calm-cont": CONTINUOUS,
-    "RS-FPT-PCS-L50": CONTINUOUS,
     "RS-DISC-var": "a chain in discrete time: regimes here switch in continuous time",
 }
 """Reference values of the same sections that no simulation here can meet, and why."""

@@ -15,6 +15,7 @@ from stress.build.study import Study, assemble
 from stress.build.venue import build_margin
 from stress.cli.compose import load
 from stress.config.schema import Config, TierConfig
+from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
 
 ACCOUNTS, TICKS, STEP = 14, 30, 60.0
@@ -78,12 +79,33 @@ LADDER_DESIGNS: dict[str, dict[str, Any]] = {
 """Structures that a ladder can follow, for ``random_study(..., ladder=True)``."""
 
 
+SHOCK_DESIGNS: dict[str, dict[str, Any]] = {
+    "frozen, following oracle, depeg": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "shocks": ["oracle_freeze", "collateral_depeg"],
+    },
+    "frozen, lagging oracle, depeg, delayed keepers": {
+        "law": "power",
+        "rule": "close_factor",
+        "adl": "profit_leverage",
+        "delay": True,
+        "lag": 2,
+        "shocks": ["oracle_freeze", "collateral_depeg"],
+    },
+}
+"""Structures with the shocks that the venue carries out."""
+
+
 def random_study(design: dict[str, Any], rng: np.random.Generator, *, ladder: bool = False) -> tuple[Study, np.ndarray]:
     """A study on one given path, and the path [T + 1, A]; with ``ladder`` one that a ladder can follow."""
     cfg = _base()
     cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, design, rng))
     path = _path(rng, design.get("delay", False) and not ladder)
     book = _book(rng, path[0], ladder)
+    if "shocks" in design:
+        cfg = dataclasses.replace(cfg, shocks={kind: _shock(kind, rng) for kind in design["shocks"]})
     if ladder:
         cfg = _without_waiting(cfg, rng, design.get("limited", False))
     market = Market(GivenPath(jnp.asarray(path)), path[0], TICKS, STEP, ())
@@ -168,6 +190,19 @@ def _structure(design: dict[str, Any], rng: np.random.Generator) -> tuple[bool, 
     """Whether margin rates come in tiers, and whether keepers have a capacity: both or neither, or one of them."""
     tiered = bool(rng.integers(2))
     return tiered, tiered == (design["law"] == "power")
+
+
+def _shock(kind: str, rng: np.random.Generator) -> ShockConfig:
+    """A shock somewhere in the run, for some ticks or until its end."""
+    numbers: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(ShockConfig))
+    numbers |= {"kind": kind, "at_hours": rng.integers(0, TICKS) * STEP / 3600 + rng.choice([0.0, 0.004])}
+    numbers["duration_hours"] = rng.choice([None, rng.uniform(0, 0.2)])
+    if kind == "oracle_freeze":
+        numbers["markets"] = [None, ["X"], ["Y"]][rng.integers(3)]
+    else:
+        numbers["loss"] = rng.uniform(0.3, 0.95)
+        numbers["recovery"] = None if numbers["duration_hours"] is None else rng.choice([None, 0.5, 1.0])
+    return ShockConfig(**numbers)
 
 
 def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> Any:

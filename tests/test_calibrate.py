@@ -20,24 +20,34 @@ import numpy as np
 import pytest
 import yaml
 from scipy.linalg import expm
-from scipy.stats import multivariate_normal, poisson
+from scipy.stats import multivariate_normal, norm, poisson
 
 from stress.build.price import build_composition
 from stress.cli.compose import load
 from stress.config.parse import parse
 from stress.config.schema import Config
 from stress.errors import UserError
-from stress.price.calibrate import calibrate, compare
-from stress.price.calibrate import maximise as maximise_module
-from stress.price.calibrate.compare import tails, worst_moves
-from stress.price.calibrate.estimates import Estimate, estimates, gaussian_estimates
-from stress.price.calibrate.law import BarLaw, blocks, filtered_log_likelihood, jump_counts, log_density
-from stress.price.calibrate.layout import Layout
-from stress.price.calibrate.maximise import Maximum, maximise
-from stress.price.calibrate.moments import gaussian
-from stress.price.calibrate.preset import depth
-from stress.price.calibrate.run import asked_model
-from stress.price.calibrate.simulate import growth_free, simulate
+from stress.price.calibrate import calibrate
+from stress.price.calibrate.base import Estimate, Sample
+from stress.price.calibrate.checks import compare
+from stress.price.calibrate.checks.compare import comparison, simulated, tails
+from stress.price.calibrate.mixture import maximise as maximise_module
+from stress.price.calibrate.mixture.dynamics import MixtureDynamics, growth_free, market_law
+from stress.price.calibrate.mixture.estimates import estimates
+from stress.price.calibrate.mixture.law import (
+    BarLaw,
+    blocks,
+    components,
+    filtered_log_likelihood,
+    jump_counts,
+    log_density,
+)
+from stress.price.calibrate.mixture.layout import Layout
+from stress.price.calibrate.mixture.maximise import Maximum, maximise
+from stress.price.calibrate.mixture.section import depth
+from stress.price.calibrate.models.gbm import gaussian_estimates
+from stress.price.calibrate.models.moments import gaussian
+from stress.price.calibrate.models.table import asked_model
 
 BAR = 1 / 8760
 LIMIT = 4.0
@@ -66,8 +76,13 @@ def one_market(regimes: int = 1) -> BarLaw:
     return BarLaw(*part, none[:, 0], none, none, none[:, 0], law.rates)  # type: ignore[arg-type]
 
 
+def drawn(law: BarLaw, bars: int, seed: int) -> np.ndarray:
+    """A sample [T, A] of a law."""
+    return MixtureDynamics(law).simulate(bars, 1, np.random.default_rng(seed))[:, 0]
+
+
 def fitted(law: BarLaw, bars: int, seed: int) -> Maximum:
-    returns = simulate(law, bars, 1, np.random.default_rng(seed))[:, 0]
+    returns = drawn(law, bars, seed)
     layout = Layout(len(law.rates), returns.std(0), 2.0, 4000.0, BAR)
     return maximise(layout, returns, 1, 0)
 
@@ -198,27 +213,30 @@ def test_one_market_has_no_common_jumps() -> None:
     assert not [e.name for e in found if "common" in e.name or "correlation" in e.name]
 
 
-def test_fitted_tails_are_those_of_the_simulation() -> None:
-    law = growth_free(two_markets(regimes=2))
-    returns = simulate(law, 100_000, 1, np.random.default_rng(7))[:, 0]
-    arrays = tails(law, returns, ["BTC", "ETH"])
-    for side, market in itertools.product(("down", "up"), ("BTC", "ETH")):
-        seen, fit = arrays[f"emp_{side}_{market}"], arrays[f"fit_{side}_{market}"]
-        often = fit > 2e-3
+def test_simulated_tails_are_those_of_the_mixture() -> None:
+    law = growth_free(market_law(two_markets(), 0))
+    sample = Sample(["BTC"], drawn(law, 100_000, 7), 3600.0)
+    arrays = tails(sample, MixtureDynamics(law).simulate(100_000, 8, np.random.default_rng(7)))
+    counts = jump_counts(np.array([law.intensity[0, 0], law.common_intensity[0]]), 1e-12)
+    weight, mean, variance = (np.asarray(x) for x in components(law, 0, counts))
+    exact = norm.cdf((-arrays["grid"][:, None] - mean[:, 0]) / np.sqrt(variance[:, 0, 0])) @ np.exp(weight)
+    for kind, number in (("emp", 100_000), ("fit", 800_000)):
+        often = exact * number > 100
         assert often.sum() > 30
-        np.testing.assert_allclose(seen[often], fit[often], rtol=0.2)
-        assert (np.diff(fit) <= 0).all()
+        error = np.sqrt(exact * (1 - exact) / number)[often]
+        assert (np.abs(arrays[f"{kind}_down_BTC"] - exact)[often] < LIMIT * error).all()
+        assert (np.diff(arrays[f"{kind}_down_BTC"]) <= 0).all()
 
 
 def test_comparison_flags_a_fit_that_is_too_tame() -> None:
     law = two_markets()
-    returns = simulate(law, 5000, 1, np.random.default_rng(8))[:, 0]
-    table, notes = worst_moves(law, returns, ["BTC", "ETH"], 3600.0)
+    sample = Sample(["BTC", "ETH"], drawn(law, 5000, 8), 3600.0)
+    table, notes = comparison(sample, simulated(MixtureDynamics(law), sample))
     assert not notes
     row = table["BTC"]["annual_volatility"]
     assert row["simulated_5"] * 0.9 < row["data"] < row["simulated_95"] * 1.1
     tame = law._replace(std=0.2 * law.std, mean=0 * law.mean, common_std=0.2 * law.common_std, common_mean=0 * law.mean)
-    _, notes = worst_moves(tame, returns, ["BTC", "ETH"], 3600.0)
+    _, notes = comparison(sample, simulated(MixtureDynamics(tame), sample))
     assert any("worst 1h" in note for note in notes) and any("volatility" in note for note in notes)
 
 
@@ -242,7 +260,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A synthetic hourly history of two markets with regimes; ETH begins 500 hours later."""
-    returns = simulate(two_markets(regimes=2), 4000, 1, np.random.default_rng(9))[:, 0]
+    returns = drawn(two_markets(regimes=2), 4000, 9)
     levels = 1000 * np.exp(np.cumsum(returns, axis=0))
     rows = ["timestamp,BTC,ETH"]
     for hour, (btc, eth) in enumerate(levels):
@@ -277,8 +295,8 @@ def test_calibrate_writes_a_preset_that_builds(model: str, prices: Path, quick: 
     built = build_composition(price, 60.0)
     written = {p["name"]: p["estimate"] for p in found["parameters"]}
     first = {"gbm": "volatility", "merton": "volatility", "regime": "calm.volatility"}[model]
-    np.testing.assert_allclose(built.volatility[0], [written[f"{first}.{m}"] for m in ("BTC", "ETH")], rtol=1e-4)
-    np.testing.assert_array_equal(built.drift, 0)
+    np.testing.assert_allclose(built.diffusion.volatility[0], [written[f"{first}.{m}"] for m in ("BTC", "ETH")], rtol=1e-4)
+    np.testing.assert_array_equal(built.diffusion.drift, 0)
     assert price.initial_prices["ETH"] > 0  # type: ignore[index]
     if model == "regime":
         assert [found["provenance"]["stationary"][n] for n in ("calm", "stressed")] == pytest.approx(
@@ -321,10 +339,10 @@ def test_data_that_cannot_be_used_are_refused(prices: Path, tmp_path: Path) -> N
 
 
 def test_the_model_asked_for_is_read_off_the_price_section(tmp_path: Path) -> None:
-    models = ["gbm", "merton", "regime"]
+    models = ["gbm", "merton", "kou", "regime"]
     assert [asked_model(load([f"price={m}"])[0].price) for m in models] == models
     replay = load(["price=replay", "price.path=x.csv"])[0]
-    with pytest.raises(UserError, match=r"Use price=regime"):
+    with pytest.raises(UserError, match=r"Use one of .*price=regime"):
         calibrate(replay, tmp_path)
 
 

@@ -185,14 +185,24 @@ def test_book_export_writes_the_book_and_stops(stand: Stand, monkeypatch: pytest
 
 def test_calibrate_hands_over_and_says_how_to_use_it(stand: Stand, monkeypatch: pytest.MonkeyPatch,
                                                      capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setitem(sys.modules, "stress.price.calibrate", SimpleNamespace(
-        calibrate=lambda config, folder: Path("configs/price") / f"{config.calibrate.name}.yaml"))
+    asked: list[list[str] | None] = []
+
+    def calibrate(config: Any, folder: Path, say: Any) -> list[Path]:
+        asked.append(config.calibrate.models)
+        return [Path("configs/price") / f"{config.calibrate.name}.yaml"]
+
+    monkeypatch.setattr("stress.price.calibrate.calibrate", calibrate)
     monkeypatch.setattr("stress.report.write_calibration_report", lambda folder: folder / "calibration.html")
     assert main(["calibrate", "data.path=x.csv", "calibrate.name=mine"]) == OK
     out = capsys.readouterr().out
     assert "price=mine" in out and "calibration.html" in out
     assert main(["calibrate", "data.path=x.csv", "report.enabled=false"]) == OK
     assert "calibration.html" not in capsys.readouterr().out
+    assert main(["calibrate", "price=all", "data.path=x.csv", "calibrate.split=2024-01-01"]) == OK
+    assert asked == [None, None, ["all"]]
+    assert main(["calibrate", "data.path=x.csv", "calibrate.split=soon"]) == BAD_INPUT
+    assert main(["price=all"]) == BAD_INPUT
+    assert "calibrate.split: got 'soon'" in capsys.readouterr().err.replace('"', "'")
 
 
 def test_replay_writes_the_ledger(stand: Stand, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

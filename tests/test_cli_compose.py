@@ -96,7 +96,8 @@ PRESETS = sorted(f"{file.parent.name}/{file.stem}" for file in config_folder().g
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_composes_and_parses(preset: str) -> None:
-    config, container = load([preset.replace("/", "="), *NEEDED.get(preset, [])])
+    history = ["data.path=somewhere"] if preset.startswith(("price/bootstrap", "experiment/crash_")) else []
+    config, container = load([preset.replace("/", "="), *NEEDED.get(preset, []), *history])
     assert config.run.paths == int(container["run"]["paths"])
 
 
@@ -126,7 +127,7 @@ def test_lists_replace_maps_and_maps_merge(tmp_path: Path, monkeypatch: pytest.M
 def test_a_flat_value_replaces_that_of_every_regime_but_those_given_too(overrides: list[str], calm: float,
                                                                          stressed: float) -> None:
     built = build_composition(load(overrides)[0].price, 60.0)
-    np.testing.assert_allclose(np.asarray(built.volatility)[[0, 2]], [[calm] * 3, [stressed] * 3])
+    np.testing.assert_allclose(np.asarray(built.diffusion.volatility)[[0, 2]], [[calm] * 3, [stressed] * 3])
 
 
 def test_regimes_that_are_no_map_are_refused_beside_a_flat_value_too() -> None:
@@ -137,8 +138,8 @@ def test_regimes_that_are_no_map_are_refused_beside_a_flat_value_too() -> None:
 def test_regimes_given_on_top_of_a_model_without_keep_their_own() -> None:
     regime = "{volatility:0.3,drift:null,correlation:null,jump:null,depth_multiplier:1}"
     built = build_composition(load(["price=gbm", f"price.regimes={{a:{regime}}}", "price.drift=0.5"])[0].price, 60.0)
-    np.testing.assert_allclose(built.volatility, [[0.3] * 3])
-    np.testing.assert_allclose(built.drift, [[0.5] * 3])
+    np.testing.assert_allclose(built.diffusion.volatility, [[0.3] * 3])
+    np.testing.assert_allclose(built.diffusion.drift, [[0.5] * 3])
 
 
 def test_own_presets_are_found_beside_the_shipped_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from documents import NAMES, ROOT, blocks, code, commands, table, tables, text
 
 import stress
 from stress.cli.main import LIMIT_VIOLATED, OK, main
+from tests.histories import write_bars
 
 SMALL = ["run.paths=128", "run.horizon_hours=0.1"]
 """Put behind every run: the commands are what is tested, not the numbers."""
@@ -42,7 +43,7 @@ EXECUTED: set[str] = set()
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory with the examples, a price history, and one finished run."""
+    """A working directory with the examples, price histories, and one finished run."""
     folder = tmp_path_factory.mktemp("workspace")
     (folder / "examples").symlink_to(ROOT / "examples")
     (folder / "docs").symlink_to(ROOT / "docs")
@@ -52,8 +53,23 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [",".join(f"{price:.8g}" for price in row) for row in prices]
     lines = [f"{hour}:00:00Z,{row}" for hour, row in zip(hours.astype(str), rows, strict=True)]
     (folder / "prices.csv").write_text("\n".join(["timestamp,BTC,ETH,SOL", *lines]) + "\n")
+    write_bars(folder / "prices_1h", ["BTC", "ETH", "SOL"], "2020-01-01T00:00", 54_200)
+    _surroundings(folder, hours)
     stress.run([*SMALL, *QUICK], output=folder / "outputs" / "2000-01-01" / "00-00-00-000000")
     return folder
+
+
+def _surroundings(folder: Path, hours: np.ndarray) -> None:
+    """Depth in windows of 8 h beside the prices, and as many funding rates as a fit takes."""
+    random, ends = np.random.default_rng(1), hours[8::8]
+    sides = np.exp(17 + 0.1 * random.normal(size=(len(ends), 2)))
+    lines = [f"{end}:00:00Z,BTC,{bid:.8g},{ask:.8g}" for end, (bid, ask) in zip(ends.astype(str), sides, strict=True)]
+    (folder / "depth.csv").write_text("\n".join(["timestamp,asset,bid_depth_1pct_usd,ask_depth_1pct_usd", *lines]) + "\n")
+    premium = -4e-4 + 4e-4 * random.normal(size=300)
+    rates = premium + np.clip(1e-4 - premium, -5e-4, 5e-4)
+    times = hours[0] + 8 * np.arange(300)
+    lines = [f"{time}:00:00Z,BTC,{rate:.8g}" for time, rate in zip(times.astype(str), rates, strict=True)]
+    (folder / "funding.csv").write_text("\n".join(["timestamp,asset,funding_rate", *lines]) + "\n")
 
 
 # --- commands -------------------------------------------------------------------------------------------------------

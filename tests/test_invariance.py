@@ -22,6 +22,7 @@ import stress
 from stress import session
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
+from stress.cli.runtime import WHOLE_LOOPS
 from stress.errors import UserError
 from stress.files import read_json
 from stress.mc import driver
@@ -30,6 +31,8 @@ from stress.mc.store import finished_chunks
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PATHS, BLOCK = 700, 128
+XLA_DEFAULT = 1024
+"""Bytes of a loop that XLA on a CPU compiles as one function unless it is told otherwise."""
 OVERRIDES = [
     "price=merton",
     "price.markets=[BTC,ETH]",
@@ -174,7 +177,9 @@ def test_killed_and_resumed(expected: Path, tmp_path: Path) -> None:
     """SIGKILL of the real command between two chunks; another process finishes it. All runs here share first paths."""
     folder, paths = tmp_path / "run", 4000
     changed = [f"run.paths={paths}", "run.chunk_seconds=0", f"hydra.run.dir={folder}"]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    # this process uses JAX before it calls stress: its loops are compiled as XLA does by itself, and so must the other's
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {WHOLE_LOOPS.rpartition('=')[0]}={XLA_DEFAULT}"
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "XLA_FLAGS": flags}
     process = subprocess.Popen(
         [sys.executable, "-m", "stress", *OVERRIDES, *changed],
         cwd=tmp_path,

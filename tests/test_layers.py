@@ -21,6 +21,7 @@ FORBIDDEN = {
     "book": {*OUTSIDE, "stress.price", "stress.engine", "stress.mc", "stress.build", "stress.report", *TOP},
     "price": {*OUTSIDE, "stress.book", "stress.protocol", "stress.liquidity", "stress.engine", "stress.mc",
               "stress.report", *TOP},
+    "calibrate": {*OUTSIDE, "stress.book", "stress.engine", "stress.mc", "stress.build", "stress.report", *TOP},
     "engine": {*OUTSIDE, "stress.config", "stress.price", "stress.book", "stress.mc", "stress.build", "stress.report",
                *TOP},
     "mc": {*OUTSIDE, "stress.config", "stress.build", "stress.report", *TOP},

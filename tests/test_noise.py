@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from stress.mc.cipher import looped, threefry
+from stress.cipher import looped, threefry
 from stress.mc.noise import TILE, _values, draw_noise, stream_id, tile_keys
 from stress.mc.normals import normal_pairs
 from stress.price.base import Draw

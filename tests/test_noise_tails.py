@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from stress.mc.cipher import threefry
+from stress.cipher import threefry
 from stress.mc.noise import TILE, draw_noise, tile_keys
 from stress.price.base import Draw
 from tests.z_tests import NOISE_ALARM

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from stress.book.schema import Book
-from stress.build.study import Study
 from stress.mc.block import Job
 from stress.mc.prices import block_prices
 from tests.oracles import ORACLES, Law, Oracle
@@ -36,8 +35,6 @@ THROUGH_THE_ENGINE = {16, 24, 28, 30, 96}
 read off the price path, which has the same looks without the venue."""
 LONG = 200
 """From so many ticks on a quarter of the paths must do."""
-SLOTS = 12
-"""Switches of a chain in one step that all of its simulations have room for."""
 SKIPPED = {
     "GBM-BAD-C-n2016-B1": "one path in thousands has any bad debt: a million paths of 2016 steps would be needed",
     "GBM-BAD-D-n288-B1": "one path in thousands has any bad debt: a million paths of 288 steps would be needed",
@@ -73,18 +70,6 @@ def case(oracle: Oracle, law: Law | None = None) -> Case:
     return Case(law or oracle.law, oracle.steps, oracle.level, oracle.bankruptcy or max(same), oracle.side)
 
 
-def longest_chain(study: Study) -> Study:
-    """Slots for switches as in the longest step of the table: more change no law, and one program serves all."""
-    model: Any = study.plan.job.model
-    if len(model.chain.exit_rate) == 1:
-        return study
-    assert model.chain.slots <= SLOTS
-    job = dataclasses.replace(
-        study.plan.job, model=dataclasses.replace(model, chain=dataclasses.replace(model.chain, slots=SLOTS))
-    )
-    return dataclasses.replace(study, plan=dataclasses.replace(study.plan, job=job))
-
-
 def one_account(side: float, entry: float, bankruptcy: float) -> Book:
     """One unit long or short, and the residual account opposite."""
     size = np.array([[side], [-side]])
@@ -107,7 +92,7 @@ def closings(case: Case) -> tuple[np.ndarray, np.ndarray]:
     protocol = {"maintenance_margin": case.margin, "insurance_fund": 1e6}
     paths = PATHS // 2 if case.steps >= MANY_TICKS else PATHS
     run = {"paths": paths, "block_paths": BLOCK, "seed": SEED}
-    results = simulated(longest_chain(law_study(case.law, case.steps, book, run=run, protocol=protocol)))
+    results = simulated(law_study(case.law, case.steps, book, run=run, protocol=protocol))
     closed, bad_debt = outcome(results, "liquidated")[:, 0].sum(-1), outcome(results, "bad_debt")
     hit, beyond = closed > 0, case.side * (closed - case.level)
     assert (outcome(results, "liquidated_accounts") == hit).all(), "an account is liquidated once"

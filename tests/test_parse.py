@@ -96,7 +96,7 @@ def test_values_are_read_by_their_declared_type(base: dict[str, Any], key: str, 
     ("price__regimes__wild__depth_multiplier", 0, "price.regimes.wild.depth_multiplier: got 0"),
     ("price__transition_rates__calm__wild", -1, "price.transition_rates.calm.wild: got -1"),
     ("price__jump", 3, "price.jump: got 3, allowed is a map or null"),
-    ("price__jump__kind", "kou", "price.jump.kind: got 'kou', allowed is one of none, merton"),
+    ("price__jump__kind", "levy", "price.jump.kind: got 'levy', allowed is one of none, merton, kou"),
     ("protocol__margin_tiers__BTC", {}, "protocol.margin_tiers.BTC: got {}, allowed is a list"),
     ("limits__bad_debt", "low", "limits.bad_debt: got 'low'"),
 ])

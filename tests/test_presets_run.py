@@ -8,7 +8,9 @@ import pytest
 
 from stress.cli.compose import config_folder
 from stress.cli.main import OK, main
+from stress.config.shock import KINDS, TAGS
 from stress.files import read_json
+from tests.histories import write_bars
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["run.paths=128", "run.horizon_hours=0.1"]
@@ -25,12 +27,37 @@ OWN = {
     "experiment/slow_keepers": ["protocol.liquidation.keeper_delay_seconds=0,60", *SMALL],
 }
 """What a file needs, or fewer jobs where each compiles anew."""
+FROM_HISTORY = ("price/bootstrap", "experiment/crash_")
+"""Files that say nothing without a price history."""
 
 
-@pytest.mark.parametrize("preset", sorted(f"{file.parent.name}/{file.stem}" for file in config_folder().glob("*/*.yaml")))
-def test_every_preset_runs(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Hourly bars of all the time that experiments name."""
+    return write_bars(tmp_path_factory.mktemp("history") / "bars", ["BTC", "ETH", "SOL"], "2020-01-01T00:00", 54_200)
+
+
+ALONE = [file for file in config_folder().glob("*/*.yaml") if file.parent.name != "shock"]
+
+
+@pytest.mark.parametrize("preset", sorted(f"{file.parent.name}/{file.stem}" for file in ALONE))
+def test_every_preset_runs(preset: str, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = [f"data.path={history}"] if preset.startswith(FROM_HISTORY) else []
+    runs([preset.replace("/", "="), *OWN.get(preset, SMALL), *read], tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_all_shocks_of_a_tag_run_together(tag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shocks of the same kinds share a program, so every preset is run for the price of one."""
+    names = sorted(file.stem for file in (config_folder() / "shock").glob(f"*_{tag}.yaml"))
+    assert len(names) == len(KINDS)
+    runs([f"shock=[{','.join(names)}]", "price=gbm", "book.accounts=100", *SMALL], tmp_path, monkeypatch)
+
+
+def runs(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They make complete folders, without a failed path, in which cash and contracts are conserved."""
     monkeypatch.chdir(tmp_path)
-    assert main([preset.replace("/", "="), *OWN.get(preset, SMALL), *QUIET]) == OK
+    assert main([*words, *QUIET]) == OK
     summaries = [read_json(file) for file in tmp_path.rglob("summary.json")]
     assert summaries
     for summary in summaries:

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.stats
 
 from stress.config.schema import Config, JumpConfig
-from stress.price.jumps import poisson_count, spread_ticks
-from stress.price.regimes import stationary_law, switch_slots
+from stress.price.jumps.base import spread_ticks
+from stress.price.regimes import stationary_law
 from stress.session import simulate_prices
 from tests.oracles import GBM_C, REGIMES_B_CALM
 from tests.studies import HOURS, config, law_price, nobody, regime, study
@@ -304,26 +303,6 @@ def test_a_jump_is_spread_evenly_and_whole(ticks: int) -> None:
 )
 def test_ticks_of_a_jump(seconds: float, ticks: int) -> None:
     assert spread_ticks(seconds, 60.0) == ticks
-
-
-@pytest.mark.parametrize("rate", [1e-7, 1e-3, 0.3, 4.0, 60.0])
-def test_counts_are_poisson(rate: float) -> None:
-    """The inversion against another implementation, number by number, also far in the tail."""
-    uniform = np.concatenate([np.random.default_rng(1).random(5000), 1 - np.logspace(-1, -13, 200)])
-    np.testing.assert_array_equal(
-        poisson_count(uniform, np.full(uniform.shape, rate)), scipy.stats.poisson.ppf(uniform, rate).clip(0)
-    )
-
-
-def test_slots_hold_the_switches_of_a_step() -> None:
-    rates = np.array([[-50.0, 50.0], [200.0, -200.0]])
-    for step_years in (1e-5, 1e-3, 0.02):
-        slots = switch_slots(rates, step_years)
-        assert (
-            scipy.stats.poisson.sf(slots, 200 * step_years)
-            <= 1e-12
-            < scipy.stats.poisson.sf(slots - 1, 200 * step_years)
-        )
 
 
 def test_gbm_rejects_a_wrong_volatility() -> None:

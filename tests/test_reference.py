@@ -302,7 +302,7 @@ def test_rules_from_config():
     liquidity = schema.LiquidityConfig(
         law="square_root", exponent=0.875, depth_usd={"X": 1e6, "default": 2e6}, half_spread_bps=3.0,
         recovery_half_life_minutes=2.0, withdrawal=20.0, max_displacement=0.4)
-    config = cast(schema.Config, SimpleNamespace(protocol=protocol, liquidity=liquidity))
+    config = cast(schema.Config, SimpleNamespace(protocol=protocol, liquidity=liquidity, shocks={}))
     rules = Rules.from_config(config, ["X", "Y"])
     assert rules.tiers == [[(math.inf, 0.05)], [(10.0, 0.1), (math.inf, 0.2)]]
     assert rules.depth_usd.tolist() == [1e6, 2e6] and (rules.gamma, rules.impact) == (0.5, True)

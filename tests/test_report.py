@@ -347,7 +347,7 @@ def test_calibration_report(tmp_path: Path) -> None:
     page = check_page(write_calibration_report(folder))
     check_picture((folder / "figures" / "tails.png").read_bytes())
     for said in ("volatility.BTC 0.55 0.012 2.18 %", "jump.common_intensity 41 not available",
-                 "log-likelihood 41,234.50", "Hourly closes do not identify", "calm: 0.93"):
+                 "log-likelihood (what was maximised) 41,234.50", "AIC, all together (lower is better) -82,400.00", "Hourly closes do not identify", "calm: 0.93"):
         assert said in page.text.replace("\u00a0", " "), said
     (folder / "tails.npz").unlink()
     assert "Not drawn" in check_page(write_calibration_report(folder)).text

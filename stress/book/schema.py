@@ -35,6 +35,11 @@ class Book:
         """Quote balances [N] in USD: equity at prices of zero."""
         return self.cash - (self.size * self.entry).sum(1)
 
+    @property
+    def wallets(self) -> np.ndarray:
+        """Collateral of cross accounts [N] in USD; isolated margin and the residual account's cash are none."""
+        return np.where(self.isolated | self.residual, 0.0, self.cash)
+
     def open_interest(self, prices: np.ndarray) -> np.ndarray:
         """One-sided open interest [A] in USD at prices [A]."""
         return np.where(self.size > 0, self.size, 0.0).sum(0) * prices

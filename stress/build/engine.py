@@ -8,6 +8,7 @@ import numpy as np
 
 from stress.book.schema import Book
 from stress.build.price import Market
+from stress.build.shocks import NO_SHOCKS, Shocks, depegs_collateral, freezes_oracle
 from stress.config.schema import Config, ProtocolConfig
 from stress.engine.ladder.book import Ladders, first_tier, sort_book, tier_room
 from stress.engine.state import Accounts
@@ -19,6 +20,7 @@ HEADROOM = 0.02
 """Funding, as a share of the price, that an account can owe and still be liquidated in its first margin tier."""
 LONGEST_DELAY = 255
 """Ticks that keepers may take on ladders: each is remembered for every path."""
+PREMIUM_MOVES = "protocol.funding.premium_process: the premium moves"
 ENOUGH = 3_000
 """Accounts on ladders from which on both engines together are faster; their program takes 4 s longer to compile."""
 
@@ -30,7 +32,7 @@ def split_book(cfg: Config, book: Book, margin: MarginTable, market: Market) -> 
     """
     if cfg.run.engine == "dense":
         return None, None
-    reasons = obstacles(cfg.protocol, book, margin, market)
+    reasons = obstacles(cfg.protocol, book, margin, market, cfg.shocks)
     if reasons and cfg.run.engine == "ladder":
         raise UserError(
             "run.engine=ladder: cannot run this study, for\n- " + "\n- ".join(reasons) + "\nChange that, or use "
@@ -42,7 +44,7 @@ def split_book(cfg: Config, book: Book, margin: MarginTable, market: Market) -> 
         return None, None
     alone = _fit(book, margin, market.prices)
     limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
-    if venue_obstacles(cfg.protocol, market.step_seconds) or limited or alone.sum() < ENOUGH:
+    if venue_obstacles(cfg.protocol, market, cfg.shocks) or limited or alone.sum() < ENOUGH:
         return None, None
     if alone.all():  # the dense engine needs somebody
         alone[-1] = False
@@ -58,7 +60,9 @@ def _rest(book: Book, chosen: np.ndarray) -> Rest:
     return Rest(accounts, jnp.asarray(book.size.T[:, chosen]), jnp.asarray(book.quote[chosen]))
 
 
-def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, market: Market) -> list[str]:
+def obstacles(
+    protocol: ProtocolConfig, book: Book, margin: MarginTable, market: Market, shocks: Shocks = NO_SHOCKS
+) -> list[str]:
     """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel."""
     positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
@@ -74,17 +78,22 @@ def obstacles(protocol: ProtocolConfig, book: Book, margin: MarginTable, market:
         ),
         "protocol.breaker.move: accounts wait": protocol.breaker.move is not None,
         "protocol.oracle: it lags behind the mark": _lags(protocol),
+        "shocks: the oracle freezes": freezes_oracle(shocks),
     }
-    return [*venue_obstacles(protocol, market.step_seconds), *(reason for reason, applies in checks.items() if applies)]
+    everywhere = venue_obstacles(protocol, market, shocks)
+    return [*everywhere, *(reason for reason, applies in checks.items() if applies)]
 
 
-def venue_obstacles(protocol: ProtocolConfig, step_seconds: float) -> list[str]:
+def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS) -> list[str]:
     """Why no account can be on a ladder."""
+    step_seconds = market.step_seconds
     rules, device = protocol.liquidation, jax.default_backend()
     adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
+        "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
+        PREMIUM_MOVES: _premium_moves(protocol),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -95,19 +104,29 @@ def venue_obstacles(protocol: ProtocolConfig, step_seconds: float) -> list[str]:
         "protocol.waterfall: socialised_loss is levied by profit, and no ADL comes before it": (
             "socialised_loss" in protocol.waterfall and not adl
         ),
+        "shocks: collateral loses value, which changes the order of liquidation": depegs_collateral(shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
 
 
-def kernel_obstacles(protocol: ProtocolConfig) -> list[str]:
+def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS) -> list[str]:
     """Why the dense engine cannot run as one kernel on a GPU."""
     rules = protocol.liquidation
     checks = {
+        "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
+        PREMIUM_MOVES: _premium_moves(protocol),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),
+        "shocks: the oracle freezes": freezes_oracle(shocks),
+        "shocks: collateral loses value": depegs_collateral(shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
+
+
+def _premium_moves(protocol: ProtocolConfig) -> bool:
+    """Whether the exogenous funding premium is a process."""
+    return protocol.funding.premium_process is not None and protocol.funding.interval_hours is not None
 
 
 def _wait(protocol: ProtocolConfig) -> bool:

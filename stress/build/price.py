@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from stress.build.diffusion import build_diffusion
+from stress.build.history import build_from_history
+from stress.build.jumps import build_jumps
 from stress.build.path import read_path
-from stress.config.markets import correlation_matrix, per_market
-from stress.config.schema import JumpConfig, PriceConfig, RegimeConfig, RunConfig
+from stress.build.regime import effective
+from stress.config.check_history import from_history
+from stress.config.markets import per_market
+from stress.config.schema import DataConfig, PriceConfig, RunConfig
 from stress.errors import UserError, bad_value
 from stress.price.base import MarketModel
 from stress.price.composition import Composition
 from stress.price.given import GivenPath
-from stress.price.jumps import JumpPart, MertonJumps, NoJumps, spread_ticks
 from stress.price.regimes import RegimeChain, regime_chain, stationary_law
 from stress.units import years
 
@@ -28,10 +33,14 @@ class Market:
     steps: int
     step_seconds: float
     files: tuple[str, ...]  # files the model was read from
+    history: dict[str, Any] | None = None  # what was read from a history, for the manifest and the report
 
 
-def build_market(price: PriceConfig, run: RunConfig) -> Market:
-    """The market model and its ticks."""
+def build_market(price: PriceConfig, run: RunConfig, data: DataConfig | None = None) -> Market:
+    """The market model and its ticks; ``data`` names the history that it may be made of."""
+    if from_history(price):
+        assert data is not None  # checked with the config
+        return Market(**build_from_history(price, run, data))
     if price.model == "replay":
         return _given(price, run)
     assert run.step_seconds is not None and run.horizon_hours is not None  # checked with the config
@@ -44,75 +53,19 @@ def build_composition(price: PriceConfig, step_seconds: float) -> Composition:
     """The composed model; without regimes it has one."""
     regimes = price.regimes or {"": None}
     parts = [
-        _effective(price, regime, f"price.regimes.{name}" if name else "price") for name, regime in regimes.items()
+        effective(price, regime, f"price.regimes.{name}" if name else "price") for name, regime in regimes.items()
     ]
-    stack = {
-        key: jnp.asarray(np.stack([part[key] for part in parts])) for key in ("drift", "volatility", "factor", "depth")
-    }
-    jumps = _jumps(price, [part["jump"] for part in parts])
     return Composition(
-        drift=stack["drift"],
-        volatility=stack["volatility"],
-        factor=stack["factor"],
-        depth_multiplier=stack["depth"],
-        chain=_chain(price, list(regimes), years(step_seconds)),
-        jumps=jumps,
+        diffusion=build_diffusion(price, parts, step_seconds),
+        jumps=build_jumps(price, parts, step_seconds),
+        chain=_chain(price, list(regimes)),
+        depth_multiplier=jnp.asarray(np.stack([part.depth for part in parts])),
         step_years=jnp.asarray(years(step_seconds)),
-        jump_ticks=0 if isinstance(jumps, NoJumps) else spread_ticks(price.jump_duration_seconds, step_seconds),
+        markets=len(price.markets),
     )
 
 
-def _effective(price: PriceConfig, regime: RegimeConfig | None, key: str) -> dict:
-    """The numbers of one regime; what it leaves null comes from the price section."""
-
-    def value(name: str) -> object:
-        own = getattr(regime, name, None) if regime else None
-        return getattr(price, name) if own is None else own
-
-    correlation = correlation_matrix(value("correlation"), price.markets, f"{key}.correlation")  # type: ignore[arg-type]
-    return {
-        "drift": per_market(value("drift"), price.markets, f"{key}.drift"),  # type: ignore[arg-type]
-        "volatility": per_market(value("volatility"), price.markets, f"{key}.volatility"),  # type: ignore[arg-type]
-        "factor": _cholesky(correlation),
-        "jump": (value("jump"), key),
-        "depth": np.float64(regime.depth_multiplier if regime else 1.0),
-    }
-
-
-def _cholesky(correlation: np.ndarray) -> np.ndarray:
-    """Lower factor L [A, A] with L L' = correlation, also for a singular one (by eigenvectors and QR)."""
-    try:
-        return np.linalg.cholesky(correlation)
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(correlation)
-        upper: np.ndarray = np.linalg.qr((vectors * np.sqrt(np.clip(values, 0.0, None))).T)[1]
-        return upper.T * np.sign(np.where(np.diag(upper) == 0, 1.0, np.diag(upper)))
-
-
-def _jumps(price: PriceConfig, jumps: list[tuple[JumpConfig, str]]) -> JumpPart:
-    if all(jump.kind == "none" for jump, _ in jumps):
-        return NoJumps(len(jumps), len(price.markets))
-    off = [0.0 if jump.kind == "none" else 1.0 for jump, _ in jumps]
-
-    def stack(name: str) -> np.ndarray:
-        return np.stack([per_market(getattr(jump, name), price.markets, f"{key}.jump.{name}") for jump, key in jumps])
-
-    def numbers(name: str) -> np.ndarray:
-        return np.array([getattr(jump, name) for jump, _ in jumps], dtype=np.float64)
-
-    arrays = {
-        "intensity": stack("intensity") * np.array(off)[:, None],
-        "mean": stack("mean"),
-        "std": stack("std"),
-        "common_intensity": numbers("common_intensity") * np.array(off),
-        "common_mean": stack("common_mean"),
-        "common_std": stack("common_std"),
-        "common_correlation": numbers("common_correlation"),
-    }
-    return MertonJumps(**{name: jnp.asarray(value) for name, value in arrays.items()})
-
-
-def _chain(price: PriceConfig, names: list[str], step_years: float) -> RegimeChain:
+def _chain(price: PriceConfig, names: list[str]) -> RegimeChain:
     size = len(names)
     rates = np.zeros((size, size))
     for start, row in (price.transition_rates or {}).items():
@@ -126,7 +79,7 @@ def _chain(price: PriceConfig, names: list[str], step_years: float) -> RegimeCha
         initial = np.eye(size)[names.index(price.initial_regime)]
     else:
         raise bad_value("price.initial_regime", price.initial_regime, f"stationary or one of {', '.join(names)}")
-    return regime_chain(rates, initial, step_years)
+    return regime_chain(rates, initial)
 
 
 def _given(price: PriceConfig, run: RunConfig) -> Market:

@@ -14,6 +14,7 @@ from stress.book.load import load_book
 from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles, obstacles, split_book
 from stress.build.price import Market, build_market
+from stress.build.shocks import depegs_collateral, shocked_market, shocked_venue
 from stress.build.venue import build_margin, build_venue, stack, twin, unlimited
 from stress.config.schema import Config
 from stress.engine.state import Accounts
@@ -59,11 +60,11 @@ class Study:
         job = self.plan.job
         name = "ladder" if job.all_on_ladders else "dense" if job.ladders is None else "split"
         sorted_accounts = 0 if job.ladders is None else int(job.ladders.accounts.sum())
-        reasons = obstacles(self.config.protocol, self.book, self.margin, self.market)
+        reasons = obstacles(self.config.protocol, self.book, self.margin, self.market, self.config.shocks)
         facts = {"name": name, "kernel": job.fused, "on_ladders": sorted_accounts, "not_ladder": reasons}
-        return facts | (
-            {"not_kernel": kernel_obstacles(self.config.protocol)} if accelerated() and not job.fused else {}
-        )
+        if accelerated() and not job.fused:
+            facts["not_kernel"] = kernel_obstacles(self.config.protocol, self.market, self.config.shocks)
+        return facts
 
     @property
     def prices0(self) -> np.ndarray:
@@ -73,7 +74,7 @@ class Study:
 
 def build_study(cfg: Config) -> Study:
     """Build and check everything; raises UserError before anything is simulated."""
-    market = build_market(cfg.price, cfg.run)
+    market = build_market(cfg.price, cfg.run, cfg.data)
     margin = build_margin(cfg.protocol, cfg.price.markets, "maintenance_margin")
     initial = build_margin(cfg.protocol, cfg.price.markets, "initial_margin")
     book = load_book(cfg.book, cfg.price.markets, market.prices, initial, margin)
@@ -82,13 +83,15 @@ def build_study(cfg: Config) -> Study:
 
 def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initial: MarginTable) -> Study:
     """The study of a given book."""
+    market = shocked_market(market, cfg.shocks, cfg.price.markets)
     venue = build_venue(cfg.protocol, cfg.liquidity, cfg.price.markets, market.step_seconds)
+    venue = shocked_venue(venue, cfg.shocks, cfg.price.markets, market.step_seconds)
     variants = {"main": venue}
     if cfg.run.twin:
         variants["twin"] = twin(venue)
     if cfg.run.fund_curve:
         variants["unlimited"] = unlimited(venue)
-    interest = float(book.open_interest(market.prices).sum())
+    interest = book.open_interest(market.prices)
     window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
     quote, (ladders, rest) = book.quote, split_book(cfg, book, margin, market)
     dense = book.accounts if rest is None else rest.quote.shape[0]
@@ -96,15 +99,19 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         model=market.model,
         venues=stack(list(variants.values())),
         accounts=Accounts(
-            entry=jnp.asarray(book.entry.T), residual=jnp.asarray(book.residual), quote_total=jnp.asarray(quote.sum())
+            entry=jnp.asarray(book.entry.T),
+            residual=jnp.asarray(book.residual),
+            quote_total=jnp.asarray(quote.sum()),
+            collateral=jnp.asarray(book.wallets) if depegs_collateral(cfg.shocks) else None,
         ),
         size=jnp.asarray(book.size.T),
         quote=jnp.asarray(quote),
         prices=jnp.asarray(market.prices),
+        interest=jnp.asarray(interest),
         ladders=ladders,
         rest=rest,
         cascade=CascadeRule(
-            threshold=jnp.asarray(cfg.cascade.open_interest_share * interest),
+            threshold=jnp.asarray(cfg.cascade.open_interest_share * float(interest.sum())),
             ticks=min(window, market.steps),
             paired=cfg.run.twin,
         ),
@@ -115,7 +122,8 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initi
         block_paths=block_paths(cfg, len(book.markets), dense, len(variants), ladders is not None and rest is None),
         front=min(max(dense // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
         batch=ACCELERATOR_BATCH if accelerated() else 1,
-        fused=jax.default_backend() == "gpu" and (ladders is not None or not kernel_obstacles(cfg.protocol)),
+        fused=jax.default_backend() == "gpu"
+        and (ladders is not None or not kernel_obstacles(cfg.protocol, market, cfg.shocks)),
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.config.markets import per_market
-from stress.config.schema import LiquidityConfig, ProtocolConfig, TierConfig
+from stress.config.fields import PerMarket
+from stress.config.markets import correlation_matrix, per_market
+from stress.config.schema import FundingConfig, LiquidityConfig, ProtocolConfig, TierConfig
 from stress.errors import UserError
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
@@ -28,6 +29,7 @@ from stress.protocol.liquidation import (
 )
 from stress.protocol.margin import MarginTable, margin_table
 from stress.protocol.oracle import Oracle
+from stress.protocol.premium import premium_process
 from stress.protocol.venue import Fees, Venue
 from stress.types import NEVER
 
@@ -37,7 +39,7 @@ ADL_POLICIES: dict[str, type] = {"pro_rata": ProRata, "profit_leverage": ProfitL
 
 def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Venue:
     """The main variant."""
-    funding, breaker, fees = protocol.funding, protocol.breaker, protocol.liquidation
+    breaker, fees = protocol.breaker, protocol.liquidation
     with_adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     return Venue(
         maintenance=build_margin(protocol, markets, "maintenance_margin"),
@@ -48,13 +50,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         ),
         fund=_f(protocol.insurance_fund),
         adl=_adl(protocol.adl.policy) if with_adl else None,
-        funding=Funding(
-            interval=_ticks(funding.interval_hours, 3600.0 / step_seconds),
-            interest=_f(funding.interest_rate),
-            clamp=_f(funding.clamp),
-            cap=_f(funding.cap),
-            premium=_f(funding.premium),
-        ),
+        funding=_funding(protocol.funding, markets, step_seconds),
         oracle=_oracle(protocol, step_seconds),
         breaker=Breaker(
             move=_f(math.inf if breaker.move is None else breaker.move),
@@ -137,6 +133,32 @@ def _keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
 
 def _adl(policy: str) -> AdlPolicy:
     return ADL_POLICIES[policy]()
+
+
+def _funding(funding: FundingConfig, markets: list[str], step_seconds: float) -> Funding:
+    def by_market(value: PerMarket, name: str) -> np.ndarray:
+        return per_market(value, markets, f"protocol.funding.{name}")
+
+    interval, premium = _ticks(funding.interval_hours, 3600.0 / step_seconds), by_market(funding.premium, "premium")
+    given, process = funding.premium_process, None
+    if given is not None and funding.interval_hours is not None:
+        initial, key = given.initial, "premium_process"
+        process = premium_process(
+            premium,
+            by_market(given.half_life_hours, f"{key}.half_life_hours"),
+            by_market(given.std, f"{key}.std"),
+            correlation_matrix(given.correlation, markets, f"protocol.funding.{key}.correlation"),
+            None if initial is None else by_market(initial, f"{key}.initial"),
+            interval=int(interval) * step_seconds / 3600.0,
+        )
+    return Funding(
+        interval=interval,
+        interest=jnp.asarray(by_market(funding.interest_rate, "interest_rate")),
+        clamp=_f(funding.clamp),
+        cap=_f(funding.cap),
+        premium=jnp.asarray(premium),
+        process=process,
+    )
 
 
 def _oracle(protocol: ProtocolConfig, step_seconds: float) -> Oracle:

@@ -17,6 +17,9 @@ VERSION_BASE = "1.3"
 ROOT = "config"
 """Name of the root file."""
 
+GROUPS_ALONE = ("experiment", "funding", "shock")
+"""Config groups that are no section of the same name."""
+
 DEBUG_PATHS = 256
 """Most paths of a debug run."""
 
@@ -203,7 +206,7 @@ def _check_presets(root: str, overrides: list[str], swept: list[Any]) -> None:
 
 def _is_group(override: Any) -> bool:
     return ("." not in override.key_or_group and declared_keys(override.key_or_group) is not None) \
-        or override.key_or_group == "experiment"
+        or override.key_or_group in GROUPS_ALONE
 
 
 def _needs_multirun(override: Any) -> UserError:

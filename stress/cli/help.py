@@ -10,7 +10,9 @@ from stress.cli.compose import config_folder
 
 GROUPS = {
     "price": "market model", "book": "accounts", "protocol": "the venue's rules", "liquidity": "depth and price impact",
-    "run": "Monte Carlo run", "report": "what is written for reading", "experiment": "a named study on top",
+    "funding": "a funding section on top of the venue's",
+    "run": "Monte Carlo run", "report": "what is written for reading",
+    "shock": "hypothetical shocks, several in a list", "experiment": "a named study on top",
 }
 
 KEYS = {
@@ -34,6 +36,7 @@ EXAMPLES = (
     ("perpstress", "the default study"),
     ("perpstress price=merton run.paths=1e5", "another market model, more paths"),
     ("perpstress -m protocol.maintenance_margin=0.01,0.02", "one job each, and a sweep report"),
+    ("perpstress shock=[gap_severe,depth_adverse]", "hypothetical shocks on top"),
     ("perpstress experiment=gap_duration", "a named study"),
     ("perpstress replay price.path=crash.csv book=file book.positions=book.csv", "one path, full ledger"),
     ("perpstress calibrate data.path=prices.csv calibrate.name=mine", "then: perpstress price=mine"),

@@ -117,14 +117,26 @@ def resume_job(config: Config, folder: Path) -> Finished:
 
 
 def calibrate_job(config: Config, folder: Path) -> Finished:
-    """Fit a price model and write it as a preset, with a page on the fit."""
+    """Fit a price model, depth and funding, as asked for, and write them as presets, with a page on each fit."""
     configure_jax(config.run, debug=config.debug)
+    from stress.calibrate.run import calibrate_surroundings, check_surroundings, fitted_price, wanted
     from stress.price.calibrate import calibrate
-    from stress.report import write_calibration_report
+    from stress.report import write_calibration_report, write_surroundings_reports
 
-    preset = calibrate(config, folder)
-    page = [f"Report: {write_calibration_report(folder)}"] if config.report.enabled else []
-    return Finished(folder, lines=[f"Preset: {preset}", f"Use it with price={preset.stem}.", *page])
+    lines, pages, preset = [], [], None
+    check_surroundings(config)
+    if config.calibrate.price:
+        presets = calibrate(config, folder, lambda line: print(line, flush=True))
+        preset = next((file for file in presets if file.stem.startswith("regime")), presets[0])
+        several = config.calibrate.models is not None
+        lines += [f"Presets: {', '.join(map(str, presets))}" if several else f"Preset: {preset}",
+                  f"Use {'one of them' if several else 'it'} with price={preset.stem}."]
+    if wanted(config) or preset is None:
+        lines += calibrate_surroundings(config, folder, fitted_price(config, preset), preset).lines
+    if config.report.enabled:
+        pages += [write_calibration_report(folder)] if presets else []
+        pages += write_surroundings_reports(folder)
+    return Finished(folder, lines=[*lines, *(f"Report: {page}" for page in pages)])
 
 
 def replay_job(config: Config, folder: Path) -> Finished:
@@ -153,9 +165,19 @@ def with_replay_model(overrides: list[str]) -> list[str]:
     return overrides if chosen else ["price=replay", *overrides]
 
 
+def with_all_models(overrides: list[str]) -> list[str]:
+    """``overrides`` of the calibrate command, for which price=all stands for every model."""
+    return ["calibrate.models=[all]" if override == "price=all" else override for override in overrides]
+
+
 def report_folder(folder: Path) -> Path:
     """Rebuild the report of the folder of a run, a sweep or a calibration; the path of the page."""
-    from stress.report import write_calibration_report, write_report, write_sweep_report
+    from stress.report import (
+        write_calibration_report,
+        write_report,
+        write_surroundings_reports,
+        write_sweep_report,
+    )
 
     if not folder.is_dir():
         raise UserError(f"report: {folder} is not a folder. Give a folder under outputs/.")
@@ -163,8 +185,11 @@ def report_folder(folder: Path) -> Path:
         return write_report(folder)
     if (folder / "multirun.yaml").exists() or any(folder.glob("*/job.json")):
         return write_sweep_report(folder)
-    if (folder / "calibration.json").exists():
+    others = write_surroundings_reports(folder)
+    if (folder / "calibration.json").exists() or (folder / "comparison.json").exists():
         return write_calibration_report(folder)
+    if others:
+        return others[0]
     raise UserError(f"report: {folder} holds no finished run (summary.json), sweep (multirun.yaml) or calibration "
                     "(calibration.json). A killed run is finished by run.resume=DIR.")
 

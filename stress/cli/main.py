@@ -100,10 +100,12 @@ def _resume(arguments: Arguments, folder: Path) -> int:
 def _run(arguments: Arguments) -> int:
     """One job through Hydra, or a sweep of them."""
     from stress.cli.compose import check_ahead
-    from stress.cli.jobs import with_replay_model
+    from stress.cli.jobs import with_all_models, with_replay_model
 
     if arguments.command == "replay":
         arguments.overrides = with_replay_model(arguments.overrides)
+    if arguments.command == "calibrate":
+        arguments.overrides = with_all_models(arguments.overrides)
     sweeping = check_ahead(arguments.overrides, arguments.flags)
     if sweeping and arguments.command != "run":
         raise UserError(f"--multirun: {arguments.command} is one job; only run sweeps.")

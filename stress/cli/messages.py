@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from stress.cli.help import options as presets
 from stress.config.check import METRICS
 from stress.config.parse import declared_keys
 from stress.errors import UserError, unknown_key
@@ -48,7 +49,7 @@ def _missing_option(error: object) -> UserError:
     text = str(error)
     missing = (getattr(error, "missing_cfg_file", None) or "").removesuffix(".yaml")
     group, _, option = missing.rpartition("/")
-    options = getattr(error, "options", None) or []
+    options = getattr(error, "options", None) or presets(group)  # of a list of presets Hydra does not say
     if not group or not options:
         return UserError(_line(text))
     near = difflib.get_close_matches(option, options, n=1)
@@ -83,7 +84,7 @@ def _unknown(dotted: str) -> UserError:
     if key in allowed:
         return UserError(f"{dotted}: the chosen preset of {dotted.partition('.')[0]} lacks this key. "
                          f"Add it with a plus: +{dotted}=VALUE, and so with every key of {where} that it lacks.")
-    return unknown_key(where, key, [*allowed, *([] if where else ["experiment"])])
+    return unknown_key(where, key, [*allowed, *([] if where else ["experiment", "shock"])])
 
 
 def _line(text: str) -> str:

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from stress.config.check_history import check_history, from_history
 from stress.config.check_price import check_price
 from stress.config.check_protocol import check_protocol
+from stress.config.check_shocks import check_shocks
 from stress.config.fields import Matrix, PerMarket
 from stress.config.markets import correlation_matrix, per_market
 from stress.config.schema import Config, PriceConfig, RunConfig
@@ -48,8 +50,9 @@ _WHOLE = 1e-9
 def check(config: Config) -> list[str]:
     """Every message of every cross-field check; empty when the configuration is consistent."""
     price, run = config.price, config.run
-    groups = (check_price(price), _time(price, run), _block(run), _processes(run), _events(config),
-              check_protocol(config), _book(config), _limits(config), _dates(config))
+    groups = (check_price(price), check_history(config), _time(price, run), _block(run), _processes(run),
+              _events(config), check_protocol(config), check_shocks(config), _book(config), _limits(config),
+              _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 
@@ -137,6 +140,10 @@ def _dates(config: Config) -> Iterator[str]:
             moments[name] = datetime.fromisoformat(text).replace(tzinfo=None) if text is not None else None
         except ValueError:
             yield str(bad_value(f"data.{name}", text, "a date such as 2025-10-10"))
+    try:
+        datetime.fromisoformat(config.calibrate.split or "2025-10-10")
+    except ValueError:
+        yield str(bad_value("calibrate.split", config.calibrate.split, "null or a date such as 2024-01-01"))
     start, end = moments.get("start"), moments.get("end")
     if start and end and start >= end:
         yield str(bad_value("data.end", config.data.end, f"a date after data.start={config.data.start}"))
@@ -149,9 +156,9 @@ def _lookups(section: Any, markets: list[str], key: str) -> Iterator[str]:
             yield from _lookups(item, markets, f"{key}.{name}")
     if not dataclasses.is_dataclass(section):
         return
-    if isinstance(section, PriceConfig) and section.model == "replay":
-        return  # the path has the prices, and nothing else of the model is used
     hints = typing.get_type_hints(type(section))
+    if isinstance(section, PriceConfig) and section.model == "replay":  # nothing else of the model is used
+        hints = {name: hints[name] for name in ("initial_prices",) if from_history(section)}
     for name, hint in hints.items():
         full, value = f"{key}.{name}".lstrip("."), getattr(section, name)
         look_up = per_market if _is(hint, PerMarket) else correlation_matrix if _is(hint, Matrix) else None

@@ -1,9 +1,10 @@
-"""Cross-field checks of the market model: markets, given path, regimes."""
+"""Cross-field checks of the market model: markets and regimes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stress.config.check_parts import check_parts
 from stress.config.schema import PriceConfig
 from stress.errors import UserError, bad_value, unknown_key
 
@@ -14,13 +15,17 @@ BY_REGIME = ("drift", "volatility", "correlation", "jump")
 def check_price(price: PriceConfig) -> Iterator[str]:
     """Messages on the price section."""
     yield from _markets(price)
-    yield from _path(price)
     yield from _regimes(price)
-    yield from _given_somewhere(price)
+    if price.model == "composition":
+        yield from _given_somewhere(price)
+    yield from check_parts(price)
 
 
 def _given_somewhere(price: PriceConfig) -> Iterator[str]:
+    leveled = price.variance is not None and price.variance.kind == "heston"  # theta is the level
     for name in BY_REGIME:
+        if leveled and name == "volatility":
+            continue
         without = [key for key, regime in (price.regimes or {}).items() if getattr(regime, name) is None]
         if getattr(price, name) is None and (without or not price.regimes):
             where = f", and regime {without[0]} has none of its own" if without else ""
@@ -31,14 +36,6 @@ def _markets(price: PriceConfig) -> Iterator[str]:
     names = price.markets
     if not names or len(set(names)) < len(names) or any(not n.strip() or n == "default" for n in names):
         yield str(bad_value("price.markets", names, "at least one name, each once, and none of them 'default'"))
-
-
-def _path(price: PriceConfig) -> Iterator[str]:
-    if price.model == "replay" and price.path is None:
-        yield str(bad_value("price.path", None, "a file with the path to replay (CSV or Parquet)",
-                            "Give price.path=FILE, or choose another price= model."))
-    if price.model != "replay" and price.path is not None:
-        yield str(bad_value("price.path", price.path, "null unless price=replay", "Add price=replay."))
 
 
 def _regimes(price: PriceConfig) -> Iterator[str]:

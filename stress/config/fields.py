@@ -17,11 +17,14 @@ Matrix = float | list[list[float]] | dict[str, dict[str, float]]
 
 
 def field(doc: str, *, unit: str = "", low: float | None = None, high: float | None = None,
-          above: float | None = None, below: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+          above: float | None = None, below: float | None = None, choices: tuple[str, ...] = (),
+          optional: bool = False) -> Any:
     """A dataclass field with its documentation and domain.
 
     ``low``/``high`` are inclusive bounds, ``above``/``below`` exclusive ones; they hold for every number
-    inside a list or map too. ``choices`` lists the allowed strings. ``parse`` enforces all of it.
+    inside a list or map too. ``choices`` lists the allowed strings. An ``optional`` field that a file leaves out is
+    null: it belongs to one kind of several. ``parse`` enforces all of it.
     """
-    meta = {"doc": doc, "unit": unit, "low": low, "high": high, "above": above, "below": below, "choices": choices}
-    return dataclasses.field(metadata=meta)
+    meta = {"doc": doc, "unit": unit, "low": low, "high": high, "above": above, "below": below, "choices": choices,
+            "optional": optional}
+    return dataclasses.field(default=None, metadata=meta) if optional else dataclasses.field(metadata=meta)

@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from stress.config.check import check
 from stress.config.schema import Config
@@ -20,6 +20,8 @@ from stress.errors import UserError, bad_value, unknown_key
 
 MOST_PROBLEMS = 5
 """Problems shown together; more would hide the first."""
+
+Section = TypeVar("Section")
 
 _INVALID = object()
 """Stands for a value that was refused; no Config is built once there is one."""
@@ -47,6 +49,15 @@ def parse_fields(container: Mapping[str, Any]) -> Config:
     if reader.problems:
         raise UserError(_together(reader.problems))
     return config
+
+
+def parse_section(kind: type[Section], container: Mapping[str, Any], key: str) -> Section:
+    """One section, field by field only, for what is known to go with the rest."""
+    reader = _Reader()
+    section = reader.read(kind, container, {}, key)
+    if reader.problems:
+        raise UserError(_together(reader.problems))
+    return section
 
 
 def declared_keys(dotted: str) -> list[str] | None:
@@ -146,7 +157,7 @@ class _Reader:
         found: dict[str, Any] = {}
         for name, field in fields.items():
             full = f"{key}.{name}" if key else name
-            given = value.get(name, _MISSING)
+            given = value.get(name, None if field.metadata.get("optional") else _MISSING)
             if isinstance(given, str) and given == _MISSING:
                 doc = field.metadata.get("doc", "")
                 self.refuse(UserError(f"{full}: missing ({doc}). Give it a value; the shipped presets show one."))

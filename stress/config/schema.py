@@ -10,48 +10,135 @@ from dataclasses import dataclass
 from typing import Any
 
 from stress.config.fields import Matrix, PerMarket, field
+from stress.config.shock import ShockConfig
 
 
 # --- price: the market model -----------------------------------------------------------------------------------------
 @dataclass(kw_only=True)
-class JumpConfig:
-    """Jumps: Merton's compound Poisson with normal log-jumps, own to a market or common to all."""
+class VarianceConfig:
+    """Where the variance of the diffusion comes from; without this section it is ``price.volatility``, constant."""
 
-    kind: str = field("jump law", choices=("none", "merton"))
-    intensity: PerMarket = field("own jumps of a market", unit="per year", low=0)
-    mean: PerMarket = field("mean of the own log-jump")
-    std: PerMarket = field("standard deviation of the own log-jump", low=0)
-    common_intensity: float = field("jumps that hit all markets at once", unit="per year", low=0)
-    common_mean: PerMarket = field("mean of the common log-jump in each market")
-    common_std: PerMarket = field("standard deviation of the common log-jump in each market", low=0)
-    common_correlation: float = field("correlation between markets of the common log-jumps", low=0, high=1)
+    kind: str = field("variance part", choices=("constant", "heston", "garch"))
+    kappa: PerMarket | None = field(
+        "heston: speed of mean reversion of the variance", unit="per year", above=0, optional=True)
+    theta: PerMarket | None = field("heston: long-run variance", unit="per year", low=0, optional=True)
+    xi: PerMarket | None = field("heston: volatility of the variance", low=0, optional=True)
+    rho: PerMarket | None = field(
+        "heston: correlation of the variance with its market's price", low=-1, high=1, optional=True)
+    v0: PerMarket | None = field(
+        "heston: variance at time zero; null for theta", unit="per year", low=0, optional=True)
+    period_seconds: float | None = field(
+        "garch: length of a bar of the recursion, a multiple of the step or a part of it", unit="s", above=0,
+        optional=True)
+    alpha: PerMarket | None = field("garch: weight of the last bar's squared shock", low=0, optional=True)
+    gamma: PerMarket | None = field("garch: additional weight of a negative shock (GJR)", low=0, optional=True)
+    beta: PerMarket | None = field("garch: weight of the last bar's variance", low=0, below=1, optional=True)
+    nu: PerMarket | None = field(
+        "garch: degrees of freedom of Student's t of a bar's shock; null for a normal", above=2, optional=True)
+    initial_volatility: PerMarket | None = field(
+        "garch: volatility of the first bar; null for price.volatility, the long-run one", unit="per sqrt(year)",
+        above=0, optional=True)
+
+
+@dataclass(kw_only=True)
+class JumpConfig:
+    """Jumps: a compound Poisson law of log-jumps, own to a market or common to all."""
+
+    kind: str = field("jump law", choices=("none", "merton", "kou"))
+    intensity: PerMarket | None = field("own jumps of a market", unit="per year", low=0, optional=True)
+    mean: PerMarket | None = field("merton: mean of the own log-jump", optional=True)
+    std: PerMarket | None = field("merton: standard deviation of the own log-jump", low=0, optional=True)
+    up_probability: PerMarket | None = field("kou: probability that an own jump is up", low=0, high=1, optional=True)
+    eta_up: PerMarket | None = field("kou: up-jumps are exponential with this rate (mean 1/eta_up)", above=1,
+                                     optional=True)
+    eta_down: PerMarket | None = field("kou: down-jumps are exponential with this rate (mean 1/eta_down)", above=0,
+                                       optional=True)
+    common_intensity: float | None = field(
+        "jumps that hit all markets at once", unit="per year", low=0, optional=True)
+    common_mean: PerMarket | None = field("merton: mean of the common log-jump in each market", optional=True)
+    common_std: PerMarket | None = field(
+        "merton: standard deviation of the common log-jump in each market", low=0, optional=True)
+    common_correlation: float | None = field(
+        "merton: correlation between markets of the common log-jumps", low=0, high=1, optional=True)
+    common_up_probability: float | None = field(
+        "kou: probability that a common jump is up, in all markets alike", low=0, high=1, optional=True)
+    common_eta_up: PerMarket | None = field("kou: rate of the common up-jumps in each market", above=1, optional=True)
+    common_eta_down: PerMarket | None = field(
+        "kou: rate of the common down-jumps in each market", above=0, optional=True)
+
+
+@dataclass(kw_only=True)
+class IntensityConfig:
+    """How often jumps come; without this section as often as the jump section says, whatever happened before."""
+
+    kind: str = field("intensity part", choices=("constant", "hawkes"))
+    alpha: PerMarket | None = field(
+        "hawkes: an own jump adds this to its market's intensity", unit="per year", low=0, optional=True)
+    beta: PerMarket | None = field("hawkes: rate at which that fades", unit="per year", above=0, optional=True)
+    common_alpha: float | None = field(
+        "hawkes: a common jump adds this to the intensity of common jumps", unit="per year", low=0, optional=True)
+    common_beta: float | None = field("hawkes: rate at which that fades", unit="per year", above=0, optional=True)
+    initial: str | None = field(
+        "hawkes: at time zero nothing is excited (base), or as much as on average at any time (stationary)",
+        choices=("base", "stationary"), optional=True)
+    liquidation_gain: PerMarket | None = field(
+        "hawkes: added to a market's own intensity for each tick in which its whole open interest (one side) is "
+        "liquidated, and in proportion; null: prices do not answer the venue", unit="per year", low=0, optional=True)
 
 
 @dataclass(kw_only=True)
 class RegimeConfig:
     """One market regime; a null field is inherited from the price section."""
 
-    volatility: PerMarket | None = field("volatility in the regime", unit="per sqrt(year)", low=0)
-    drift: PerMarket | None = field("drift of the price in the regime", unit="per year")
-    correlation: Matrix | None = field("correlation of the diffusion in the regime", low=-1, high=1)
-    jump: JumpConfig | None = field("jumps in the regime")
+    volatility: PerMarket | None = field("volatility in the regime", unit="per sqrt(year)", low=0, optional=True)
+    volatility_multiplier: PerMarket | None = field(
+        "factor on the volatility in the regime, whatever part it comes from; null for 1", low=0, optional=True)
+    drift: PerMarket | None = field("drift of the price in the regime", unit="per year", optional=True)
+    correlation: Matrix | None = field("correlation of the diffusion in the regime", low=-1, high=1, optional=True)
+    jump: JumpConfig | None = field("jumps in the regime", optional=True)
     depth_multiplier: float = field("order-book depth in the regime relative to liquidity.depth_usd", above=0)
 
 
 @dataclass(kw_only=True)
-class PriceConfig:
-    """The market model: one composition of diffusion, jumps and regimes for all markets."""
+class BootstrapConfig:
+    """price=bootstrap: blocks of real joint returns, from the history data.path, in random order."""
 
-    model: str = field("kind of model: a composition, or a given path", choices=("composition", "replay"))
+    mean_block_hours: float | str = field(
+        "mean length of a block, at least a bar of the history; 'auto' for the rule of Politis and White", unit="h",
+        above=0)
+    auto_from: str = field(
+        "mean_block_hours=auto: the series whose rule counts, the longest of the markets'; absolute returns keep the "
+        "clustering of volatility, returns only their own short memory", choices=("absolute_returns", "returns"))
+
+
+@dataclass(kw_only=True)
+class WindowsConfig:
+    """price=replay from a history: windows of run.horizon_hours cut from data.path, instead of one price.path."""
+
+    start: str | None = field("UTC date and time at which the one window starts; null for none", optional=True)
+    every_hours: float | None = field(
+        "windows start this often and each path draws one of them; null for none", unit="h", above=0, optional=True)
+
+
+@dataclass(kw_only=True)
+class PriceConfig:
+    """The market model: one composition of diffusion, jumps and regimes for all markets, or real prices."""
+
+    model: str = field("kind of model: a composition, blocks of a history, or a given path or windows of a history",
+                       choices=("composition", "bootstrap", "replay"))
     markets: list[str] = field("names of the markets, in order")
     initial_prices: PerMarket = field("price at time zero", unit="USD per unit", above=0)
     drift: PerMarket | None = field(
-        "expected growth of the price: E[S_T] = S_0 exp(drift T); null if every regime has its own", unit="per year")
+        "expected growth of the price: E[S_T] = S_0 exp(drift T); null if every regime has its own, or with "
+        "price=bootstrap for the history's", unit="per year")
     volatility: PerMarket | None = field(
-        "volatility of the diffusion; null if every regime has its own", unit="per sqrt(year)", low=0)
+        "volatility of the diffusion, of garch the long-run one; null if every regime has its own, or with heston",
+        unit="per sqrt(year)", low=0)
     correlation: Matrix | None = field(
         "correlation of the diffusions; null if every regime has its own", low=-1, high=1)
+    variance: VarianceConfig | None = field("the variance part; null for constant volatility", optional=True)
     jump: JumpConfig | None = field("the jump part; null if every regime has its own")
+    intensity: IntensityConfig | None = field("the intensity part; null for constant intensities", optional=True)
     regimes: dict[str, RegimeConfig] | None = field("market regimes by name; null for none")
     transition_rates: dict[str, dict[str, float]] | None = field(
         "switching rates from a regime (outer key) to another (inner key)", unit="per year", low=0)
@@ -60,6 +147,11 @@ class PriceConfig:
         "a jump is spread evenly in log price over this time (0: within one tick)", unit="s", low=0)
     path: str | None = field("price=replay: file with the given path (timestamp or time_hours, one column a market)")
     provenance: dict[str, Any] | None = field("where a calibrated model comes from; carried into the report")
+    bootstrap: BootstrapConfig | None = field("price=bootstrap: how blocks are drawn", optional=True)
+    windows: WindowsConfig | None = field("price=replay: windows of a history instead of a path", optional=True)
+    bridge_seconds: float | None = field(
+        "prices from a history: in each bar the price moves during this time, at a random moment, and stands still "
+        "otherwise; null for all of the bar", unit="s", above=0, optional=True)
 
 
 # --- book: who holds what --------------------------------------------------------------------------------------------
@@ -137,14 +229,29 @@ class AdlConfig:
 
 
 @dataclass(kw_only=True)
+class PremiumProcessConfig:
+    """The exogenous premium as a mean-reverting process (Ornstein-Uhlenbeck) about ``protocol.funding.premium``."""
+
+    half_life_hours: PerMarket = field("time in which half of a deviation from the mean is gone", unit="h", above=0)
+    std: PerMarket = field("standard deviation that the premium settles at", low=0)
+    correlation: Matrix = field("correlation of the markets' shocks", low=-1, high=1)
+    initial: PerMarket | None = field(
+        "premium at time zero; null for a draw from what it settles at", optional=True)
+
+
+@dataclass(kw_only=True)
 class FundingConfig:
     """Periodic funding between longs and shorts."""
 
     interval_hours: float | None = field("time between payments; null for no funding", unit="h", above=0)
-    interest_rate: float = field("interest component a payment")
+    interest_rate: PerMarket = field("interest component a payment")
     clamp: float = field("largest |interest - premium| that is added to the premium", low=0)
     cap: float = field("largest |rate| of a payment", low=0)
-    premium: float = field("exogenous premium added to mark/fundamental - 1")
+    premium: PerMarket = field("exogenous premium added to mark/fundamental - 1; of a process its long-run mean")
+    premium_process: PremiumProcessConfig | None = field(
+        "the exogenous premium as a process; null for a constant", optional=True)
+    provenance: dict[str, Any] | None = field(
+        "where fitted numbers come from; carried into the report", optional=True)
 
 
 @dataclass(kw_only=True)
@@ -195,6 +302,8 @@ class LiquidityConfig:
         "time in which half of the absorbed flow is gone; null: the impact is permanent", unit="min", above=0)
     withdrawal: float = field("makers leave: depth is divided by 1 + withdrawal * |displacement|", low=0)
     max_displacement: float = field("cap on the displacement of the mark", above=0, below=1)
+    provenance: dict[str, Any] | None = field(
+        "where fitted numbers come from; carried into the report", optional=True)
 
 
 # --- run, cascade, limits, report, data ------------------------------------------------------------------------------
@@ -244,7 +353,7 @@ class ReportConfig:
 
 @dataclass(kw_only=True)
 class DataConfig:
-    """Price history for calibration."""
+    """Histories: prices for calibration, bootstrap and windows of replay; depth and funding for calibration."""
 
     path: str | None = field("history: a file with one column a market, one OHLCV file, or a folder of them")
     markets: list[str] | None = field("markets to use; null for price.markets")
@@ -253,20 +362,34 @@ class DataConfig:
     end: str | None = field("UTC date to stop before")
     gaps: str = field("missing hours: leave the return out, or refuse the file", choices=("drop", "refuse"))
     source: str | None = field("where the data come from, in words; carried into the preset's provenance")
+    depth: str | None = field(
+        "history of mean order-book depth by window: one row a market and time; fits a liquidity= preset",
+        optional=True)
+    funding: str | None = field(
+        "history of funding rates: one row a market and payment; fits a funding= preset", optional=True)
 
 
 @dataclass(kw_only=True)
 class CalibrateConfig:
-    """Fitting a price model."""
+    """Fitting a price model, order-book depth and the funding premium."""
+
+    price: bool = field("fit the price model; false: only what data.depth and data.funding name")
+    level_days: float = field("days at the end of data.depth that the level of depth is of", unit="d", above=1)
 
     regimes: int = field("number of regimes for price=regime", low=2, high=6)
     separation: float = field(
         "the wildest regime is at least this many times as volatile as the one below it", low=1, high=100)
     max_jumps_per_year: float = field(
         "most jumps of one kind in a regime; what comes more often is no jump", unit="per year", above=1)
-    output: str | None = field("YAML to write; null: configs/price/<name>.yaml under the working directory")
-    name: str | None = field("name of the preset; null: <model>_<markets>")
+    output: str | None = field(
+        "YAML to write, or the folder for several models; null: configs/price/<name>.yaml under the working directory")
+    name: str | None = field("name of the preset, with several models <model>_<name>; null: <model>_<markets>")
     starts: int = field("random starts of the optimiser", low=1)
+    models: list[str] | None = field(
+        "models to fit and compare, or [all], for which price=all stands; null: the one that price= names")
+    split: str | None = field(
+        "UTC date: what is before it is fitted, forecasts are tested on the rest; null: all is fitted")
+    use: list[str] | None = field("markets that the preset simulates, of those fitted; null: all of them")
 
 
 @dataclass(kw_only=True)
@@ -277,11 +400,12 @@ class Config:
     book: BookConfig = field("accounts")
     protocol: ProtocolConfig = field("venue")
     liquidity: LiquidityConfig = field("order book")
+    shocks: dict[str, ShockConfig] = field("hypothetical shocks by name; the group shock fills it")
     run: RunConfig = field("Monte Carlo run")
     cascade: CascadeConfig = field("definition of a cascade")
     limits: dict[str, float | None] = field(
         "gates by metric: the run ends with exit status 3 when the metric is above its limit with confidence")
     report: ReportConfig = field("report")
-    data: DataConfig = field("price history for calibration")
+    data: DataConfig = field("price history")
     calibrate: CalibrateConfig = field("calibration")
     debug: bool = field("few paths, NaN checks, full tracebacks")

@@ -37,8 +37,12 @@ def advance(
     number: Array,
     companion: int,
     batch: int,
+    normal: Array | None = None,
 ) -> Rows:
     """One tick of all rows; venue packed [rows], fundamental [rows, A], multiplier [rows], number [].
+
+    ``normal`` [rows, A] is the noise of the funding premium, where that is a process.
+
 
     ``batch`` rows are looked at together: on a CPU one, since few rows of a tick need a look.
 
@@ -49,7 +53,9 @@ def advance(
     rules = venue.unpack()
     stale = row_of(rows.clock, rows.books.unpack(), rows.holdings.unpack())
     opened, tick = open_rows(rules, stale, fundamental, multiplier, number)
-    pays = rules.funding.due(number).any()
+    if normal is not None:
+        opened = premium_moved(rules, opened, number, normal)
+    pays = step.moves_cash(rules, number).any()
 
     def pay(parts: tuple[Packed, Packed]) -> tuple[Packed, Packed]:
         return _all_paid(accounts, rules, opened, Rows(rows.clock, *parts), tick, batch > 1)
@@ -145,7 +151,7 @@ def _all_paid(
 ) -> tuple[Packed, Packed]:
     """Phase 3 of all rows: books and holdings, with nobody in front."""
     row, width = rows.row(together), rows.books.unpack()["front"].index.shape[1]
-    row = paid(venue, replace(opened, ledger=row.ledger, flagged=row.flagged, crowd=row.crowd), tick)
+    row = paid(accounts, venue, replace(opened, ledger=row.ledger, flagged=row.flagged, crowd=row.crowd), tick)
     if accounts.ladders is not None and row.crowd is not None:
         status = jax.vmap(partial(after_funding, accounts.ladders))(row.crowd, row.outcome.status)
         row = replace(row, outcome=replace(row.outcome, status=status))
@@ -170,6 +176,12 @@ def open_rows(venue: Venue, rows: Row, fundamental: Array, multiplier: Array, nu
     return jax.vmap(step.open_tick, in_axes=(0, 0, 0, 0, None))(venue, rows, fundamental, multiplier, number)
 
 
-def paid(venue: Venue, rows: Row, tick: Tick) -> Row:
+def premium_moved(venue: Venue, rows: Row, number: Array, normal: Array) -> Row:
+    """Phase 3 of all rows, before anybody pays; ``normal`` [rows, A]."""
+    return jax.vmap(step.move_premium, in_axes=(0, 0, None, 0))(venue, rows, number, normal)
+
+
+def paid(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
     """Phase 3 of all rows."""
-    return jax.vmap(step.pay_funding)(venue, rows, tick)
+    rows = jax.vmap(step.pay_funding)(venue, rows, tick)
+    return jax.vmap(step.revalue, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick) if venue.depegs else rows

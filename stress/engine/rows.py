@@ -15,7 +15,7 @@ from stress.engine.batches import Packed, pack
 from stress.engine.front import Front, all_written_back, nobody_in_front
 from stress.engine.state import Ledger, Row
 
-CLOCK = ("z", "displacement", "mark", "oracle", "breaker", "screen")
+CLOCK = ("z", "displacement", "mark", "oracle", "breaker", "screen", "premium")
 PURSE = ("outside_quote", "outside_size", "fund_flow", "keepers")
 Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 """Clock, books and holdings of rows."""
@@ -26,7 +26,7 @@ Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 class Rows:
     """All rows of a block: what every tick changes as it is, what only looks change packed."""
 
-    clock: dict[str, Any]  # fields of Row that every tick touches: z, displacement, mark, oracle, breaker, screen
+    clock: dict[str, Any]  # fields of Row that every tick touches (CLOCK)
     books: Packed  # outcome, purse (the ledger without accounts), front
     holdings: Packed  # quote, size, flagged of all accounts, those in front out of date
 

@@ -36,6 +36,7 @@ class Accounts:
     residual: Array  # [N] bool: balances the book; ADL'd and levied, never liquidated
     quote_total: Array  # [] USD, sum of all quote balances at time zero
     ladders: Ladders | None = None  # further accounts, which are not among the ``N``
+    collateral: Array | None = None  # [N] USD in cross wallets at time zero, where they may lose value
 
 
 @jax.tree_util.register_dataclass
@@ -132,3 +133,4 @@ class Row:
     screen: Screen
     outcome: Outcome
     crowd: Crowd | None = None  # of the ladders
+    premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process

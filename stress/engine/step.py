@@ -2,7 +2,7 @@
 
     1 shock      the market model moves the fundamental price S
     2 recovery   absorbed flow decays; mark and oracle follow           open_tick
-    3 funding    on its interval                                         pay_funding
+    3 funding    on its interval; collateral that lost its peg           move_premium, pay_funding, revalue
     4 breaker    a market out of its band halts                          open_tick
     5 check      equity against requirement at the oracle price          check
     6 sizing     the rule's share of every account, cut by keepers       size, limit_to_capacity
@@ -54,18 +54,53 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
         capacity=venue.keepers.capacity,
     )
     oracle = venue.oracle.observe(row.oracle, oracle_input, number)
+    if venue.oracle.freezes:
+        last = venue.oracle.price(row.oracle, row.mark / (1.0 + row.displacement), row.displacement)
+        oracle = venue.oracle.freeze(oracle, last, number)
     return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker), tick
+
+
+def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:
+    """Phase 3: where funding is due, the exogenous premium moves on to this payment; ``normal`` [A] is its noise."""
+    process = venue.funding.process
+    if process is None or row.premium is None:
+        return row
+    return replace(
+        row, premium=jnp.where(venue.funding.due(number), process.next(row.premium, normal), row.premium)
+    )
 
 
 def pay_funding(venue: Venue, row: Row, tick: Tick) -> Row:
     """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero."""
-    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.displacement), 0.0)
+    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.displacement, row.premium), 0.0)
     price = rate * row.mark
     ledger = row.ledger
     quote = ledger.quote - (price[:, None] * ledger.size).sum(0)
     outside = ledger.outside_quote - (price * ledger.outside_size).sum()
     crowd = None if row.crowd is None else pay_crowd(row.crowd, price)
     return replace(row, ledger=replace(ledger, quote=quote, outside_quote=outside), crowd=crowd)
+
+
+def moves_cash(venue: Venue, number: Array) -> Array:
+    """Whether phase 3 changes what accounts own in this tick []."""
+    moves = venue.funding.due(number)
+    for depeg in venue.depegs:
+        moves = moves | depeg.due(number)
+    return moves
+
+
+def revalue(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
+    """Phase 3: what cross wallets lose or regain of their value; the outside market takes the other side.
+
+    Only of accounts with a position: what a closed one had was sold when it was closed.
+    """
+    assert accounts.collateral is not None  # the caller's branch
+    ledger, change = row.ledger, jnp.zeros(())
+    for depeg in venue.depegs:
+        change = change + depeg.change(tick.number)
+    amount = jnp.where((ledger.size != 0).any(0), accounts.collateral * change, 0.0)
+    outside = ledger.outside_quote - amount.sum()
+    return replace(row, ledger=replace(ledger, quote=ledger.quote + amount, outside_quote=outside))
 
 
 def oracle_price(venue: Venue, row: Row, tick: Tick) -> Array:

@@ -25,7 +25,9 @@ from stress.engine.state import (
 )
 from stress.mc.cascade import CascadeRule, CascadeWindow, open_window, slide
 from stress.mc.ladder_block import simulate_tiles
-from stress.mc.noise import TILE, draw_noise, tile_keys
+from stress.mc.market import Market, answered, move_market, open_market
+from stress.mc.noise import TILE
+from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
@@ -52,6 +54,7 @@ class Job:
     size: Array  # [A, N] at time zero
     quote: Array  # [N] at time zero
     prices: Array  # [A] at time zero
+    interest: Array  # [A] USD, open interest of one side at time zero
     ladders: Ladders | None  # the book for the ladder engine, which then runs it; None: the dense engine does
     rest: Rest | None  # those in no ladder, which the dense engine runs and ladders with them; None: there are none
     cascade: CascadeRule
@@ -138,38 +141,26 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         rest = job.rest
         job = replace(job, accounts=replace(rest.accounts, ladders=job.ladders), size=rest.size, quote=rest.quote)
     venue = jax.tree.map(lambda leaf: jnp.repeat(leaf, paths, axis=0), job.venues)
-    noise = draw_noise(tile_keys(job.seed, tiles, jnp.uint32(0)), job.model.initial_draws(), jnp.dtype(job.dtype))
-    market = jax.vmap(job.model.init, axis_size=paths)(noise)
-    rows = pack_rows(jax.vmap(lambda venue: first_row(venue, job))(venue), job.front)
+    normal = first_premium_noise(job, tiles)
+    rows = pack_rows(jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, normal), job.front)
     packed = pack(venue)
-    companion = (variants - 1) * paths if job.unlimited else 0
+    sleeps = job.unlimited and not job.model.reactive  # a sleeping companion has the prices of its main row
+    companion = (variants - 1) * paths if sleeps else 0
 
     def tick(state: State, number: Array) -> tuple[State, dict[str, Array]]:
-        keys = tile_keys(job.seed, tiles, number.astype(jnp.uint32))
-        noise = draw_noise(keys, job.model.step_draws(), jnp.dtype(job.dtype))
-        market, shock = jax.vmap(job.model.step, in_axes=(0, 0, None), axis_size=paths)(state.market, noise, number)
-        log_price = state.log_price + shock.log_return
-        fundamental = job.prices * jnp.exp(log_price)
-        rows = advance(
-            packed,
-            job.accounts,
-            state.rows,
-            jnp.tile(fundamental, (variants, 1)),
-            jnp.tile(shock.depth_multiplier, variants),
-            number,
-            companion,
-            job.batch,
-        )
+        market, fundamental, multiplier = move_market(job, state.market, tiles, number)
+        normal = premium_noise(job, tiles, number)
+        rows = advance(packed, job.accounts, state.rows, fundamental, multiplier, number, companion, job.batch, normal)
         row = rows.row(job.batch > 1)
-        sold = row.outcome.liquidated.sum((1, 2)) - state.rows.row(job.batch > 1).outcome.liquidated.sum((1, 2))
-        window = slide(job.cascade, state.window, sold.reshape(variants, paths), number, job.prices[0] > 0)
+        sold = (row.outcome.liquidated - state.rows.row(job.batch > 1).outcome.liquidated).sum(2)
+        market = answered(job, market, sold)
+        window = slide(job.cascade, state.window, sold.sum(1).reshape(variants, paths), number, job.prices[0] > 0)
         slot = (number * job.fan_points + job.steps - 1) // job.steps - 1
         fan = state.fan.at[slot].set(row.mark[:paths].astype(jnp.float32))
-        return State(market, log_price, rows, window, fan), trace_path(row, fundamental, traced)
+        return State(market, rows, window, fan), trace_path(row, fundamental, traced)
 
-    log_price = jnp.zeros((paths, job.prices.shape[0]), jnp.float64)
-    fan = jnp.zeros((job.fan_points, *log_price.shape), jnp.float32)
-    start = State(market, log_price, rows, open_window(job.cascade, paths), fan)
+    fan = jnp.zeros((job.fan_points, paths, job.prices.shape[0]), jnp.float32)
+    start = State(open_market(job, tiles), rows, open_window(job.cascade, paths), fan)
     end, trace = jax.lax.scan(tick, start, jnp.arange(1, job.steps + 1, dtype=jnp.int32))
     last = end.rows.row(job.batch > 1)
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
@@ -193,15 +184,17 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
 class State:
     """What a block carries from tick to tick."""
 
-    market: object  # state of the market model [B, ...]
-    log_price: Array  # [B, A] log of fundamental over initial price
+    market: Market
     rows: Rows  # [V * B, ...]
     window: CascadeWindow
     fan: Array  # [G, B, A]
 
 
-def first_row(venue: Venue, job: Job) -> Row:
-    """The row of one path at time zero; its screen is empty, so the first tick looks at everybody."""
+def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
+    """The row of one path at time zero; its screen is empty, so the first tick looks at everybody.
+
+    ``normal`` [A] is the noise of the funding premium, where that is a process.
+    """
     zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
     accounts = job.quote.shape[0] if venue.keepers.delayed else 0
     return Row(
@@ -217,6 +210,7 @@ def first_row(venue: Venue, job: Job) -> Row:
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
         crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
+        premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
     )
 
 

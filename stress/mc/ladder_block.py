@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
+from stress.cipher import Words, threefry
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.state import first_row
 from stress.engine.loops import by_rows, held
 from stress.engine.state import NOT_FINITE, Outcome
 from stress.mc.cascade import open_window
-from stress.mc.cipher import Words, threefry
 from stress.mc.ladder_chunk import Chunk, Decay, decay_tables, no_chunk
 from stress.mc.ladder_notes import empty_trace
 from stress.mc.ladder_screen import thresholds

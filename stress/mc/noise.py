@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stress.cipher import Cipher, Words, looped, threefry
 from stress.engine.loops import held
-from stress.mc.cipher import Cipher, Words, looped, threefry
 from stress.mc.normals import normal_pairs
 from stress.price.base import Draw, Draws
 from stress.types import Array

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
-from stress.engine.dense import open_rows, paid
+from stress.engine.dense import open_rows, paid, premium_moved
 from stress.engine.record import conserve
 from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import Row
@@ -18,7 +18,9 @@ from stress.engine.step import oracle_price
 from stress.engine.tick import Round
 from stress.mc.block import Job, first_row
 from stress.mc.columns import MONEY
+from stress.mc.market import flow_of
 from stress.mc.noise import draw_noise, tile_keys
+from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.given import GivenPath
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
@@ -28,22 +30,31 @@ _paid = jax.jit(paid)
 _look = jax.jit(liquidation_round)
 _act = jax.jit(execute)
 _finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
+_premium_noise = jax.jit(premium_noise)
 
 
 def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, Any]:
     """Push the first path of the model through the venue; the ledger (docs/reference/outputs.md) as plain values."""
     venue = jax.tree.map(lambda leaf: leaf[:1], job.venues)
-    row = jax.vmap(lambda venue: first_row(venue, job))(venue)
+    normal = _of_first(first_premium_noise(job, jnp.zeros(1, jnp.uint32)))
+    row = jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, normal)
     market, prices, ticks = _first(job), job.prices, []
-    log_price = jnp.zeros_like(prices)
+    log_price, sold = jnp.zeros_like(prices), jnp.zeros_like(prices)
     for number in range(1, job.steps + 1):
-        market, log_price, multiplier = _market_step(job, market, log_price, jnp.int32(number))
+        market, log_price, multiplier = _market_step(job, market, log_price, jnp.int32(number), sold)
         given = job.model.prices[number] if isinstance(job.model, GivenPath) else None
         fundamental = prices * jnp.exp(log_price) if given is None else given  # as written, not through the logarithm
-        row, entry = _tick(job, venue, book, row, fundamental, multiplier, number)
+        before = row.outcome.liquidated
+        normal = _of_first(_premium_noise(job, jnp.zeros(1, jnp.uint32), jnp.int32(number)))
+        row, entry = _tick(job, venue, book, row, fundamental, multiplier, number, normal)
         entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.ledger.fund_flow[0])}
         ticks.append(entry)
+        sold = (row.outcome.liquidated - before)[0].sum(1)
     return {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row, step_seconds)}
+
+
+def _of_first(normal: Array | None) -> Array | None:
+    return None if normal is None else normal[:1]
 
 
 def _first(job: Job) -> Any:
@@ -53,19 +64,29 @@ def _first(job: Job) -> Any:
 
 
 @jax.jit
-def _market_step(job: Job, market: Any, log_price: Array, number: Array) -> tuple[Any, Array, Array]:
+def _market_step(job: Job, market: Any, log_price: Array, number: Array, sold: Array) -> tuple[Any, Array, Array]:
     keys = tile_keys(job.seed, jnp.zeros(1, jnp.uint32), number.astype(jnp.uint32))
     noise = draw_noise(keys, job.model.step_draws(), jnp.dtype(job.dtype))
-    market, shock = job.model.step(market, {name: value[0] for name, value in noise.items()}, number)
+    flow = flow_of(job, sold) if job.model.reactive else None
+    market, shock = job.model.step(market, {name: value[0] for name, value in noise.items()}, number, flow)
     return market, log_price + shock.log_return, shock.depth_multiplier
 
 
 def _tick(
-    job: Job, venue: Venue, book: Book, row: Row, fundamental: Array, multiplier: Array, number: int
+    job: Job,
+    venue: Venue,
+    book: Book,
+    row: Row,
+    fundamental: Array,
+    multiplier: Array,
+    number: int,
+    normal: Array | None,
 ) -> tuple[Row, dict[str, Any]]:
-    """One tick with all its rounds."""
+    """One tick with all its rounds; ``normal`` [1, A] is the noise of the funding premium, where that is a process."""
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
-    row = _paid(venue, row, tick)
+    if normal is not None:
+        row = premium_moved(venue, row, jnp.int32(number), normal)
+    row, held = _paid(job.accounts, venue, row, tick), np.asarray(row.ledger.size[0])
     accounts = jax.tree.map(lambda leaf: leaf[None], job.accounts)
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0
     liquidations: list[dict[str, Any]] = []
@@ -89,7 +110,15 @@ def _tick(
         "liquidations": liquidations,
         "adl": adl,
         "socialised": socialised,
+        **({"revalued": _revalued(job, book, venue, held, number)} if venue.depegs else {}),
     }
+
+
+def _revalued(job: Job, book: Book, venue: Venue, held: np.ndarray, number: int) -> dict[str, float]:
+    """What wallets of accounts with a position gained in USD, by account; ``held`` [A, N] are the sizes before."""
+    change = sum(float(depeg.change(jnp.int32(number))[0]) for depeg in venue.depegs)
+    gained = np.where((held != 0).any(0), np.asarray(job.accounts.collateral) * change, 0.0)
+    return {_owner(book, int(n)): float(gained[n]) for n in np.flatnonzero(gained)}
 
 
 def _record(

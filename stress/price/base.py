@@ -43,6 +43,11 @@ class Shock:
 class MarketModel(Protocol):
     """A market model: a frozen PyTree whose numbers are leaves and whose sizes are static."""
 
+    @property
+    def reactive(self) -> bool:
+        """Whether prices answer the venue's liquidations: then every variant has prices of its own."""
+        ...
+
     def initial_draws(self) -> Draws:
         """Noise wanted once, at time zero."""
         ...
@@ -55,6 +60,10 @@ class MarketModel(Protocol):
         """State at time zero."""
         ...
 
-    def step(self, state: Any, noise: Noise, tick: Array) -> tuple[Any, Shock]:
-        """State and shock of tick ``tick`` (1, 2, ...)."""
+    def step(self, state: Any, noise: Noise, tick: Array, flow: Array | None = None) -> tuple[Any, Shock]:
+        """State and shock of tick ``tick`` (1, 2, ...).
+
+        ``flow`` [A] is what was liquidated in the tick before over the open interest of one side at time zero; a
+        reactive model is given it, all others nothing.
+        """
         ...

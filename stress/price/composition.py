@@ -1,23 +1,37 @@
-"""The one market model: diffusion, jumps and regimes composed.
+"""The one market model: a diffusion part, jumps, their arrivals, and regimes, composed.
 
-    log-return = sum_r tau_r (drift_r - sigma_r^2 / 2) + sum_r sqrt(tau_r) sigma_r L_r Z_r + jumps - compensation
+    log-return = diffusion + jumps - compensation
 
-with tau_r the years of the step spent in regime r and L_r L_r' the regime's correlation. GBM is one regime
-without jumps; Merton adds jumps. Increments are exact in law at any step size; with one drift for all regimes
-E[S_T] = S_0 exp(drift T) whatever the jumps and however they are spread.
+GBM is constant volatility without jumps; Merton adds jumps. Whatever the parts, with one drift for all regimes
+E[S_T] = S_0 exp(drift T). The laws of constant volatility, Poisson jumps and regimes are exact at any step size.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from stress.price.base import Draw, Draws, Noise, Shock
-from stress.price.jumps import JumpPart
-from stress.price.regimes import RegimeChain
+from stress.price.arrivals.base import ArrivalPart
+from stress.price.base import Draws, Noise, Shock
+from stress.price.diffusion.base import DiffusionPart
+from stress.price.jumps.base import JumpSizes
+from stress.price.regimes import RegimeChain, RegimeState
+from stress.price.tables import at, row
+from stress.rare import while_due
 from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Jumps:
+    """When jumps come, and how large they are."""
+
+    arrivals: ArrivalPart
+    sizes: JumpSizes
+    ticks: int = field(metadata={"static": True})  # over which a jump is spread
 
 
 @jax.tree_util.register_dataclass
@@ -25,7 +39,9 @@ from stress.types import Array
 class CompositionState:
     """State of one path."""
 
-    regime: Array  # [] int32
+    chain: RegimeState
+    diffusion: Any
+    arrivals: Any
     pending: Array  # [n, A] log price still to come from spread jumps, net of compensation, by ticks ahead
 
 
@@ -34,44 +50,72 @@ class CompositionState:
 class Composition:
     """The composed model. Axes: ``R`` regimes, ``A`` markets."""
 
-    drift: Array  # [R, A] per year
-    volatility: Array  # [R, A] per sqrt(year)
-    factor: Array  # [R, A, A] lower Cholesky factor of the correlation
-    depth_multiplier: Array  # [R]
+    diffusion: DiffusionPart
+    jumps: Jumps | None
     chain: RegimeChain
-    jumps: JumpPart
+    depth_multiplier: Array  # [R]
     step_years: Array  # []
-    jump_ticks: int = field(metadata={"static": True})  # 0 without jumps
+    markets: int = field(metadata={"static": True})
+
+    @property
+    def reactive(self) -> bool:
+        """Whether the venue's liquidations excite jumps."""
+        return self.jumps is not None and self.jumps.arrivals.reactive
 
     def initial_draws(self) -> Draws:
         """Noise at time zero."""
-        return self.chain.initial_draws()
+        jumps = self.jumps.arrivals.initial_draws() if self.jumps else {}
+        return {**self.chain.initial_draws(), **self.diffusion.initial_draws(), **jumps}
 
     def step_draws(self) -> Draws:
-        """Noise of a step."""
-        diffusion = {"diffusion": Draw("normal", self.volatility.shape)}
-        return {**diffusion, **self.chain.step_draws(), **self.jumps.draws()}
+        """Noise of a step: that of the diffusion. What comes seldom has its own (``price.keyed``)."""
+        return self.diffusion.draws()
 
     def init(self, noise: Noise) -> CompositionState:
         """No jump is on its way at time zero."""
-        pending = jnp.zeros((self.jump_ticks, self.drift.shape[1]), jnp.float64)
-        return CompositionState(regime=self.chain.init(noise), pending=pending)
+        return CompositionState(
+            chain=self.chain.init(noise),
+            diffusion=self.diffusion.init(noise),
+            arrivals=self.jumps.arrivals.init(noise) if self.jumps else (),
+            pending=jnp.zeros((self.jumps.ticks if self.jumps else 0, self.markets), jnp.float64),
+        )
 
-    def step(self, state: CompositionState, noise: Noise, tick: Array) -> tuple[CompositionState, Shock]:
+    def step(
+        self, state: CompositionState, noise: Noise, tick: Array, flow: Array | None = None
+    ) -> tuple[CompositionState, Shock]:
         """One step; the depth is that of the regime at its end."""
-        del tick
-        regime, occupied = self.chain.step(state.regime, noise, self.step_years)
-        diffusion, depth = self._diffusion(occupied, noise["diffusion"]), self.depth_multiplier[regime]
-        if not self.jump_ticks:
-            return replace(state, regime=regime), Shock(log_return=diffusion, depth_multiplier=depth)
-        schedule = -jnp.einsum("r,rna->na", occupied, self.jumps.compensation(self.jump_ticks))
-        pending = state.pending + schedule + self.jumps.jump(occupied, noise) / self.jump_ticks
+        chain, occupied = self.chain.step(state.chain, self.step_years)
+        diffusion, moved = self.diffusion.step(state.diffusion, noise, occupied, tick)
+        depth = row(self.depth_multiplier, chain.regime)
+        if self.jumps is None:
+            after = CompositionState(chain, diffusion, (), state.pending)
+            return after, Shock(log_return=moved, depth_multiplier=depth)
+        arrivals, sizes, ticks = self.jumps.arrivals, self.jumps.sizes, self.jumps.ticks
+        passing = arrivals.passed(state.arrivals, occupied, chain.regime, flow)
+        passing, total = while_due(_due, _taken, self.jumps, (passing, jnp.zeros(self.markets, jnp.float64)))
+        schedule = -arrivals.compensator(passing, sizes.growth(ticks))
+        pending = state.pending + schedule + total / ticks
         ahead = jnp.concatenate([pending[1:], jnp.zeros_like(pending[:1])])
-        shock = Shock(log_return=diffusion + pending[0], depth_multiplier=depth)
-        return CompositionState(regime=regime, pending=ahead), shock
+        shock = Shock(log_return=moved + pending[0], depth_multiplier=depth)
+        return CompositionState(chain, diffusion, arrivals.state(passing), ahead), shock
 
-    def _diffusion(self, occupied: Array, normal: Array) -> Array:
-        """Diffusion of the step [A]: exact given the occupation times [R]."""
-        mean = occupied @ (self.drift - 0.5 * self.volatility**2)
-        correlated = (self.factor.astype(normal.dtype) * normal[:, None, :]).sum(-1)
-        return mean + (jnp.sqrt(occupied)[:, None] * self.volatility * correlated).sum(0)
+    def scaled(self, factor: Array) -> Composition:
+        """The model with all volatilities of the diffusion times ``factor`` [A]."""
+        return replace(self, diffusion=self.diffusion.scaled(factor))
+
+
+def _due(jumps: Jumps, now: tuple[Any, Array]) -> Array:
+    return jumps.arrivals.due(now[0])
+
+
+def _taken(jumps: Jumps, now: tuple[Any, Array]) -> tuple[Any, Array]:
+    """One more jump of the step, and the sum [A] of log-jumps with it."""
+    passing, total = now
+    passing, jump = jumps.arrivals.arrived(passing)
+    markets = total.shape[0]
+
+    def own() -> Array:
+        return jnp.where(at(jump.stream, markets), jumps.sizes.own(jump.words, jump.regime), 0.0)
+
+    size = jax.lax.cond(jump.stream == markets, lambda: jumps.sizes.common(jump.words, jump.regime), own)
+    return passing, total + size

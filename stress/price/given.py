@@ -18,6 +18,11 @@ class GivenPath:
 
     prices: Array  # [T + 1, A] USD per unit
 
+    @property
+    def reactive(self) -> bool:
+        """It is what it is."""
+        return False
+
     def initial_draws(self) -> Draws:
         """Nothing."""
         return {}
@@ -30,7 +35,9 @@ class GivenPath:
         """No state."""
         return ()
 
-    def step(self, state: tuple[()], noise: Noise, tick: Array) -> tuple[tuple[()], Shock]:
+    def step(
+        self, state: tuple[()], noise: Noise, tick: Array, flow: Array | None = None
+    ) -> tuple[tuple[()], Shock]:
         """The recorded return of tick ``tick``."""
         log_return = jnp.log(self.prices[tick] / self.prices[tick - 1])
         return state, Shock(log_return=log_return, depth_multiplier=jnp.ones((), jnp.float64))

@@ -1,34 +1,37 @@
 """Regime switching in continuous time: how long a step spends in each regime.
 
-A Markov chain with generator ``Q`` leaves regime ``r`` after an exponential time of rate ``-Q[r, r]``. The
-switching times inside a step are simulated, so the law of the occupation times is exact at any step size
-(up to more switches in one step than ``slots``, which has a probability below ``TAIL``).
+A Markov chain with generator ``Q`` leaves regime ``r`` after an exponential time of rate ``-Q[r, r]``. A path knows
+when it leaves the regime it is in, so the law of occupation times is exact at any step size, and a step costs a
+comparison unless it holds a switch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from stress.price.base import Draw, Draws, Noise
+from stress.price.keyed import block, exponential, uniform
+from stress.price.tables import at, row
+from stress.rare import while_due
 from stress.types import Array
 
-TAIL = 1e-12
-"""Largest probability that a step holds more switches than it has slots for."""
+WAIT, TO = 0, 1
+"""Streams of a switch: the time to the next one, and where this one leads."""
 
 
-def switch_slots(rates: np.ndarray, step_years: float) -> int:
-    """Slots for the switches of one step: the Poisson bound at the fastest exit rate [R, R] of the chain."""
-    mean = float(np.max(-np.diag(rates))) * step_years
-    probability, tail, slots = np.exp(-mean), -np.expm1(-mean), 0
-    while tail > TAIL and slots < 10_000:
-        slots += 1
-        probability *= mean / slots
-        tail -= probability
-    return slots
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RegimeState:
+    """State of one path."""
+
+    regime: Array  # [] int32
+    left: Array  # [] years until it is left
+    switches: Array  # [] uint32, so far
+    key: Array  # [] uniform, of all switches
 
 
 @jax.tree_util.register_dataclass
@@ -39,48 +42,59 @@ class RegimeChain:
     exit_rate: Array  # [R] per year
     jump_cdf: Array  # [R, R] cumulative law of the regime entered next
     initial_cdf: Array  # [R] cumulative law of the regime at time zero
-    slots: int = field(metadata={"static": True})
+
+    @property
+    def regimes(self) -> int:
+        """How many."""
+        return self.exit_rate.shape[0]
 
     def initial_draws(self) -> Draws:
-        """One uniform for the regime at time zero."""
-        return {"initial_regime": Draw("uniform", ())}
+        """A uniform for the regime at time zero, and one for all switches; nothing where there is one regime."""
+        names = ("initial_regime", "switches") if self.regimes > 1 else ()
+        return {name: Draw("uniform", ()) for name in names}
 
-    def step_draws(self) -> Draws:
-        """A waiting time and a destination for every slot."""
-        if not self.slots:
-            return {}
-        return {"switch_time": Draw("uniform", (self.slots,)), "switch_to": Draw("uniform", (self.slots,))}
+    def init(self, noise: Noise) -> RegimeState:
+        """Time zero."""
+        if self.regimes == 1:
+            never, none = jnp.full((), jnp.inf, jnp.float64), jnp.zeros((), jnp.uint32)
+            return RegimeState(jnp.zeros((), jnp.int32), never, none, jnp.zeros((), jnp.float64))
+        regime, key, none = (
+            _pick(self.initial_cdf, noise["initial_regime"]),
+            noise["switches"],
+            jnp.zeros((), jnp.uint32),
+        )
+        return RegimeState(regime, exponential(block(key, WAIT, none)) / row(self.exit_rate, regime), none, key)
 
-    def init(self, noise: Noise) -> Array:
-        """Regime at time zero, [] int32."""
-        return _pick(self.initial_cdf, noise["initial_regime"])
-
-    def step(self, regime: Array, noise: Noise, step_years: Array) -> tuple[Array, Array]:
-        """Regime at the end of the step and years [R] spent in each regime during it."""
-        if self.exit_rate.shape[0] == 1:
-            return jnp.zeros((), jnp.int32), jnp.full(1, step_years)
-        occupied = jnp.zeros(self.exit_rate.shape, jnp.float64)
-        left, here = step_years, jnp.arange(self.exit_rate.shape[0])
-        for slot in range(self.slots):
-            wait = -jnp.log1p(-noise["switch_time"][slot]) / self.exit_rate[regime]
-            spent = jnp.minimum(wait, left)
-            occupied = occupied + jnp.where(here == regime, spent, 0.0)
-            regime = jnp.where(wait < left, _pick(self.jump_cdf[regime], noise["switch_to"][slot]), regime)
-            left = left - spent
-        return regime, occupied + jnp.where(here == regime, left, 0.0)
+    def step(self, state: RegimeState, step_years: Array) -> tuple[RegimeState, Array]:
+        """State at the end of the step and years [R] spent in each regime during it."""
+        if self.regimes == 1:
+            return state, jnp.full(1, step_years)
+        occupied = jnp.where(at(state.regime, self.regimes), step_years, 0.0)
+        moved = replace(state, left=state.left - step_years)
+        return while_due(lambda _, now: now[0].left < 0.0, _switch, self, (moved, occupied))
 
 
-def regime_chain(rates: np.ndarray, initial: np.ndarray, step_years: float) -> RegimeChain:
+def _switch(chain: RegimeChain, now: tuple[RegimeState, Array]) -> tuple[RegimeState, Array]:
+    """The rest of the step, ``-left`` years, goes to the regime that is entered."""
+    state, occupied = now
+    number = state.switches + 1
+    regime = _pick(row(chain.jump_cdf, state.regime), uniform(block(state.key, TO, number)))
+    rest = -state.left
+    occupied = occupied + jnp.where(at(regime, chain.regimes), rest, 0.0)
+    occupied = occupied - jnp.where(at(state.regime, chain.regimes), rest, 0.0)
+    wait = exponential(block(state.key, WAIT, number)) / row(chain.exit_rate, regime)
+    return RegimeState(regime, state.left + wait, number, state.key), occupied
+
+
+def regime_chain(rates: np.ndarray, initial: np.ndarray) -> RegimeChain:
     """The chain with generator ``rates`` [R, R] per year (rows sum to zero) and initial law [R]."""
     leave = -np.diag(rates)
     moves = np.where(np.eye(len(rates), dtype=bool), 0.0, rates)
     to = np.divide(moves, leave[:, None], out=np.zeros_like(moves), where=leave[:, None] > 0)
-    slots = switch_slots(rates, step_years) if len(rates) > 1 else 0
     return RegimeChain(
         exit_rate=jnp.asarray(leave),
         jump_cdf=jnp.asarray(np.cumsum(to, axis=1)),
         initial_cdf=jnp.asarray(np.cumsum(initial)),
-        slots=slots,
     )
 
 

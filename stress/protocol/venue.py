@@ -9,6 +9,7 @@ import jax
 from stress.liquidity.book import Liquidity
 from stress.protocol.adl.base import AdlPolicy
 from stress.protocol.breaker import Breaker
+from stress.protocol.collateral import Depeg
 from stress.protocol.funding import Funding
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation import LiquidationRule
@@ -45,3 +46,4 @@ class Venue:
     max_rounds: Array  # [] int32
     insured: bool = field(metadata={"static": True})  # the insurance fund is in the waterfall
     socialised: bool = field(metadata={"static": True})  # socialised loss is in the waterfall
+    depegs: tuple[Depeg, ...] = ()

@@ -2,6 +2,7 @@
 
 from stress.report.calibration import write_calibration_report
 from stress.report.run_report import write_report
+from stress.report.surroundings import write_surroundings_reports
 from stress.report.sweep_report import write_sweep_report
 
-__all__ = ["write_calibration_report", "write_report", "write_sweep_report"]
+__all__ = ["write_calibration_report", "write_report", "write_surroundings_reports", "write_sweep_report"]

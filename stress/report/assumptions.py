@@ -7,14 +7,17 @@ from typing import Any
 
 from stress.report import format as fmt
 from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
+from stress.report.history import history, source_words, speed_words
 from stress.report.load import Run
+from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
 
 
 def assumptions(run: Run) -> list[tuple[str, str]]:
     """Topic and setting, in words, of everything that drives the result; unknown settings are left out."""
     if not run.config:
         return [("Configuration", "not found in the run folder (.hydra/config.yaml)")]
-    rows = [("Market model", _market(run)), ("Jumps", _jumps(run)), ("Regimes", _regimes(run)), ("Book", _book(run)),
+    rows = [("Market model", _market(run)), ("Speed", speed_words(run)), ("Jumps", _jumps(run)),
+            ("Regimes", _regimes(run)), ("Hypothetical shocks", shocks_in_force(run, _each)), ("Book", _book(run)),
             ("Margin", _margin(run)), ("Liquidation", _liquidation(run)), ("Who pays", _waterfall(run)),
             ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
             ("Order book", _liquidity(run)), ("Time", _time(run)), ("Engine", _engine(run))]
@@ -34,16 +37,31 @@ def _each(run: Run, value: Any, formatter: Callable[[Any], str]) -> str:
 
 
 def _market(run: Run) -> str:
+    if history(run):
+        return source_words(run)
     if run.setting("price.model") == "replay":
         return f"a given price path ({run.setting('price.path')}): no randomness in prices"
-    return "; ".join([", ".join(run.markets), *(
+    return "; ".join([", ".join(run.markets), *_variance(run), *(
         f"{name} a year {_each(run, value, percent_tick)}" for name in ("volatility", "drift")
         if (value := run.setting(f"price.{name}")) is not None)])
 
 
+def _variance(run: Run) -> list[str]:
+    """The variance part in words, where it is not constant."""
+    part = run.setting("price.variance") or {}
+    if part.get("kind") == "heston":
+        numbers = ((name, part.get(name)) for name in ("kappa", "theta", "xi", "rho"))
+        return ["Heston variance (" + "; ".join(f"{name} {_each(run, v, plain_tick)}" for name, v in numbers) + ")"]
+    if part.get("kind") == "garch":
+        numbers = ((name, part.get(name)) for name in ("alpha", "gamma", "beta", "nu"))
+        words = "; ".join(f"{name} {_each(run, v, plain_tick)}" for name, v in numbers if v is not None)
+        return [f"GARCH on bars of {seconds(part.get('period_seconds'))} ({words})"]
+    return []
+
+
 def _jumps(run: Run) -> str:
     kind = run.setting("price.jump.kind")
-    if run.setting("price.model") == "replay":
+    if run.setting("price.model") in ("replay", "bootstrap"):
         return ""
     if kind == "none":
         return "none"
@@ -52,10 +70,29 @@ def _jumps(run: Run) -> str:
     jump = run.setting("price.jump")
     if jump is None:
         return f"every regime's own; {spread}"
-    return (f"{kind}: own {_each(run, jump.get('intensity'), plain_tick)} a year with mean "
-            f"{_each(run, jump.get('mean'), percent_tick)} and standard deviation "
-            f"{_each(run, jump.get('std'), percent_tick)}; "
-            f"common {plain_tick(jump.get('common_intensity'))} a year; {spread}")
+    return (f"{kind}: own {_each(run, jump.get('intensity'), plain_tick)} a year {_sizes(run, jump)}; "
+            f"common {plain_tick(jump.get('common_intensity') or 0)} a year; {_excitation(run)}{spread}")
+
+
+def _sizes(run: Run, jump: dict[str, Any]) -> str:
+    """The law of the own jumps in words."""
+    if jump.get("kind") == "kou":
+        up = _each(run, jump.get("up_probability"), percent_tick)
+        return (f"({up} of them up), exponential with rates {_each(run, jump.get('eta_up'), plain_tick)} up and "
+                f"{_each(run, jump.get('eta_down'), plain_tick)} down")
+    return (f"with mean {_each(run, jump.get('mean'), percent_tick)} and standard deviation "
+            f"{_each(run, jump.get('std'), percent_tick)}")
+
+
+def _excitation(run: Run) -> str:
+    """What excites jumps, in words."""
+    part = run.setting("price.intensity") or {}
+    if part.get("kind") != "hawkes":
+        return ""
+    gain = part.get("liquidation_gain")
+    answer = "" if gain is None else f", liquidations of all open interest add {_each(run, gain, plain_tick)} a year"
+    return (f"self-exciting: a jump adds {_each(run, part.get('alpha'), plain_tick)} a year, fading at "
+            f"{_each(run, part.get('beta'), plain_tick)} a year{answer}; ")
 
 
 def _regimes(run: Run) -> str:
@@ -127,7 +164,18 @@ def _funding(run: Run) -> str:
         return ""
     if interval is None:
         return "none"
-    return f"every {fmt.hours(interval)}, at most {percent_tick(run.setting('protocol.funding.cap') or 0)} a payment"
+    cap = percent_tick(run.setting("protocol.funding.cap") or 0)
+    return f"every {fmt.hours(interval)}, at most {cap} a payment{_premium(run)}"
+
+
+def _premium(run: Run) -> str:
+    """The exogenous premium, where there is one."""
+    premium, process = run.setting("protocol.funding.premium"), run.setting("protocol.funding.premium_process")
+    if process:
+        return (f"; exogenous premium about {_each(run, premium, percent_tick)}, moving with standard deviation "
+                f"{_each(run, process.get('std'), percent_tick)} and half-life "
+                f"{_each(run, process.get('half_life_hours'), plain_tick)} h")
+    return f"; exogenous premium {_each(run, premium, percent_tick)}" if premium else ""
 
 
 def _oracle(run: Run) -> str:
@@ -170,26 +218,41 @@ def _time(run: Run) -> str:
 
 _SAMPLING = ("The intervals cover the sampling error of the simulation only: neither the choice of the model nor the "
              "error of its parameters.")
+_AT_PAR = "One collateral: cash in USD at par. There is no collateral price risk, haircut or depeg."
+_DEPEGGED = ("One collateral, at par but for the depeg above, which takes from cross wallets alone: isolated margin, "
+             "profit and the fund stay in USD. The venue applies no haircut.")
+_OF_A_HISTORY = (
+    ("How fast prices moved within a bar is not in the history: the bridge within bars is an assumption, and the same "
+     "move within fewer ticks costs a multiple (price.bridge_seconds)."),
+    "What has not happened in the history cannot happen here: no bar is worse than the worst one seen.",
+    ("Prices say nothing of the order book: its depth does not fall with the crash but as the mark is displaced "
+     "(liquidity.withdrawal)."),
+)
 _LEFT_OUT = (
     "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",
     "No cross-market impact: liquidations in one market do not move the price of another.",
-    "One collateral: cash in USD at par. There is no collateral price risk, haircut or depeg.",
+    _AT_PAR,
     "The other side of liquidations is an outside market of unlimited means; it is never deleveraged or levied.",
     "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, and answers to nothing else.",
     "The fund receives liquidation fees only: no top-ups, yield or withdrawals. Uncovered deficits stay on the ledger.",
     "Fundamental prices do not answer to the venue: its impact leaves no trace in them.",
-    "Operational failures, outages and attacks on the oracle are outside the model unless configured as lag.",
+    "Operational failures, outages and attacks on the oracle are outside the model unless configured: lag, a freeze.",
 )
 
 
 def limitations(run: Run) -> list[str]:
     """What the model leaves out; a fixed list, with the points that hang on the config adapted."""
+    if history(run):
+        return [_SAMPLING, *_OF_A_HISTORY, *_LEFT_OUT]
     duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
     known = duration is not None and step is not None
     beside = f" (here {seconds(duration)} beside ticks of {seconds(step)})" if known else ""
     speed = (f"The speed of a gap{beside} is an assumption: hourly closes do not identify it, and a gap within one "
              "tick costs a multiple of the same gap spread over several.")
-    return [_SAMPLING, speed, *_LEFT_OUT]
+    shocked = [CONDITIONAL] if run.setting("shocks") else []
+    depegged = has_kind(run, "collateral_depeg")
+    left_out = [_DEPEGGED if depegged and text == _AT_PAR else text for text in _LEFT_OUT]
+    return [_SAMPLING, *shocked, speed, *left_out]
 
 
 def _engine(run: Run) -> str:

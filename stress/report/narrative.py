@@ -7,6 +7,7 @@ import numpy as np
 from stress.report import format as fmt
 from stress.report.figures.waterfall import PAYERS, TAIL
 from stress.report.format import count, is_number, many, percent, percent_tick, usd
+from stress.report.history import caution, speed_words
 from stress.report.load import Run
 from stress.report.metrics import meaning
 from stress.report.tail import worst_share
@@ -108,6 +109,8 @@ def _causes(run: Run) -> str:
 
 def _gap(run: Run) -> str:
     """The assumption that matters most, always stated beside the tick."""
+    if speed := speed_words(run):
+        return f"How fast prices move decides most of the above: {speed}. The bars do not say so; faster costs more."
     duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
     if duration is None or step is None or not _has_jumps(run):
         return ""
@@ -119,7 +122,7 @@ def _gap(run: Run) -> str:
 def _has_jumps(run: Run) -> bool:
     parts = [run.setting("price.jump"), *((r or {}).get("jump") for r in (run.setting("price.regimes") or {}).values())]
     kinds = [part.get("kind") for part in parts if part]
-    return run.setting("price.model") != "replay" and any(k not in (None, "none") for k in kinds)
+    return run.setting("price.model") not in ("replay", "bootstrap") and any(k not in (None, "none") for k in kinds)
 
 
 def cautions(run: Run) -> list[str]:
@@ -129,6 +132,7 @@ def cautions(run: Run) -> list[str]:
     texts = [f"{count(n)} of {many(paths, 'path')} failed ({name}). They stay in n: lower bounds count them as no "
              f"event, upper "
              "bounds as an event; figures leave them out." for name, n in failed.items()]
+    texts += [text for text in (caution(run),) if text]
     stopped = run.summary.get("stopped")
     if stopped and stopped.get("planned_paths") != paths:
         texts.append(f"The run stopped early: {stopped.get('reason')} ({count(paths)} of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from stress.report import assumptions, limits, narrative, page, style, tables, tale
 from stress.report.figures import (
@@ -18,6 +19,7 @@ from stress.report.figures import (
     waterfall,
 )
 from stress.report.format import hours, many, plain_tick, seconds
+from stress.report.history import history
 from stress.report.load import Run, load_run
 
 FIGURES: dict[str, tuple[ModuleType, ...]] = {
@@ -82,4 +84,14 @@ def _records(run: Run) -> list[tuple[str, tables.Table | None]]:
             ("Versions", tables.pairs_table("what", {k: manifest[k] for k in _VERSIONS if k in manifest})),
             ("Timings", tables.pairs_table("step", {k.removesuffix("_seconds"): v for k, v in timings.items()})),
             ("Data", tables.pairs_table("SHA-256 of file", manifest.get("data_hashes"))),
-            ("Where the price model comes from", tables.pairs_table("provenance", manifest.get("price_provenance")))]
+            *((f"Where {what} comes from", tables.pairs_table("provenance", manifest.get(f"{key}_provenance")))
+              for key, what in _ORIGINS.items()),
+            ("The history that prices come from", tables.pairs_table("history", _history(run)))]
+
+
+_ORIGINS = {"price": "the price model", "liquidity": "depth", "funding": "the funding premium"}
+
+
+def _history(run: Run) -> dict[str, Any]:
+    """What was read, less what stands elsewhere in the report."""
+    return {key: value for key, value in history(run).items() if key not in ("files", "markets", "worst_fall")}

@@ -9,6 +9,18 @@ import numpy as np
 from tests.reference.rules import Rules
 
 
+def first_and_end(start_hours: float, hours: float, step_seconds: float) -> tuple[int, float]:
+    """The first tick, from 1 on, not before a time, and the first tick after it for which something no longer holds.
+
+    Reading: it holds for as many ticks as its duration takes, rounded up, also where it starts between two ticks.
+    """
+    def ticks(hours: float) -> int:
+        return max(1, math.ceil(round(hours * 3600 / step_seconds, 9)))
+
+    first = ticks(start_hours)
+    return first, math.inf if math.isinf(hours) else first + ticks(hours)
+
+
 class Oracle:
     """The price the risk check sees, per market.
 
@@ -23,19 +35,32 @@ class Oracle:
         self.threshold = rules.oracle_deviation_threshold
         self.history = [initial.copy()]  # the oracle input at the start of tick k, [A]; entry 0 is time zero
         self.published = initial.copy()  # [A]
+        self.freezes = [(*first_and_end(start, hours, step_seconds), names) for start, hours, names in rules.freezes]
+        self.markets = rules.markets
+        self.silent = [False] * len(initial)
 
-    def start_tick(self, k: int, current: np.ndarray) -> None:
-        """Enters tick k's input [A] in the history and publishes what is due."""
+    def start_tick(self, k: int, current: np.ndarray, last: np.ndarray) -> None:
+        """Enters tick k's input [A] in the history and publishes what is due; ``last`` [A] was seen last.
+
+        Reading: a silent market shows that, also where it follows the mark else; what was due in the meantime is
+        published in the first tick after.
+        """
+        was = self.silent
+        self.silent = [any(first <= k < end and name in names for first, end, names in self.freezes)
+                       for name in self.markets]
         self.history.append(current.copy())
         candidate = self.history[max(k - self.lag, 0)]
         for a in range(len(candidate)):
             moved = abs(candidate[a] / self.published[a] - 1)
-            if k % self.every == 0 or (self.threshold > 0 and moved > self.threshold):
+            if self.silent[a]:
+                self.published[a] = last[a]
+            elif was[a] or k % self.every == 0 or (self.threshold > 0 and moved > self.threshold):
                 self.published[a] = candidate[a]
 
     def price(self, current: np.ndarray) -> np.ndarray:
         """Oracle price [A]; ``current`` [A] is the oracle input at this moment."""
-        return current.copy() if self.instant else self.published.copy()
+        follows = np.array([self.instant and not silent for silent in self.silent])
+        return np.where(follows, current, self.published)
 
 
 class Breaker:

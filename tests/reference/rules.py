@@ -10,6 +10,7 @@ import numpy as np
 
 from stress.config.markets import per_market
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
+from stress.config.shock import ShockConfig
 
 Tiers = list[tuple[float, float]]
 """Maintenance tiers of a market: (upper bound of notional in USD, inf for the last; rate of the slab below it)."""
@@ -60,12 +61,15 @@ class Rules:
     recovery_half_life_minutes: float | None
     withdrawal: float
     max_displacement: float
+    # hypothetical shocks
+    freezes: tuple[tuple[float, float, tuple[str, ...]], ...] = ()  # from and for how many hours which oracles are silent
+    depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
 
     @classmethod
     def from_config(cls, cfg: Config, markets: list[str]) -> Rules:
         """The rules a config asks for; a flat ``protocol.maintenance_margin`` replaces the tiers."""
         return cls(markets=tuple(markets), **_from_protocol(cfg.protocol, markets),
-                   **_from_liquidity(cfg.liquidity, markets))
+                   **_from_liquidity(cfg.liquidity, markets), **_from_shocks(cfg.shocks, markets))
 
     def twin(self) -> Rules:
         """The same venue without impact."""
@@ -109,6 +113,18 @@ def _from_liquidity(liquidity: LiquidityConfig, markets: list[str]) -> dict:
         "withdrawal": liquidity.withdrawal,
         "max_displacement": liquidity.max_displacement,
     }
+
+
+def _from_shocks(shocks: dict[str, ShockConfig], markets: list[str]) -> dict:
+    freezes, depegs = [], []
+    for shock in shocks.values():
+        hours = math.inf if shock.duration_hours is None else shock.duration_hours
+        if shock.kind == "oracle_freeze":
+            freezes.append((shock.at_hours, hours, tuple(shock.markets or markets)))
+        if shock.kind == "collateral_depeg":
+            assert shock.loss is not None
+            depegs.append((shock.at_hours, hours, shock.loss, shock.loss * (shock.recovery or 0.0)))
+    return {"freezes": tuple(freezes), "depegs": tuple(depegs)}
 
 
 def _tiers(protocol: ProtocolConfig, market: str) -> Tiers:

@@ -9,7 +9,7 @@ import numpy as np
 from stress.book.schema import Book
 from tests.reference import adl, ledger, waterfall
 from tests.reference.check import closing_shares, may_act, risk_check, watch
-from tests.reference.clocks import Breaker, Oracle, funding_due, funding_rate
+from tests.reference.clocks import Breaker, Oracle, first_and_end, funding_due, funding_rate
 from tests.reference.result import Result
 from tests.reference.rules import Rules
 from tests.reference.settlement import Matches, Settlement, settle
@@ -63,7 +63,9 @@ class Path:
             venue.z = venue.z * 2 ** (-self.step / (rules.recovery_half_life_minutes * 60))
         displaced = venue.displacements()
         mark = fundamental * (1 + displaced)
-        self.oracle.start_tick(k, fundamental * (1 + rules.oracle_impact_share * displaced))
+        seen = self.result.oracle[k - 2] if k > 1 else self.prices[0]
+        self.oracle.start_tick(k, fundamental * (1 + rules.oracle_impact_share * displaced), seen)
+        self._revalue(k)
         if funding_due(k, rules, self.step):
             self._pay_funding(mark, fundamental)
         last_mark = self.result.mark[k - 2] if k > 1 else self.prices[0]
@@ -81,6 +83,18 @@ class Path:
             self.venue.cash -= per_unit * self.venue.size[:, a]
             self.venue.outside_cash -= per_unit * float(self.venue.outside_size[a])
         self.conservation.check(self.venue)
+
+    def _revalue(self, k: int) -> None:
+        """Cross wallets lose or regain value, of accounts with a position; the outside market has the other side."""
+        venue, book = self.venue, self.venue.book
+        for start, hours, loss, regained in self.rules.depegs:
+            first, end = first_and_end(start, hours, self.step)
+            share = -loss if k == first else regained if k == end else 0.0
+            for n in range(len(venue.cash)):
+                if share and not book.isolated[n] and not book.residual[n] and venue.size[n].any():
+                    venue.cash[n] += share * book.cash[n]
+                    venue.outside_cash -= share * book.cash[n]
+        self.conservation.check(venue)
 
     # --- steps 5 to 10: rounds ---------------------------------------------------------------------------------------
     def _rounds(self, tick: Tick) -> None:
@@ -147,7 +161,8 @@ class Path:
         result.adl_accounts += len({fill.account for fill in final.matches.winners})
         displaced = np.abs(venue.displacements())
         result.max_displacement = max(result.max_displacement, float(displaced.max()))
-        result.displacement_capped += int((displaced >= self.rules.max_displacement).sum())
+        walked = {fill.market for fill in final.book}  # a flow ended there
+        result.displacement_capped += sum(displaced[a] >= self.rules.max_displacement for a in walked)
 
     # --- step 11: record ---------------------------------------------------------------------------------------------
     def _close_tick(self, tick: Tick) -> None:

@@ -35,7 +35,13 @@ from stress.mc.lanes.cells import (
 )
 from stress.mc.lanes.operations import ELEMENTWISE, SHAPING, elementwise, part
 
-INLINED = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "custom_jvp_call": "call_jaxpr"}
+INLINED = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vmap_call": "call",
+}
 """Operations that only hold others, and the parameter that does."""
 
 

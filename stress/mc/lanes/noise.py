@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.mc.cipher import Words, threefry
+from stress.cipher import Words, threefry
 from stress.mc.lanes.cells import Cells, array_of
 from stress.mc.noise import TILE, stream_id, uniform
 from stress.mc.normals import normal_pairs

@@ -156,8 +156,11 @@ def _single(seconds: np.ndarray, prices: np.ndarray) -> np.ndarray:
 
 
 def _bound(text: str | None, otherwise: float) -> float:
-    if text is None:
-        return otherwise
+    return otherwise if text is None else seconds_of(text)
+
+
+def seconds_of(text: str) -> float:
+    """A date as seconds since 1970; UTC where it does not say."""
     date = datetime.fromisoformat(text)
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 

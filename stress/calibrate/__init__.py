@@ -1,0 +1,1 @@
+"""Fitting what surrounds prices, order-book depth and the funding premium, to history files."""

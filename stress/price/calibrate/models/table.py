@@ -1,0 +1,48 @@
+"""Which models can be fitted, and which of them a price section asks for."""
+
+from __future__ import annotations
+
+from stress.config.schema import PriceConfig
+from stress.errors import UserError
+from stress.price.calibrate.base import Fitter
+from stress.price.calibrate.models.garch import GarchFitter
+from stress.price.calibrate.models.gbm import GbmFitter
+from stress.price.calibrate.models.kou import KouFitter
+from stress.price.calibrate.models.merton import MertonFitter
+from stress.price.calibrate.models.regime import RegimeFitter
+
+FITTERS: dict[str, Fitter] = {
+    fitter.name: fitter for fitter in (GbmFitter(), MertonFitter(), KouFitter(), GarchFitter(), RegimeFitter())}
+"""By name, in the order of a comparison."""
+
+ALL = "all"
+"""Stands for every model that can be fitted."""
+
+BY_PARTS = {
+    ("constant", "none", "constant"): "gbm", ("constant", "merton", "constant"): "merton",
+    ("constant", "kou", "constant"): "kou", ("garch", "none", "constant"): "garch",
+}
+"""The model of a variance, jump and intensity part, without regimes."""
+
+
+def asked_model(price: PriceConfig) -> str:
+    """The model to fit, read off the parts of the price section; UserError for one that cannot be fitted."""
+    if price.model != "composition":
+        raise UserError(f"calibrate: price.model={price.model} has nothing to fit. Use one of {_choices()}.")
+    variance, jump, intensity = price.variance, price.jump, price.intensity
+    parts = (variance.kind if variance else "constant", jump.kind if jump else "none",
+             intensity.kind if intensity else "constant")
+    if price.regimes:
+        if parts[0] != "constant" or parts[2] != "constant":
+            raise UserError("calibrate: regimes are fitted over constant volatility with Merton's jumps only. Use "
+                            f"price=regime, or one of {_choices()}.")
+        return "regime"
+    if parts not in BY_PARTS:
+        named = zip(("variance", "jump", "intensity"), parts, strict=True)
+        described = ", ".join(f"{name} {kind}" for name, kind in named)
+        raise UserError(f"calibrate: no fit for {described}. Use one of {_choices()}.")
+    return BY_PARTS[parts]
+
+
+def _choices() -> str:
+    return ", ".join(f"price={name}" for name in FITTERS)
