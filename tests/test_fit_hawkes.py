@@ -11,11 +11,17 @@ import pytest
 import z_tests
 from z_tests import Estimate, ZTest
 
-from stress.price.calibrate.count_grid import NUMBERS, Excitation, counts
-from stress.price.calibrate.fit_hawkes import HawkesFit, fit_hawkes
-from stress.price.calibrate.hawkes_filter import Diffusion, densities, log_densities
-from stress.price.calibrate.hawkes_market import Lattice, Problem, objective, unpack, warm_up
-from stress.price.calibrate.hawkes_paths import Process
+from stress.build.price import build_composition
+from stress.cli.compose import load
+from stress.config.parse import parse
+from stress.price.calibrate.base import Fitted, Options, Sample
+from stress.price.calibrate.hawkes.filter import Diffusion, densities, log_densities
+from stress.price.calibrate.hawkes.fit import HawkesFit
+from stress.price.calibrate.hawkes.grid import NUMBERS, Excitation, counts
+from stress.price.calibrate.hawkes.market import Lattice, Problem, objective, unpack, warm_up
+from stress.price.calibrate.hawkes.paths import Process
+from stress.price.calibrate.models.hawkes import HawkesFitter
+from stress.price.calibrate.models.table import asked_model
 
 BAR = 1 / 8760
 BASE, ALPHA, BETA = 120.0, 240.0, 400.0
@@ -23,7 +29,7 @@ VOLATILITY, MEAN, STD = 0.5, -0.008, 0.035
 RATE = BASE / (1 - ALPHA / BETA)
 BARS, SEED = 12_000, 21
 TRUE = {"intensity.alpha": ALPHA, "intensity.beta": BETA, "volatility": VOLATILITY, "jump.mean": MEAN, "jump.std": STD,
-        "branching": ALPHA / BETA}
+        "intensity.branching": ALPHA / BETA}
 
 
 def thinned(random: np.random.Generator, bars: int, base: float = BASE) -> np.ndarray:
@@ -55,10 +61,25 @@ def true_model(**changed: float) -> tuple[Excitation, Diffusion]:
     return law, Diffusion(*(jnp.asarray(x) for x in (VOLATILITY, 0.0, MEAN, values["std"])))
 
 
+def options() -> Options:
+    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0)
+
+
+def fit_of(fitted: Fitted) -> HawkesFit:
+    assert isinstance(fitted.dynamics, HawkesFit)
+    return fitted.dynamics
+
+
+def z_of(fitted: Fitted, name: str, expected: float, seed: int) -> ZTest:
+    found = next(e for e in fitted.parameters if e.name == name)
+    assert found.standard_error is not None, name
+    return ZTest(Estimate(found.estimate, found.standard_error, BARS), expected, name, "hawkes", seed, TRUE)
+
+
 @pytest.fixture(scope="module")
-def hawkes() -> tuple[np.ndarray, HawkesFit]:
+def hawkes() -> tuple[np.ndarray, Fitted]:
     returns = simulated(BARS, SEED)[:, None]
-    return returns, fit_hawkes(returns, BAR, ["X"])
+    return returns, HawkesFitter().fit(Sample(["X"], returns, 3600.0), options())
 
 
 # --- the law of a bar ------------------------------------------------------------------------------------------------
@@ -162,23 +183,17 @@ def test_grid_and_pieces_do_not_matter() -> None:
 
 
 # --- known parameters ------------------------------------------------------------------------------------------------
-def test_parameters_are_recovered(hawkes: tuple[np.ndarray, HawkesFit]) -> None:
-    table = {e.name: e for e in hawkes[1].summary.estimates()}
-
-    def tested(name: str, expected: float) -> ZTest:
-        found = table[f"{name}.X"]
-        assert found.standard_error is not None
-        return ZTest(Estimate(found.estimate, found.standard_error, BARS), expected, name, "hawkes", SEED, TRUE)
-
+def test_parameters_are_recovered(hawkes: tuple[np.ndarray, Fitted]) -> None:
     for name, value in {**TRUE, "jump.intensity": BASE}.items():
-        tested(name, value).agrees()
-    for name, wrong in {"branching": 0.1, "volatility": 0.53, "jump.std": 0.025, "jump.mean": 0.008,
-                        "intensity.beta": 1600.0, "jump.intensity": RATE}.items():
-        tested(name, wrong).rejects()
+        z_of(hawkes[1], f"{name}.X", value, SEED).agrees()
+    for name, wrong in {"intensity.branching": 0.1, "volatility": 0.53, "jump.std": 0.025, "jump.mean": 0.008,
+                        "intensity.beta": 2500.0, "jump.intensity": RATE}.items():
+        z_of(hawkes[1], f"{name}.X", wrong, SEED).rejects()
+    assert hawkes[1].free == 7 and hawkes[1].between == 0
 
 
-def test_likelihood_prefers_the_truth_by_a_clear_margin(hawkes: tuple[np.ndarray, HawkesFit]) -> None:
-    fit = hawkes[1].each[0]
+def test_likelihood_prefers_the_truth_by_a_clear_margin(hawkes: tuple[np.ndarray, Fitted]) -> None:
+    fit = fit_of(hawkes[1]).each[0]
     values = objective(fit.problem, fit.lattice, fit.warm)
     scale = fit.problem.scale
     truth = np.array([np.log(RATE), ALPHA / BETA, np.log(BETA), np.log(VOLATILITY * np.sqrt(BAR) / scale),
@@ -193,10 +208,10 @@ def test_likelihood_prefers_the_truth_by_a_clear_margin(hawkes: tuple[np.ndarray
         assert at_truth - values(moved).sum() > 10, name
 
 
-def test_probabilities_of_what_came_are_uniform(hawkes: tuple[np.ndarray, HawkesFit]) -> None:
-    returns, fit = hawkes
+def test_probabilities_of_what_came_are_uniform(hawkes: tuple[np.ndarray, Fitted]) -> None:
+    (returns, fitted), fit = hawkes, fit_of(hawkes[1])
     ahead = fit.one_ahead(returns)
-    assert ahead.log_density.sum() == pytest.approx(fit.summary.log_likelihood, abs=0.2)
+    assert fit.likelihood(returns).marginal[0] == pytest.approx(fitted.log_likelihood, abs=0.2)
     for statistic, expected, wrong in ((z_tests.mean, 0.5, 0.52), (z_tests.variance, 1 / 12, 0.09)):
         found = statistic(ahead.below[:, 0])
         ZTest(found, expected, "PIT", "hawkes", SEED).agrees()
@@ -207,8 +222,11 @@ def test_probabilities_of_what_came_are_uniform(hawkes: tuple[np.ndarray, Hawkes
     calm, wild = returns.copy(), returns.copy()
     calm[-24:], wild[-6:] = 0.001, 0.1
     random = np.random.default_rng(1)
-    after = [fit.predict(x, [BARS], 24, 4000, random).std() for x in (calm, wild)]
+    after = [fit.predict(x, np.array([BARS]), 24, 4000, random).std() for x in (calm, wild)]
     assert after[1] > 1.5 * after[0]
+    both = fit.predict(returns, np.array([50, 3000, BARS]), 1, 20_000, random)
+    deviation = fit.one_ahead(np.vstack([returns, [[0.0]]])).deviation[[50, 3000, BARS], 0]
+    np.testing.assert_allclose(both.std((1, 2)), deviation, rtol=0.15)
 
 
 def test_two_markets_share_some_jumps() -> None:
@@ -219,20 +237,23 @@ def test_two_markets_share_some_jumps() -> None:
     size = np.sqrt(0.8) * random.normal(size=(number, 1)) + np.sqrt(0.2) * random.normal(size=(number, 2))
     returns = VOLATILITY * np.sqrt(BAR) * normal + (own + common) * MEAN
     returns += np.sqrt(own) * STD * random.normal(size=(number, 2)) + np.sqrt(common) * STD * size
-    fit = fit_hawkes(returns, BAR, ["X", "Y"])
-    found = {e.name: e for e in fit.summary.estimates()}
-    truth = {"correlation.X.Y": (0.7, 0.6), "jump.common_intensity": (60.0, 20.0), "jump.common_correlation": (0.8, 0.3),
-             "jump.intensity.X": (60.0, 400.0), "jump.intensity.Y": (90.0, 400.0)}
-    for name, (true, wrong) in truth.items():
-        error = found[name].standard_error
-        assert error is not None
-        ZTest(Estimate(found[name].estimate, error, number), true, name, "hawkes", 6).agrees()
-        ZTest(Estimate(found[name].estimate, error, number), wrong, name, "hawkes", 6).rejects()
-    parameters = fit.summary.parameters
-    branching = parameters["intensity.common_alpha"] / parameters["intensity.common_beta"]
-    assert branching == pytest.approx(parameters["branching"].mean())
-    assert any("not estimated" in note for note in fit.summary.warnings)
-    moves = fit.simulate(300, 64, random)
-    assert moves.shape == (300, 64, 2)
+    fitted = HawkesFitter().fit(Sample(["BTC", "ETH"], returns, 3600.0), options())
+    for name, true, wrong in (
+            ("correlation.BTC.ETH", 0.7, 0.6), ("jump.common_intensity", 60.0, 20.0),
+            ("jump.common_correlation", 0.8, 0.3), ("jump.intensity.BTC", 60.0, 400.0),
+            ("jump.intensity.ETH", 90.0, 400.0)):
+        z_of(fitted, name, true, 6).agrees()
+        z_of(fitted, name, wrong, 6).rejects()
+    law = fit_of(fitted).law
+    ratio = law.process.alpha / law.process.beta
+    assert ratio[2] == pytest.approx(ratio[:2].mean())
+    assert any("not estimated" in note for note in fitted.warnings)
+    container = load(["price=hawkes", "price.markets=[BTC,ETH]"])[1]
+    container["price"] = {**container["price"], **fitted.section, "provenance": None}
+    price = parse(container).price
+    assert asked_model(price) == "hawkes"
+    build_composition(price, 60.0)
+    moves = fitted.dynamics.simulate(300, 64, random)
     np.testing.assert_allclose(moves.std((0, 1)), returns.std(0), rtol=0.15)
     assert np.corrcoef(moves.reshape(-1, 2).T)[0, 1] == pytest.approx(np.corrcoef(returns.T)[0, 1], abs=0.12)
+    assert fitted.dynamics.likelihood(returns).joint is None

@@ -15,19 +15,24 @@ import pyarrow.parquet as pq
 import pytest
 import z_tests
 from scipy.special import ive
-from scipy.stats import norm
 from z_tests import Estimate, ZTest
 
-from stress.price.calibrate.bessel import bessel_ratio, log_scaled_bessel
-from stress.price.calibrate.climb import Box, Top, climb, top
-from stress.price.calibrate.fit_heston import HestonFit, fit_heston
-from stress.price.calibrate.fits import copula_gain, spread_of, top_notes
-from stress.price.calibrate.heston_filter import Jump, log_densities
-from stress.price.calibrate.heston_market import Problem, grid_for, objective, warm_up
-from stress.price.calibrate.heston_paths import Dynamics, paths
-from stress.price.calibrate.lanes import joined, lanes
-from stress.price.calibrate.pairs import Marginal, nearest, ties
-from stress.price.calibrate.variance_grid import Heston, bars, make_grid, stationary
+from stress.build.price import build_composition
+from stress.cli.compose import load
+from stress.config.parse import parse
+from stress.price.calibrate.base import Fitted, Options, Sample
+from stress.price.calibrate.heston.bessel import bessel_ratio, log_scaled_bessel
+from stress.price.calibrate.heston.filter import Jump, log_densities
+from stress.price.calibrate.heston.fit import HestonFit
+from stress.price.calibrate.heston.grid import Heston, bars, make_grid, stationary
+from stress.price.calibrate.heston.market import Problem, grid_for, objective, warm_up
+from stress.price.calibrate.heston.paths import HestonLaw, walk
+from stress.price.calibrate.hidden.climb import Box, Top, climb, top
+from stress.price.calibrate.hidden.lanes import joined, lanes
+from stress.price.calibrate.hidden.pairs import Marginal, nearest, ties
+from stress.price.calibrate.hidden.summary import of_market
+from stress.price.calibrate.models.heston import BatesFitter, HestonFitter
+from stress.price.calibrate.models.table import asked_model
 
 BAR = 1 / 8760
 DATA = Path(os.environ.get("STRESS_DATA", Path(__file__).resolve().parent.parent / ".." / "shared" / "data"))
@@ -63,10 +68,25 @@ def model(**changed: float) -> Heston:
     return Heston(**{name: jnp.asarray(float(value)) for name, value in values.items()})
 
 
+def options() -> Options:
+    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0)
+
+
+def bates_of(fitted: Fitted) -> HestonFit:
+    assert isinstance(fitted.dynamics, HestonFit)
+    return fitted.dynamics
+
+
+def z_of(fitted: Fitted, name: str, expected: float, seed: int) -> ZTest:
+    found = next(e for e in fitted.parameters if e.name == name)
+    assert found.standard_error is not None, name
+    return ZTest(Estimate(found.estimate, found.standard_error, BARS), expected, name, "bates", seed, TRUE | JUMPS)
+
+
 @pytest.fixture(scope="module")
-def bates() -> tuple[np.ndarray, HestonFit]:
+def bates() -> tuple[np.ndarray, Fitted]:
     returns = euler(BARS, 20, SEED, jumps=True)[:, None]
-    return returns, fit_heston(returns, BAR, ["X"], jumps=True)
+    return returns, BatesFitter().fit(Sample(["X"], returns, 3600.0), options())
 
 
 # --- the grid --------------------------------------------------------------------------------------------------------
@@ -175,42 +195,40 @@ def test_the_climb_finds_the_top_and_its_curvature() -> None:
     box = Box(np.array([-5.0, -3.0]), np.array([5.0, 3.0]))
     found = top(values, climb(values, np.array([2.0, 2.0]), box, 50), box)
     np.testing.assert_allclose(found.vector, [data.mean(), np.log(data.std())], atol=2e-4)
-    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance(False))), [data.std() / 5000**0.5, 1 / 10000**0.5],
+    np.testing.assert_allclose(np.sqrt(np.diag(found.around(False).covariance)), [data.std() / 5000**0.5, 1 / 10000**0.5],
                                rtol=1e-2)
-    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance())), np.sqrt(np.diag(found.covariance(False))), rtol=0.5)
-    assert not found.held.any() and not found.loose.any()
+    np.testing.assert_allclose(np.sqrt(np.diag(found.around().covariance)), np.sqrt(np.diag(found.around(False).covariance)), rtol=0.5)
+    assert not found.held.any() and not found.around().flat.any()
     tight = Box(np.array([1.0, -3.0]), np.array([5.0, 3.0]))
     assert top(values, climb(values, np.array([2.0, 2.0]), tight, 50), tight).held.tolist() == [True, False]
 
 
 def test_notes_of_the_climb() -> None:
-    flat = Top(np.zeros(3), 0.0, np.diag([4.0, 0.0, 1.0]), np.diag([64.0, 0.0, 1.0]), np.array([False, False, True]), 1.0)
-    assert flat.loose.tolist() == [False, True, False]
-    notes = " ".join(top_notes("X", flat, ["a", "b", "c"]))
-    assert "X: c at a bound" in notes and "flat along b" in notes and "1 standard errors short" in notes
-    assert "up to 4.0 times" in notes
-    error = spread_of(flat, np.array([[1.0, 0, 0], [1, 1, 0], [0, 0, 1]]))
-    np.testing.assert_allclose(error, [2.0, np.nan, np.nan])
+    flat = Top(np.array([2.0, 1.0, 1.0]), 0.0, np.diag([4.0, 0.0, 1.0]), np.diag([64.0, 0.0, 1.0]),
+               np.array([False, False, True]), 1.0)
+
+    def named(v: jax.Array) -> dict:
+        return {"a": (v[0], ""), "ab": (v[0] + v[1], ""), "c": (v[2], "")}
+
+    found, notes = of_market("X", flat, ["a", "b", "c"], named)
+    assert [e.standard_error for e in found] == [2.0, None, None]
+    text = " ".join(notes)
+    assert "X: c at a bound" in text and "flat in some direction" in text and "1 standard errors short" in text
+    assert "up to 4.0 times" in text
 
 
 # --- known parameters ------------------------------------------------------------------------------------------------
-def test_parameters_of_bates_are_recovered(bates: tuple[np.ndarray, HestonFit]) -> None:
-    table = {e.name: e for e in bates[1].summary.estimates()}
-
-    def tested(name: str, expected: float) -> ZTest:
-        found = table[f"{name}.X"]
-        assert found.standard_error is not None
-        return ZTest(Estimate(found.estimate, found.standard_error, BARS), expected, name, "bates", SEED, TRUE | JUMPS)
-
+def test_parameters_of_bates_are_recovered(bates: tuple[np.ndarray, Fitted]) -> None:
     for name, value in (TRUE | JUMPS).items():
-        tested(name, value).agrees()
+        z_of(bates[1], f"{name}.X", value, SEED).agrees()
     for name, factor in {"variance.theta": 1.6, "variance.xi": 1.5, "variance.rho": -0.5, "variance.kappa": 3.0,
                          "jump.intensity": 2.5, "jump.std": 1.6, "jump.mean": -1.0}.items():
-        tested(name, factor * (TRUE | JUMPS)[name]).rejects()
+        z_of(bates[1], f"{name}.X", factor * (TRUE | JUMPS)[name], SEED).rejects()
+    assert bates[1].free == 8 and bates[1].between == 0
 
 
-def test_likelihood_prefers_the_truth_by_a_clear_margin(bates: tuple[np.ndarray, HestonFit]) -> None:
-    fit = bates[1].each[0]
+def test_likelihood_prefers_the_truth_by_a_clear_margin(bates: tuple[np.ndarray, Fitted]) -> None:
+    fit = bates_of(bates[1]).each[0]
     values = objective(fit.problem, fit.grid, fit.warm)
     jump = [np.log(150.0), -0.25, np.log(0.04 / fit.problem.scale)]
     truth = np.array([np.log(200.0), np.log(0.5), np.log(2 * 200 * 0.5 / 13**2), -0.5, 0.0, *jump])
@@ -222,53 +240,50 @@ def test_likelihood_prefers_the_truth_by_a_clear_margin(bates: tuple[np.ndarray,
         moved = truth.copy()
         moved[place] += change
         assert at_truth - values(moved).sum() > 10, name
+    without = Problem(fit.problem.returns, BAR, False, 1750.0)
+    assert at_truth - objective(without, fit.grid, fit.warm)(truth[:5]).sum() > 100  # jumps are seen
 
 
-def test_heston_alone_understands_no_jumps(bates: tuple[np.ndarray, HestonFit]) -> None:
-    """Nested: without jumps in the data Heston recovers; Bates' likelihood is far above Heston's where there are."""
-    returns, fit = bates
-    plain = euler(4000, 20, 13, jumps=False)[:, None]
-    heston = fit_heston(plain, BAR, ["X"])
-    for found in heston.summary.estimates():
-        if found.name.removesuffix(".X") in TRUE:
-            assert found.standard_error is not None
-            ZTest(Estimate(found.estimate, found.standard_error, 4000), TRUE[found.name.removesuffix(".X")], found.name,
-                  "heston", 13, TRUE).agrees()
-    assert heston.summary.free == 5 and fit.summary.free == 8
-    poorer = fit.each[0]
-    problem = Problem(returns[:, 0], BAR, False, 1750.0)
-    without = objective(problem, poorer.grid, poorer.warm)(poorer.top.vector[:5]).sum()
-    assert fit.summary.log_likelihood - without > 100
+def test_parameters_of_heston_are_recovered() -> None:
+    sample = Sample(["X"], euler(4000, 20, 13, jumps=False)[:, None], 3600.0)
+    fitted = HestonFitter().fit(sample, options())
+    for name, value in TRUE.items():
+        z_of(fitted, f"{name}.X", value, 13).agrees()
+    assert fitted.free == 5 and fitted.section["jump"] == {"kind": "none"}
 
 
-def test_probabilities_of_what_came_are_uniform(bates: tuple[np.ndarray, HestonFit]) -> None:
-    returns, fit = bates
+def test_probabilities_of_what_came_are_uniform(bates: tuple[np.ndarray, Fitted]) -> None:
+    (returns, fitted), fit = bates, bates_of(bates[1])
     ahead = fit.one_ahead(returns)
-    assert ahead.log_density.sum() == pytest.approx(fit.summary.log_likelihood, abs=0.1)
-    middle = z_tests.mean(ahead.below[:, 0])
-    spread = z_tests.variance(ahead.below[:, 0])
+    likelihood = fit.likelihood(returns)
+    assert likelihood.joint == likelihood.marginal[0] == pytest.approx(fitted.log_likelihood, abs=0.1)
+    middle, spread = z_tests.mean(ahead.below[:, 0]), z_tests.variance(ahead.below[:, 0])
     ZTest(middle, 0.5, "mean of the PIT", "bates", SEED).agrees()
     ZTest(spread, 1 / 12, "variance of the PIT", "bates", SEED).agrees()
     ZTest(middle, 0.52, "mean of the PIT", "bates", SEED).rejects()
-    ZTest(z_tests.mean((returns[:, 0] / ahead.deviation[:, 0]) ** 2), 1.0, "standardised square", "bates", SEED).agrees()
-    calm = returns.copy()
-    calm[-100:] = 0.001 * np.sign(np.arange(100) % 2 - 0.5)[:, None]
-    wild = returns.copy()
-    wild[-100:] = 0.02 * np.sign(np.arange(100) % 2 - 0.5)[:, None]
-    at, random = [BARS], np.random.default_rng(1)
-    after = [fit.predict(x, at, 24, 4000, random).std() for x in (calm, returns, wild)]
-    assert after[0] < after[1] < after[2] and after[2] > 2 * after[0]
+    ZTest(spread, 0.09, "variance of the PIT", "bates", SEED).rejects()
+    square = z_tests.mean((returns[:, 0] / ahead.deviation[:, 0]) ** 2)
+    ZTest(square, 1.0, "standardised square", "bates", SEED).agrees()
+    ZTest(square, 1.4, "standardised square", "bates", SEED).rejects()
+    calm, wild = returns.copy(), returns.copy()
+    calm[-100:], wild[-100:] = (size * np.sign(np.arange(100) % 2 - 0.5)[:, None] for size in (0.001, 0.02))
+    random = np.random.default_rng(1)
+    after = [fit.predict(x, np.array([BARS]), 24, 4000, random).std() for x in (calm, wild)]
+    assert after[1] > 2 * after[0]
+    both = fit.predict(returns, np.array([50, 3000, BARS]), 1, 4000, random)
+    deviation = fit.one_ahead(np.vstack([returns, [[0.0]]])).deviation[[50, 3000, BARS], 0]
+    np.testing.assert_allclose(both.std((1, 2)), deviation, rtol=0.12)
 
 
 # --- simulation, and what ties markets --------------------------------------------------------------------------------
 def test_simulated_bars_have_the_models_moments() -> None:
     random, none = np.random.default_rng(2), np.zeros(2)
-    dynamics = Dynamics(
+    dynamics = HestonLaw(
         np.array([200.0, 300.0]), np.array([0.5, 0.8]), np.array([13.0, 20.0]), np.array([-0.5, -0.1]),
         np.array([[1.0, 0.8], [0.8, 1.0]]), none, none, none, 0.0, 0.0)
     shape = 2 * dynamics.kappa * dynamics.theta / dynamics.xi**2
     start = random.gamma(shape, dynamics.theta / shape, size=(40_000, 2))
-    moves = paths(dynamics, start, 6, BAR, random)
+    moves = walk(dynamics, start, 6, BAR, random)
     for a in range(2):
         variance = z_tests.variance(moves[5, :, a])
         expected = dynamics.theta[a] * BAR
@@ -299,7 +314,7 @@ def test_common_jumps_and_correlations_are_recovered() -> None:
         density = np.exp(-0.5 * score**2) / spread / np.sqrt(2 * np.pi)
         flat = np.full(number, 1.0)
         marginals.append(Marginal(density, score, flat * (own + common), flat * vol[a] ** 2, flat * vol[a],
-                                  std[a] ** 2, np.ones(number, bool)))
+                                  std[a] ** 2, 0.0, np.ones(number, bool)))
     found = ties(marginals)
     rows = [(found.correlation[a, b], found.correlation_error[a, b], correlation[a, b], 0.95 * correlation[a, b])
             for a in range(3) for b in range(a)]
@@ -308,7 +323,7 @@ def test_common_jumps_and_correlations_are_recovered() -> None:
         estimate = Estimate(value, error, number)
         ZTest(estimate, true, "tie", "merton", 4).agrees()
         ZTest(estimate, wrong, "tie", "merton", 4).rejects()
-    assert found.projected == 0 and not found.at_bound
+    assert found.mended == 0 and not found.at_bound
     np.testing.assert_allclose(found.common, found.share * (own + common))
 
 
@@ -321,15 +336,32 @@ def test_nearest_correlation_matrix() -> None:
     np.testing.assert_allclose(np.diag(found), 1)
 
 
-def test_copula_gain_is_the_gaussian_one() -> None:
-    random, rho = np.random.default_rng(3), 0.6
-    z = random.normal(size=(20_000, 2)) @ np.array([[1, rho], [0, np.sqrt(1 - rho**2)]])
-    below = norm.cdf(z)
-    below[:5000, 1] = np.nan
-    gain, free = copula_gain(below)
-    exact = -0.5 * np.log(1 - rho**2) - 0.5 * (rho**2 * (z**2).sum(1) - 2 * rho * z.prod(1)) / (1 - rho**2)
-    assert gain == pytest.approx(exact[5000:].sum(), abs=3) and free == 1
-    assert gain > 3000
+def test_two_markets_from_the_sample_to_the_preset() -> None:
+    """Variances of two markets move together as the simulated model has it; correlations and common jumps come out."""
+    random = np.random.default_rng(8)
+    law = HestonLaw(
+        np.array([200.0, 250.0]), np.array([0.5, 0.8]), np.array([13.0, 19.0]), np.array([-0.4, -0.1]),
+        np.array([[1.0, 0.8], [0.8, 1.0]]), np.array([80.0, 120.0]), np.array([0.0, -0.005]), np.array([0.03, 0.04]),
+        80.0, 0.7)
+    halves = walk(law, np.array([[0.5, 0.8]]), 2 * 4500, BAR / 2, random)[:, 0]
+    returns = halves.reshape(-1, 2, 2).sum(1)
+    returns[:300, 1] = np.nan
+    fitted = BatesFitter().fit(Sample(["BTC", "ETH"], returns, 3600.0), options())
+    for name, true, wrong in (("correlation.BTC.ETH", 0.8, 0.7), ("jump.common_intensity", 80.0, 250.0),
+                              ("jump.common_correlation", 0.7, 0.0), ("jump.intensity.ETH", 120.0, 600.0)):
+        z_of(fitted, name, true, 8).agrees()
+        z_of(fitted, name, wrong, 8).rejects()
+    assert fitted.between == 3 and fitted.free == 2 * 8 + 3
+    container = load(["price=bates", "price.markets=[BTC,ETH]"])[1]
+    container["price"] = {**container["price"], **fitted.section, "provenance": None}
+    price = parse(container).price
+    assert asked_model(price) == "bates"
+    build_composition(price, 60.0)
+    moves = fitted.dynamics.simulate(400, 64, random)
+    np.testing.assert_allclose(moves.std((0, 1)), np.nanstd(returns, axis=0), rtol=0.15)
+    both = returns[300:]
+    assert np.corrcoef(moves.reshape(-1, 2).T)[0, 1] == pytest.approx(np.corrcoef(both.T)[0, 1], abs=0.1)
+    assert fitted.dynamics.likelihood(returns).joint is None
 
 
 def test_real_hours_are_better_told_by_bates_than_by_a_constant_volatility() -> None:

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.price.calibrate.bessel import bessel_ratio, log_scaled_bessel
+from stress.price.calibrate.heston.bessel import bessel_ratio, log_scaled_bessel
 from stress.types import Array
 
 NOTHING = -690.0

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import gamma
 
-from stress.price.calibrate.climb import Box, Top, Values, climb, top
-from stress.price.calibrate.heston_filter import Jump, log_densities
-from stress.price.calibrate.lanes import joined, lanes
-from stress.price.calibrate.variance_grid import Grid, Heston, make_grid, step_size
+from stress.price.calibrate.heston.filter import Jump, log_densities
+from stress.price.calibrate.heston.grid import Grid, Heston, make_grid, step_size
+from stress.price.calibrate.hidden.climb import Box, Top, Values, climb, top
+from stress.price.calibrate.hidden.lanes import joined, lanes
 from stress.types import Array
 
 MOST_JUMPS = 2

@@ -11,10 +11,10 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import gamma
 
-from stress.price.calibrate.climb import Box, Top, Values, climb, top
-from stress.price.calibrate.count_grid import NUMBERS, Excitation
-from stress.price.calibrate.hawkes_filter import Diffusion, densities, log_densities
-from stress.price.calibrate.lanes import joined, lanes
+from stress.price.calibrate.hawkes.filter import Diffusion, densities, log_densities
+from stress.price.calibrate.hawkes.grid import NUMBERS, Excitation
+from stress.price.calibrate.hidden.climb import Box, Top, Values, climb, top
+from stress.price.calibrate.hidden.lanes import joined, lanes
 from stress.types import Array
 
 SMALLEST_JUMP, LARGEST_JUMP, LARGEST_SKEW = 1.0, 50.0, 1.0
@@ -24,6 +24,9 @@ RAREST_PER_YEAR, SLOWEST = 0.5, 20.0
 """Fewest jumps a year, and the slowest decay of an excitation."""
 
 BRANCHING = (0.0, 0.99)
+
+COORDINATES = ("rate", "branching", "beta", "volatility", "location", "mean", "std")
+"""Names of the coordinates."""
 
 BETAS, BRANCHINGS = (100.0, 800.0), (0.4, 0.85)
 """Starts that are tried."""
@@ -144,7 +147,7 @@ def lattice_for(problem: Problem, vector: np.ndarray, room: float = 1.0) -> Latt
     variance = float(diffusion.volatility) ** 2 * problem.bar_years
     square = np.nan_to_num(problem.returns) ** 2
     number = np.clip((square - variance) / float(diffusion.std**2 + diffusion.mean**2), 0, NUMBERS[-1])
-    seen = lfilter([1.0], [1.0, -np.exp(-beta * problem.bar_years)], number).max()
+    seen = np.max(lfilter([1.0], [1.0, -np.exp(-beta * problem.bar_years)], number))
     return lattice(base, alpha, beta, ROOM * float(seen) * room)
 
 

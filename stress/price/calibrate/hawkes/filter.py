@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.price.calibrate.count_grid import NUMBERS, TINY, Counts, Excitation, counts
+from stress.price.calibrate.hawkes.grid import NUMBERS, TINY, Counts, Excitation, counts
 from stress.types import Array
 
 

@@ -1,4 +1,7 @@
-"""Plain NumPy paths of fitted Heston and Bates models, bar by bar: Andersen's quadratic-exponential scheme."""
+"""Plain NumPy paths of fitted Heston and Bates models, bar by bar: Andersen's quadratic-exponential scheme.
+
+Between markets the variances' normals are correlated like the prices' own, as in the simulated model.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from stress.price.calibrate.hawkes_paths import sizes
+from stress.price.calibrate.hawkes.paths import sizes
 
 SWITCH = 1.5
 """Squared coefficient of variation at which the scheme goes from a squared normal to an atom and an exponential."""
 
 
 @dataclass(frozen=True)
-class Dynamics:
+class HestonLaw:
     """Parameters per year. Axes: ``A`` markets."""
 
     kappa: np.ndarray  # [A]
     theta: np.ndarray  # [A]
     xi: np.ndarray  # [A]
     rho: np.ndarray  # [A]
-    correlation: np.ndarray  # [A, A] of the prices' diffusions
+    correlation: np.ndarray  # [A, A] of the variances' normals, and of the prices' other ones
     intensity: np.ndarray  # [A] own jumps
     mean: np.ndarray  # [A] of a log-jump, own or common
     std: np.ndarray  # [A]
@@ -29,7 +32,7 @@ class Dynamics:
     common_correlation: float
 
 
-def paths(model: Dynamics, start: np.ndarray, bars: int, bar_years: float, random: np.random.Generator) -> np.ndarray:
+def walk(model: HestonLaw, start: np.ndarray, bars: int, bar_years: float, random: np.random.Generator) -> np.ndarray:
     """Log-returns [T, P, A] from variances ``start`` [P, A], prices without drift."""
     variance, found = start, np.empty((bars, *start.shape))
     values, vectors = np.linalg.eigh(model.correlation)
@@ -38,13 +41,10 @@ def paths(model: Dynamics, start: np.ndarray, bars: int, bar_years: float, rando
     drift = -rate * np.expm1(model.mean + 0.5 * model.std**2) * bar_years
     jumps = bool(rate.any())
     for bar in range(bars):
-        price = random.normal(size=start.shape) @ factor.T
-        alone = random.normal(size=start.shape)
-        shock = model.rho * price + np.sqrt(1 - model.rho**2) * alone
+        shock, rest = (random.normal(size=start.shape) @ factor.T for _ in range(2))
         after = _variance(model, variance, shock, bar_years)
         integral = 0.5 * (variance + after) * bar_years
         pull = after - variance - model.kappa * (model.theta * bar_years - integral)
-        rest = (price - model.rho * shock) / np.sqrt(1 - model.rho**2)
         found[bar] = (drift - 0.5 * integral + model.rho / model.xi * pull
                       + np.sqrt((1 - model.rho**2) * integral) * rest)
         if jumps:
@@ -55,7 +55,7 @@ def paths(model: Dynamics, start: np.ndarray, bars: int, bar_years: float, rando
     return found
 
 
-def _variance(model: Dynamics, now: np.ndarray, shock: np.ndarray, dt: float) -> np.ndarray:
+def _variance(model: HestonLaw, now: np.ndarray, shock: np.ndarray, dt: float) -> np.ndarray:
     """Andersen (2008), section 3.2: the variance a bar later, driven by normal shocks."""
     decay = np.exp(-model.kappa * dt)
     mean = model.theta + (now - model.theta) * decay

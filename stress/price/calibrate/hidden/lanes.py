@@ -6,9 +6,15 @@ handles a piece each. What a warm-up of finite length leaves is checked by the t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+
+Problem = TypeVar("Problem")
+Found = TypeVar("Found")
 
 SHORTEST = 1500
 """Bars a piece is worth at least."""
@@ -41,3 +47,9 @@ def joined(values: np.ndarray, cut: Lanes) -> np.ndarray:
     """What a filter gave by bar and piece [S, C, ...], as a series [T, ...]."""
     kept = np.moveaxis(np.asarray(values)[cut.warm :], 1, 0)
     return kept.reshape(-1, *kept.shape[2:])[: cut.bars]
+
+
+def side_by_side(fit: Callable[[Problem], Found], problems: Iterable[Problem]) -> list[Found]:
+    """Fit markets at the same time: a filter is one loop, which keeps one core busy."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(fit, problems))

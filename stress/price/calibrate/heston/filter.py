@@ -16,7 +16,7 @@ import numpy as np
 from jax.scipy.special import gammaln, xlogy
 from jax.scipy.stats import norm
 
-from stress.price.calibrate.variance_grid import BAND, Bars, Grid, Heston, bars
+from stress.price.calibrate.heston.grid import BAND, Bars, Grid, Heston, bars
 from stress.types import Array
 
 TINY = 1e-300

@@ -50,7 +50,7 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Dynamics:
+class HawkesLaw:
     """Parameters per year. Axes: ``A`` markets."""
 
     volatility: np.ndarray  # [A]
@@ -61,7 +61,7 @@ class Dynamics:
     process: Process  # own ones by market, then the common one
 
 
-def paths(model: Dynamics, start: np.ndarray, bars: int, bar_years: float, random: np.random.Generator) -> np.ndarray:
+def walk(model: HawkesLaw, start: np.ndarray, bars: int, bar_years: float, random: np.random.Generator) -> np.ndarray:
     """Log-returns [T, P, A] from discounted numbers ``start`` [P, A + 1], prices without drift on average."""
     values, vectors = np.linalg.eigh(model.correlation)
     factor = vectors * np.sqrt(np.clip(values, 0, None)) * np.sqrt(bar_years)

@@ -2,8 +2,7 @@
 
 Each market's law of a bar stays exactly as fitted. Two markets' joint density is a sum over numbers of common and own
 jumps; given those numbers, the densities are joined by a Gaussian copula whose correlation is that of the diffusions
-and of the common jumps' sizes, weighed by their variances. What a filter does not know of the variances is taken to be
-independent between markets, as the models have it. The sum of the pairs' log-likelihoods is a composite
+and of the common jumps' sizes, weighed by their variances. The sum of the pairs' log-likelihoods is a composite
 likelihood (Varin, Reid and Firth 2011); its standard errors are a sandwich and leave out the first stage's errors.
 
 A market's jumps are common with the probability that the common intensity has in it: common and own jumps of a market
@@ -14,6 +13,7 @@ share of the smallest of the markets' intensities.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln, xlogy
 
-from stress.price.calibrate.climb import BLOCK, inverse_of
+from stress.price.calibrate.hidden.climb import BLOCK, inverse_of
 from stress.types import Array
 
 LARGEST_SCORE = 7.5
@@ -46,6 +46,7 @@ class Marginal(NamedTuple):
     variance: np.ndarray  # [T] mean of the diffusion's variance, per bar
     volatility: np.ndarray  # [T] mean of its square root: below the variance's by what is not known of it
     jump_variance: float
+    rho: float  # correlation of the price with its own variance
     seen: np.ndarray  # [T] bool
 
 
@@ -60,7 +61,7 @@ class Ties:
     size_correlation: float  # of common jumps
     size_error: float
     common: np.ndarray  # [T] common jumps a bar
-    projected: float  # largest change that made the correlations a correlation matrix
+    mended: float  # largest change that made the correlations a correlation matrix
     at_bound: bool
 
 
@@ -88,6 +89,11 @@ def ties(markets: list[Marginal]) -> Ties:
                 bool(jumps) and bool((np.abs(vector[-2:]) > HELD).any()))
 
 
+def no_ties(bars: int) -> Ties:
+    """Of one market."""
+    return Ties(np.ones((1, 1)), np.zeros((1, 1)), 0.0, 0.0, 0.0, 0.0, np.zeros(bars), 0.0, False)
+
+
 def nearest(matrix: np.ndarray, floor: float = 1e-6) -> np.ndarray:
     """A correlation matrix by cutting the negative eigenvalues of ``matrix``."""
     values, vectors = np.linalg.eigh(matrix)
@@ -107,17 +113,26 @@ class Pair(NamedTuple):
     variance: tuple[Array, Array]
     volatility: tuple[Array, Array]
     jump_variance: tuple[Array, Array]
+    link: Array  # correlation of the prices' diffusions over that of the markets' normals
     smallest: Array
     use: Array
 
 
 def _pair(first: Marginal, second: Marginal, smallest: np.ndarray) -> Pair:
-    both = [(jnp.asarray(x), jnp.asarray(y)) for x, y in zip(
-        [np.log(np.maximum(first.density, 1e-300)), np.clip(first.score, -LARGEST_SCORE, LARGEST_SCORE),
-         first.intensity, first.variance, first.volatility, np.array(first.jump_variance)],
-        [np.log(np.maximum(second.density, 1e-300)), np.clip(second.score, -LARGEST_SCORE, LARGEST_SCORE),
-         second.intensity, second.variance, second.volatility, np.array(second.jump_variance)], strict=True)]
-    return Pair(*both, jnp.asarray(smallest), jnp.asarray(first.seen & second.seen))
+    """Two markets."""
+    both = (first, second)
+
+    def of(read: Callable[[Marginal], np.ndarray | float]) -> tuple[Array, Array]:
+        one, other = (jnp.asarray(read(m)) for m in both)
+        return one, other
+
+    link = first.rho * second.rho + np.sqrt((1 - first.rho**2) * (1 - second.rho**2))
+    return Pair(
+        log_density=of(lambda m: np.log(np.maximum(m.density, 1e-300))),
+        score=of(lambda m: np.clip(m.score, -LARGEST_SCORE, LARGEST_SCORE)), intensity=of(lambda m: m.intensity),
+        variance=of(lambda m: m.variance), volatility=of(lambda m: m.volatility),
+        jump_variance=of(lambda m: m.jump_variance), link=jnp.asarray(link), smallest=jnp.asarray(smallest),
+        use=jnp.asarray(first.seen & second.seen))
 
 
 def _start(first: Marginal, second: Marginal) -> float:
@@ -135,11 +150,22 @@ def log_likelihood(at: Array, pair: Pair, jumps: int) -> Array:
               + _poisson(m - c, pair.intensity[1] - common))  # [T, ways]
     total = [v[:, None] + k * j for v, j, k in zip(pair.variance, pair.jump_variance, (n, m), strict=True)]
     shared = c * sizes * jnp.sqrt(pair.jump_variance[0] * pair.jump_variance[1])
-    shared = shared + correlation * (pair.volatility[0] * pair.volatility[1])[:, None]
+    shared = shared + correlation * pair.link * _together(pair, correlation)[:, None]
     joined = _copula(pair.score[0][:, n], pair.score[1][:, m], shared / jnp.sqrt(total[0] * total[1]))
     found = jax.nn.logsumexp(weight + pair.log_density[0][:, n] + pair.log_density[1][:, m] + joined, axis=1)
     left_out = jax.nn.logsumexp(weight, axis=1)  # of more jumps than are told apart
     return jnp.where(pair.use, found - left_out, 0.0)
+
+
+def _together(pair: Pair, correlation: Array) -> Array:
+    """Mean [T] of the product of two volatilities.
+
+    What filters do not know of them goes together: the variances' normals are correlated like the prices', squares of
+    returns by the square of that; of a slow variance's error either makes up half.
+    """
+    unknown = [jnp.sqrt(jnp.maximum(v - m**2, 0.0)) for v, m in zip(pair.variance, pair.volatility, strict=True)]
+    share = 0.5 * (correlation + correlation**2)
+    return pair.volatility[0] * pair.volatility[1] + share * unknown[0] * unknown[1]
 
 
 def _poisson(k: np.ndarray, rate: Array) -> Array:

@@ -14,6 +14,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from stress.price.calibrate.delta import Spread, spread
+
 Values = Callable[[np.ndarray], np.ndarray]
 """Vector [p] -> log-density [T] of every bar; all smooth in the vector."""
 
@@ -33,8 +35,8 @@ SLOPE = 0.05
 """Slope of the log-likelihood left, per standard error, at which the top is reached: the estimates are within as many
 standard errors of it, the log-likelihood within 0.002."""
 
-FLAT = 1e-6
-"""Curvature, each parameter in its own natural unit, below which a direction counts as flat."""
+FLAT = 1e-5
+"""Curvature, each parameter in its own natural unit, that differences cannot tell from none."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +50,9 @@ class Top:
     held: np.ndarray  # [p] bool: at a bound
     slope: float  # left, in log-likelihood per standard error
 
-    def covariance(self, robust: bool = True) -> np.ndarray:
-        """Covariance [p, p] of the estimates: the sandwich, or the inverse information.
-
-        Zero for held parameters; directions without curvature are left out (``loose`` tells which parameters).
-        """
-        free = ~self.held
-        inverse = inverse_of(self.information[np.ix_(free, free)])
-        found = np.zeros_like(self.information)
-        found[np.ix_(free, free)] = inverse @ self.outer[np.ix_(free, free)] @ inverse if robust else inverse
-        return found
-
-    @property
-    def loose(self) -> np.ndarray:
-        """Parameters [p] that lie along a direction without curvature."""
-        free = np.flatnonzero(~self.held)
-        scaled, _ = _scaled(self.information[np.ix_(free, free)])
-        values, vectors = np.linalg.eigh(scaled)
-        found = np.zeros(len(self.vector), bool)
-        found[free] = (vectors[:, values <= FLAT] ** 2).sum(1) > 0.01
-        return found
+    def around(self, robust: bool = True) -> Spread:
+        """How far the estimates may be off: the sandwich, or what would hold if the model did."""
+        return spread(self.information, ~self.held, self.outer if robust else None)
 
 
 @dataclass(frozen=True)
@@ -144,7 +129,7 @@ def top(values: Values, vector: np.ndarray, box: Box, newton: int = 2) -> Top:
             break
         vector, here = trial, after
     blocks = np.add.reduceat(each, np.arange(0, len(each), BLOCK), axis=0)
-    return Top(vector, float(here.sum()), information, blocks.T @ blocks, held, slope)
+    return Top(vector, float(here.sum()), _without_noise(information), blocks.T @ blocks, held, slope)
 
 
 def scores(values: Values, vector: np.ndarray, here: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -176,6 +161,13 @@ def _scaled(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     own = np.abs(np.diag(information))
     unit = np.where(own > 0, 1 / np.sqrt(np.where(own > 0, own, 1.0)), 1.0)
     return information * np.outer(unit, unit), unit
+
+
+def _without_noise(information: np.ndarray) -> np.ndarray:
+    """The matrix with curvatures of zero in place of those that are lost in its noise, or negative."""
+    scaled, unit = _scaled(information)
+    values, vectors = np.linalg.eigh(scaled)
+    return (vectors * np.where(values > FLAT, values, 0.0) @ vectors.T) / np.outer(unit, unit)
 
 
 def inverse_of(information: np.ndarray) -> np.ndarray:
