@@ -61,8 +61,8 @@ class Problem:
 
     @property
     def scale(self) -> float:
-        """Standard deviation of a bar's return without its tails."""
-        return float(np.nanmedian(np.abs(self.returns)) / 0.6745)
+        """Standard deviation of a bar's return without its tails; half the sample's where the price often stands."""
+        return float(np.nanmedian(np.abs(self.returns)) / 0.6745 or 0.5 * np.nanstd(self.returns))
 
     @property
     def years(self) -> float:

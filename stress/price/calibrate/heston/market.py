@@ -64,8 +64,8 @@ class Problem:
 
     @property
     def scale(self) -> float:
-        """Standard deviation of a bar's return without its tails."""
-        return float(np.nanmedian(np.abs(self.returns)) / 0.6745)
+        """Standard deviation of a bar's return without its tails; half the sample's where the price often stands."""
+        return float(np.nanmedian(np.abs(self.returns)) / 0.6745 or 0.5 * np.nanstd(self.returns))
 
     @property
     def years(self) -> float:
@@ -84,7 +84,8 @@ class Problem:
 
         def over(bars: int) -> np.ndarray:
             total, seen = (np.convolve(x, np.ones(bars), "valid") for x in (square, number))
-            return np.sqrt(total[seen == bars] / bars)
+            enough = seen >= min(bars, seen.max())
+            return np.sqrt(total[enough] / seen[enough])
 
         return 0.5 * float(over(48).min()), ENOUGH[self.jumps] * float(over(4).max())
 

@@ -28,10 +28,10 @@ class HawkesFitter:
     name = "hawkes"
     about = "Jumps that excite further jumps, own to every market and of all at once, over a constant diffusion."
     method = ("each market's own bars by maximum likelihood of a filter of the hidden intensity on a grid of "
-              "discounted numbers of jumps (own and common jumps as one process); then, given these, the correlations and "
-              "the share of jumps that are common by a composite likelihood of pairs; common jumps decay and branch as "
-              "the markets' do on average; standard errors by the sandwich of weekly scores, those between markets "
-              "without the first stage's; the log-likelihood is the sum over markets")
+              "discounted numbers of jumps (own and common jumps as one process); then, given these, the correlations "
+              "and the share of jumps that are common by a composite likelihood of pairs; common jumps decay and "
+              "branch as the markets' do on average; standard errors by the sandwich of weekly scores, those between "
+              "markets without the first stage's; the log-likelihood is the sum over markets")
     fewest = 1000
 
     def fit(self, sample: Sample, options: Options) -> Fitted:
