@@ -282,7 +282,7 @@ def test_simulated_bars_have_the_models_moments() -> None:
         np.array([200.0, 300.0]), np.array([0.5, 0.8]), np.array([13.0, 20.0]), np.array([-0.5, -0.1]),
         np.array([[1.0, 0.8], [0.8, 1.0]]), none, none, none, 0.0, 0.0)
     shape = 2 * dynamics.kappa * dynamics.theta / dynamics.xi**2
-    start = random.gamma(shape, dynamics.theta / shape, size=(40_000, 2))
+    start = random.gamma(shape, dynamics.theta / shape, size=(100_000, 2))
     moves = walk(dynamics, start, 6, BAR, random)
     for a in range(2):
         variance = z_tests.variance(moves[5, :, a])
