@@ -24,7 +24,7 @@ is priced in closed form, so the error is that of the variance's law alone.
 CLAIM = """\
 
 At steps of an hour and of a minute no bias is seen, in any market. What could hide is some standard errors: at the
-money 0.01 to 0.1 % of the price, most where the variance is often near zero (2κθ < ξ²). The coarse steps show that
+money 0.001 to 0.3 % of the price, most where the variance is often near zero (2κθ < ξ²). The coarse steps show that
 the measurement sees a bias where there is one: steps of five days are off by up to 0.4 % at the money and 1.2 % far
 out (κ = 100, where the variance reverts within a step), steps of a day a tenth of that.
 """
