@@ -1,12 +1,15 @@
-"""JAX for all tests: doubles, and a compilation cache of their own."""
+"""JAX for all tests: doubles, a compilation cache of their own, and no programs left behind by a file."""
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import pytest
 
 CACHE = Path(tempfile.gettempdir()) / "perpstress-tests"
 
@@ -18,3 +21,28 @@ if jax.__version_info__ < (0, 11):  # as blocks are compiled (stress.mc.program.
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_compilation_cache_dir", str(CACHE / f"jaxlib-{jax.lib.__version__}"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+gc.set_threshold(100_000, 20, 100)  # traced programs are millions of objects: looking through them takes a tenth
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_of_other_files() -> Iterator[None]:
+    """Free them: a process that keeps a thousand programs takes 6 GB and runs out of regions to map memory in."""
+    yield
+    from stress.mc.program import forget_programs
+
+    forget_programs()
+    jax.clear_caches()
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def compiled_soon() -> Iterator[None]:
+    """Blocks are compiled in half the time and run slower: for files whose runs are many and small."""
+    from stress.mc import program
+
+    with pytest.MonkeyPatch.context() as patch:
+        for options in (program.COMPILER, program.DENSE):
+            patch.setitem(options, "xla_backend_optimization_level", "0")
+        program.forget_programs()
+        yield

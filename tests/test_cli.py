@@ -25,6 +25,8 @@ from stress.cli.runtime import cache_folder, configure_jax
 from stress.errors import UserError
 from stress.files import write_yaml
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 CONTRACT_LINE = "price=bates protocol=hyperliquid -m protocol.maintenance_margin=0.01,0.02"
 
 

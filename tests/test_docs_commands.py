@@ -22,6 +22,8 @@ import stress
 from stress.cli.main import LIMIT_VIOLATED, OK, main
 from tests.histories import write_bars
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 SMALL = ["run.paths=128", "run.horizon_hours=0.1"]
 """Put behind every run: the commands are what is tested, not the numbers."""
 QUICK = ["report.dpi=50", "run.progress=false"]

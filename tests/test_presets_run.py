@@ -12,6 +12,8 @@ from stress.config.shock import KINDS, TAGS
 from stress.files import read_json
 from tests.histories import write_bars
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["run.paths=128", "run.horizon_hours=0.1"]
 QUIET = ["report.enabled=false", "run.progress=false"]

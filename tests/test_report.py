@@ -28,6 +28,8 @@ from stress.report.run_report import FIGURES
 from stress.report.sweep_load import load_sweep
 from stress.report.tale import tell_story
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 MANY = tuple(f"M{i:02d}-PERP" for i in range(16))
 EDGES = {
     "no depletion": Case(paths=512, depletions=False),

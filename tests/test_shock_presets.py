@@ -20,6 +20,8 @@ from stress.errors import UserError
 from stress.report.assumptions import assumptions, limitations
 from stress.report.load import load_run
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 DATA = Path(os.environ.get("STRESS_DATA", Path(__file__).resolve().parent.parent / ".." / "shared" / "data"))
 SHIPPED = sorted(file.stem for file in (config_folder() / "shock").glob("*.yaml"))
 GROUPS = dict(zip(("gap", "volatility", "correlation", "depth", "oracle", "depeg"), KINDS, strict=True))

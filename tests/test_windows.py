@@ -21,6 +21,8 @@ from stress.session import config_hash, data_hashes
 from tests.histories import write_bars, write_market, write_table
 from tests.z_tests import ZTest, mean
 
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
 DATA = Path(os.environ.get("STRESS_DATA", Path(__file__).resolve().parent.parent / ".." / "shared" / "data")) / "prices_1h"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no price history: set STRESS_DATA to its folder")
 CRASHES = sorted(file.stem for file in config_folder().glob("experiment/crash_*.yaml"))

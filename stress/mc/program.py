@@ -53,10 +53,14 @@ WITHOUT_KERNEL = 16 * 2**30
 IN_FLIGHT = 2
 """Blocks given to each worker, so that it works while the host stores."""
 
+KEPT = 16
+"""Programs that a process keeps: each takes tens of MB, and hundreds of the regions that memory may be mapped in."""
 _compiled: dict[Any, Any] = {}
-"""Programs by the structure and shapes of the job and its workers: a sweep over numbers compiles once."""
-_anew = threading.Lock()
-"""Held while the program for paths that are simulated anew is compiled: once, however many workers need it."""
+"""Programs by the structure and shapes of the job and its workers, last used last: a sweep over numbers needs one."""
+_seconds: list[float] = []
+"""What each program of this process took to compile."""
+_compiling = threading.Lock()
+"""Held while a program is looked up or compiled: once, however many workers need it."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,7 @@ def _run_anew(device: Any, job: Job, block: int, traced: int) -> BlockResult:
     """
     if device.platform != "cpu" and (cores := _cores_beside()):
         device, job = cores[0], replace(job, batch=1)
-    with _anew:
-        program = compile_program(job, (device,))
-    return program.run(job, block, traced)
+    return compile_program(job, (device,)).run(job, block, traced)
 
 
 def _cores_beside() -> list[Any]:
@@ -173,13 +175,21 @@ def compile_program(job: Job, workers: tuple[Any, ...]) -> Program:
     shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
     devices = tuple(dict.fromkeys(workers))
     key = (tree, shapes, devices)
-    if key in _compiled:
-        return replace(_compiled[key], workers=workers, compile_seconds=0.0)
+    with _compiling:
+        known = _compiled.pop(key, None)
+        program = known or _compiled_for(job, devices)
+        _compiled[key] = program  # the last used one is the last
+        if len(_compiled) > KEPT:
+            del _compiled[next(iter(_compiled))]
+    return replace(program, workers=workers, compile_seconds=0.0 if known else program.compile_seconds)
+
+
+def _compiled_for(job: Job, devices: tuple[Any, ...]) -> Program:
     start = time.perf_counter()
     with ThreadPoolExecutor(len(devices)) as pool:
         runs = dict(zip(devices, pool.map(lambda device: _compile(job, device), devices), strict=True))
-    _compiled[key] = Program(runs, workers, time.perf_counter() - start)
-    return _compiled[key]
+    _seconds.append(time.perf_counter() - start)
+    return Program(runs, devices, _seconds[-1])
 
 
 def _compile(job: Job, device: Any) -> Any:
@@ -209,4 +219,10 @@ def _compile_as_is(job: Job, device: Any) -> Any:
 
 def compiled_programs() -> int:
     """How many programs this process has compiled."""
-    return len(_compiled)
+    return len(_seconds)
+
+
+def forget_programs() -> None:
+    """Free the programs that are kept; who needs one again compiles it again."""
+    with _compiling:
+        _compiled.clear()
