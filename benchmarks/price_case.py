@@ -166,6 +166,7 @@ class Ends:
 
     last: np.ndarray
     lowest: np.ndarray | None  # over all ticks, zero where the price was never below; None: not taken
+    elsewhere: float = 0.0  # seconds of processors that other processes spent on it
 
 
 def price_cases(models: tuple[str, ...] = MODELS, markets: tuple[int, ...] = MARKETS) -> list[PriceCase]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import multiprocessing
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -94,13 +95,20 @@ def draw(case: PriceCase, seed: int, paths: int) -> np.ndarray:
     return Generator(case, seed).last(paths)
 
 
+def timed_draw(case: PriceCase, seed: int, paths: int) -> tuple[np.ndarray, float]:
+    """The same, and the processor's seconds."""
+    start = time.process_time()
+    return draw(case, seed, paths), time.process_time() - start
+
+
 def prepare(case: PriceCase, cores: int) -> tuple[Callable[[int, int], Ends], Callable[[], None]]:
     """A function of a seed and a number of paths, and one that ends its processes."""
     pool = multiprocessing.get_context("spawn").Pool(cores)
 
     def ends(seed: int, paths: int) -> Ends:
         counts = [(k + 1) * paths // cores - k * paths // cores for k in range(cores)]
-        parts = pool.starmap(draw, [(case, 1 + seed * cores + k, count) for k, count in enumerate(counts)])
-        return Ends(np.concatenate(parts), None)
+        given = [(case, 1 + seed * cores + k, count) for k, count in enumerate(counts)]
+        parts, seconds = zip(*pool.starmap(timed_draw, given, chunksize=1), strict=True)
+        return Ends(np.concatenate(parts), None, sum(seconds))
 
     return ends, pool.terminate

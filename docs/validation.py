@@ -65,6 +65,7 @@ def parts() -> list[Part]:
         sys.path.insert(0, str(ROOT))
     from tests import oracles, oracles_continuous, oracles_garch, oracles_hawkes, oracles_heston, oracles_kou
     from tests import oracles_markets as markets
+    from tests.test_bootstrap import FACTS
     from tests.test_oracles_engine import SKIPPED
 
     excused = {**oracles.NOT_EXPRESSIBLE, **SKIPPED}
@@ -86,6 +87,7 @@ def parts() -> list[Part]:
         Part("Heston and Bates", oracles_heston.HESTON, {}, "test_oracles_heston"),
         Part("Hawkes", oracles_hawkes.HAWKES, {}, "test_oracles_hawkes"),
         Part("GARCH", oracles_garch.GARCH, {}, "test_oracles_garch"),
+        Part("Stationary bootstrap", FACTS, {}, "test_bootstrap"),
         Part("Several markets", markets.MARKETS, {}, "test_oracles_markets"),
         Part("Rare events", markets.RARE, markets.RARE_EXCUSED, "test_oracles_rare"),
     ]

@@ -90,7 +90,10 @@ def test_closed_forms_are_those_of_their_limits(model: str, years: float) -> Non
 
 def test_the_table_and_the_lines_say_what_was_measured() -> None:
     rates = {"stress": 4e8, "numba": 2e8, "numpy": 1e8}
-    timings = [Timing(name, case("gbm", 1), 2, 1000, [360_000 / rate] * 3) for name, rate in rates.items()]
+    timings = [
+        Timing(name, case("gbm", 1), 2, 1000, [360_000 / rate] * 3, [720_000 / rate] * 3)
+        for name, rate in rates.items()
+    ]
     line = json.loads(timings[1].line(machine(), timings[0].rate))
     assert line["path_steps_per_second"] == pytest.approx(2e8) and line["stress_over_this"] == pytest.approx(2.0)
     assert line.keys() >= {
@@ -106,5 +109,6 @@ def test_the_table_and_the_lines_say_what_was_measured() -> None:
         "commit",
     }
     text = row(case("gbm", 1), 2, timings)
+    assert row(case("gbm", 1), 2, timings, a_core=True).split()[3:] == ["200", "100", "50", "2.00x"]
     assert text.split() == ["gbm", "1", "2", "400", "200", "100", "2.00x"] and all(name in HEAD for name in CONTENDERS)
     assert missing("quantlib", case("hawkes", 1)) == "QuantLib has no such process"

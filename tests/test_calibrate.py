@@ -309,7 +309,7 @@ def test_calibrate_writes_a_preset_that_builds(model: str, prices: Path, quick: 
                                                monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "out"
-    preset = calibrate(config(model, prices), folder)
+    (preset,) = calibrate(config(model, prices), folder)
     assert preset == Path("configs/price") / f"{model}_btc_eth.yaml"
     text = preset.read_text()
     assert str(tmp_path) not in text and str(prices.parent) not in text
@@ -390,7 +390,8 @@ def test_depth_follows_the_preset_asked_for() -> None:
 def test_text_of_the_provenance_is_never_an_interpolation(prices: Path, quick: None, tmp_path: Path) -> None:
     cfg = config("gbm", prices, output=str(tmp_path / "x.yaml"))
     cfg.data.source = "closes of ${oc.env:HOME}"
-    text = calibrate(cfg, tmp_path).read_text()
+    (preset,) = calibrate(cfg, tmp_path)
+    text = preset.read_text()
     assert "${" not in text and "$ {oc.env:HOME}" in text
 
 

@@ -27,7 +27,7 @@ SMALL = ["run.paths=128", "run.horizon_hours=0.1"]
 QUICK = ["report.dpi=50", "run.progress=false"]
 NOT_RUN = {
     "python3 -m venv .venv && .venv/bin/python -m pip install -e '.[dev,docs,calibrate,bench]'": "installs; .ci/run does it",
-    ".venv/bin/python -m pytest -n 2": "is what runs this; .ci/run does it too",
+    ".venv/bin/python -m pytest -n 3": "is what runs this; .ci/run does it too",
     ".venv/bin/python -m ruff check .": "not in the test environment; .ci/run does it",
     ".venv/bin/python -m pyright": "not in the test environment; .ci/run does it",
     ".ci/run": "runs this",

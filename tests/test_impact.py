@@ -124,6 +124,10 @@ class Scripted:
     prices: Array  # [T + 1, 1]
     depth: Array  # [T]
 
+    @property
+    def reactive(self) -> bool:
+        return False
+
     def initial_draws(self) -> dict[str, Any]:
         return {}
 
@@ -133,7 +137,9 @@ class Scripted:
     def init(self, noise: Any) -> tuple[()]:
         return ()
 
-    def step(self, state: tuple[()], noise: Any, tick: Array) -> tuple[tuple[()], Shock]:
+    def step(
+        self, state: tuple[()], noise: Any, tick: Array, flow: Array | None = None
+    ) -> tuple[tuple[()], Shock]:
         return state, Shock(jnp.log(self.prices[tick] / self.prices[tick - 1]), self.depth[tick - 1])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.parts import Shocks
-from tests.walks import DAY, Ends, Levels, Model, ends, uncompensated, walk
+from tests.walks import DAY, Ends, Levels, Model, counted, ends, uncompensated, walk
 from tests.z_tests import ZTest, correlation, mean
 
 SEED, PATHS = 55, 2**17
@@ -83,7 +83,7 @@ def test_own_jumps_are_each_market_s() -> None:
     excited = {"kind": "hawkes", "alpha": 300.0, "beta": 900.0, "initial": "base"}
     for intensity in (None, excited):
         law = pair(DAY, jump=MERTON | {"intensity": [600.0, 400.0], "std": 0.01}, intensity=intensity)
-        jumps = uncompensated(law.build(1), steps=1, paths=PATHS // 4, seed=SEED)["jumps"]
+        jumps = counted(law.build(1), steps=1, paths=PATHS // 4, seed=SEED)
         assert jumps.std(0).min() > 0.5
         ZTest(correlation(*jumps.T), 0.0, "correlation of numbers of jumps", "own jumps", SEED).agrees()
 
@@ -97,7 +97,7 @@ def test_common_jumps_excite_common_jumps() -> None:
     for intensity, common_intensity, expected in cases:
         jump = MERTON | {"intensity": intensity, "common_intensity": common_intensity}
         law = pair(DAY, jump=jump, intensity=excited)
-        count = uncompensated(law.build(1), steps=1, paths=PATHS // 4, seed=SEED)["jumps"][:, 0]
+        count = counted(law.build(1), steps=1, paths=PATHS // 4, seed=SEED)[:, 0]
         test = ZTest(mean(count), expected, "mean number of jumps", "hawkes", SEED, (intensity, common_intensity))
         test.agrees()
         dataclasses.replace(test, expected=1.05 * expected).rejects()

@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 
 from tests.studies import regime
-from tests.walks import DAY, Ends, Levels, Model, ends, uncompensated, walk
+from tests.walks import DAY, Ends, Levels, Model, counted, ends, uncompensated, walk
 from tests.z_tests import NOISE_ALARM, STATISTICS, ZTest, mean, variance
 
 SEED, TICKS, PATHS, HORIZON = 51, 12, 8192, 12 * DAY
@@ -144,18 +144,16 @@ def test_a_multiplier_is_a_volatility() -> None:
 
 
 def test_hawkes_without_excitation_is_poisson() -> None:
-    """Counts of twelve days, whatever the start; 10 % more jumps are rejected."""
-    rate, paths = 60.0 * HORIZON, 2**16
-    for initial in ("base", "stationary"):
-        law = model(jump=MERTON, intensity={**HAWKES, "alpha": 0.0, "initial": initial})
-        count = uncompensated(law.build(TICKS), steps=TICKS, paths=paths, seed=SEED)["jumps"][:, 0]
-        most = 8
-        seen = np.bincount(np.minimum(count, most).astype(int), minlength=most + 1)
-        chance = np.append(scipy.stats.poisson.pmf(np.arange(most), rate), scipy.stats.poisson.sf(most - 1, rate))
-        assert scipy.stats.chisquare(seen, paths * chance).pvalue > NOISE_ALARM
-        ZTest(mean(count), rate, "mean count", "hawkes", SEED, law.price).agrees()
-        ZTest(variance(count), rate, "variance of the count", "hawkes", SEED, law.price).agrees()
-        ZTest(mean(count), 1.1 * rate, "mean count", "hawkes", SEED, law.price).rejects()
+    """Counts of twelve days; 10 % more jumps are rejected."""
+    rate, paths, most = 60.0 * HORIZON, 2**16, 8
+    law = model(jump=MERTON, intensity={**HAWKES, "alpha": 0.0})
+    count = counted(law.build(TICKS), steps=TICKS, paths=paths, seed=SEED)[:, 0]
+    seen = np.bincount(np.minimum(count, most).astype(int), minlength=most + 1)
+    chance = np.append(scipy.stats.poisson.pmf(np.arange(most), rate), scipy.stats.poisson.sf(most - 1, rate))
+    assert scipy.stats.chisquare(seen, paths * chance).pvalue > NOISE_ALARM
+    ZTest(mean(count), rate, "mean count", "hawkes", SEED, law.price).agrees()
+    ZTest(variance(count), rate, "variance of the count", "hawkes", SEED, law.price).agrees()
+    ZTest(mean(count), 1.1 * rate, "mean count", "hawkes", SEED, law.price).rejects()
 
 
 def test_hawkes_without_excitation_is_merton_in_law() -> None:

@@ -91,7 +91,6 @@ def test_spread_jumps_keep_the_mean(kind: str, ticks: int) -> None:
         ZTest(wrong, 1.0, "E[S], 10 % uncompensated", kind, SEED, price).rejects()
 
 
-HESTON = {"kind": "heston", "kappa": 60.0, "theta": 0.64, "xi": 6.5, "rho": [-0.5, 0.3]}
 GARCH = {"kind": "garch", "period_seconds": 86400.0, "alpha": 0.1, "gamma": 0.05, "beta": 0.8, "nu": None}
 EXCITED = {"kind": "hawkes", "alpha": 200.0, "beta": 600.0, "initial": "base"}
 
@@ -105,7 +104,6 @@ def switching(**jumps: Any) -> dict[str, Any]:
 
 
 SWITCHING: dict[str, dict[str, Any]] = {
-    "heston and merton": {"volatility": None, "variance": HESTON} | switching(**STRONG["merton"]),
     "garch and kou": {"volatility": 0.8, "variance": GARCH} | switching(**STRONG["kou"]),
     "hawkes and kou": {"volatility": 0.8, "intensity": EXCITED} | switching(**STRONG["kou"]),
 }
@@ -113,7 +111,7 @@ SWITCHING: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", SWITCHING)
 def test_regimes_over_any_part_are_martingales(name: str) -> None:
-    """Daily ticks with several switches each, jumps over two of them; GARCH with normal shocks."""
+    """Daily ticks with several switches each, jumps over two of them; GARCH with normal shocks. (Heston: a preset.)"""
     base = {"initial_prices": 100.0, "drift": 0.0, "correlation": 0.0, "jump_duration_seconds": 2 * 86400.0}
     law = Model(4 * DAY, base | SWITCHING[name], ("X", "Y"))
     end = np.exp(ends(law.build(4), steps=4, paths=2**17, seed=SEED)["log"])

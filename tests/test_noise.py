@@ -213,18 +213,7 @@ def test_a_tile_does_not_know_the_others(dtype: str) -> None:
 
 
 def test_streams_of_the_models_have_numbers_of_their_own() -> None:
-    names = (
-        "diffusion",
-        "initial_regime",
-        "switch_time",
-        "switch_to",
-        "jump_count",
-        "jump_size",
-        "common_jump_count",
-        "common_jump_size",
-        "common_jump_factor",
-        "variance",
-    )
+    names = ("diffusion", "variance", "initial_regime", "switches", "jumps", "mixing", "blocks", "bridge", "window", "bar")
     assert len({stream_id(name) for name in names}) == len(names)
     words = noise(tiles=2, draws={name: Draw("uniform", ()) for name in names})
     assert len(np.unique(np.concatenate(list(words.values())))) == 2 * TILE * len(names)

@@ -155,7 +155,7 @@ def test_reference_value(oracle: Oracle) -> None:
     [
         ("GBM-FPT-B-n24", {"volatility": 0.8 * 1.02}),
         ("GBM-BAD-A-n30-B0", {"volatility": 0.3 * 1.02}),
-        ("MER-FPT-B-n28", {"intensity": 22.0}),
+        ("MER-FPT-B-n28", {"intensity": 24.0}),  # a tenth more is five standard errors: seen, or not
         ("RS-FPT-A-calm-n16", {"volatility": (0.5 * 1.02, 1.2 * 1.02)}),
     ],
 )

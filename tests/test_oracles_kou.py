@@ -16,8 +16,10 @@ import pytest
 from tests.bridges import continuous
 from tests.functionals import compared, levels_of, of_bridges, of_end, of_passage
 from tests.oracles import Oracle
-from tests.oracles_kou import KOU, KOU_A, KOU_RARE, KW_FEW, KW_UP
-from tests.walks import Model, ends
+from tests.oracles_kou import KOU, KOU_A, KOU_B, KOU_RARE, KW_FEW, KW_UP
+from tests.studies import outcome, simulated, study
+from tests.test_oracles_engine import one_account
+from tests.walks import BLOCK, Model, ends
 from tests.z_tests import Estimate, ZTest
 
 SEED, PATHS = 41, 2**17
@@ -116,3 +118,19 @@ WRONG: dict[str, dict[str, Any]] = {
 def test_reference_value_rejects_a_wrong_parameter(name: str) -> None:
     oracle = next(oracle for oracle in (*KOU, *KOU_RARE) if oracle.id == name)
     z_test(oracle, oracle.law.changed(**WRONG[name])).rejects()
+
+
+def test_the_engine_liquidates_where_the_price_passes() -> None:
+    """Path by path: one account in the venue, and the first tick beyond its liquidation price in a walk."""
+    oracle = next(oracle for oracle in KOU if oracle.id == "KOU-FPT-B-n28")
+    bankruptcy, number = 80.0, BLOCK
+    protocol = {"maintenance_margin": 1.0 - bankruptcy / oracle.level, "insurance_fund": 1e6}
+    settings = KOU_B.settings(oracle.steps, protocol, paths=number, block_paths=number, seed=SEED)
+    results = simulated(study(settings, one_account(1.0, 100.0, bankruptcy)))
+    closed, bad_debt = outcome(results, "liquidated")[:, 0].sum(-1), outcome(results, "bad_debt")
+    walk = ends(KOU_B.build(oracle.steps), levels_of(oracle), steps=oracle.steps, paths=number, seed=SEED)
+    passed = 100.0 * np.exp(walk["passage"][:, 0])
+    np.testing.assert_allclose(closed, np.nan_to_num(passed), rtol=1e-12)
+    np.testing.assert_allclose(bad_debt, np.maximum(bankruptcy - np.nan_to_num(passed, nan=1e9), 0.0), atol=1e-9)
+    assert (closed > 0).sum() > 50
+    assert (bad_debt > 0).sum() > 10

@@ -34,7 +34,8 @@ OF_THE_MARKET = KINDS[:4]
 FUND = 50.0
 
 
-def crowd(shocks: list[ShockConfig], engine: str = "auto", *, cross: bool = True, companions: bool = False) -> Study:
+def crowd(shocks: list[ShockConfig], engine: str = "auto", *, cross: bool = True, companions: bool = False,
+          precision: str = "float32") -> Study:
     """Forty leveraged accounts in three wild markets, a fund and ADL; with ``cross`` a third of them cross."""
     rng, rows = np.random.default_rng(8), []
     for n in range(40):
@@ -50,7 +51,7 @@ def crowd(shocks: list[ShockConfig], engine: str = "auto", *, cross: bool = True
         protocol={"insurance_fund": FUND, "waterfall": ["insurance_fund", "adl"], "adl": {"policy": "pro_rata"},
                   "liquidation": {"fee": 0.002}},
         liquidity={"law": "linear", "depth_usd": 2000.0, "recovery_half_life_minutes": 5.0},
-        run={"paths": 128, "block_paths": 128, "horizon_hours": 0.5, "twin": companions, "fund_curve": companions, "engine": engine})
+        run={"precision": precision, "paths": 128, "block_paths": 128, "horizon_hours": 0.5, "twin": companions, "fund_curve": companions, "engine": engine})
     return studies.study(cfg, make_book(rows, MARKETS, residual="rest"))
 
 
@@ -75,7 +76,8 @@ def test_everything_at_once_conserves_cash_and_contracts_and_depletes_as_the_cur
 
 def test_both_engines_agree_under_shocks_of_the_market() -> None:
     shocks = mixed(OF_THE_MARKET)
-    ladder, dense = (crowd(shocks, engine, cross=False) for engine in ("ladder", "dense"))
+    # in doubles: sums of float32 normals over markets are rounded in each program as its compiler likes
+    ladder, dense = (crowd(shocks, engine, cross=False, precision="float64") for engine in ("ladder", "dense"))
     assert ladder.plan.job.all_on_ladders and dense.plan.job.ladders is None
     (one,), (other,) = studies.simulated(ladder), studies.simulated(dense)
     assert float(np.asarray(one.outcome.bad_debt)[0].mean()) > 5.0

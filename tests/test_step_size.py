@@ -17,7 +17,7 @@ from tests.studies import regime
 from tests.walks import DAY, Model, ends
 from tests.z_tests import NOISE_ALARM, STATISTICS, Estimate, ZTest
 
-PATHS, HOUR = 2**16, DAY / 24
+PATHS, HOUR = 2**15, DAY / 24
 MINUTES = 60
 SEEDS = {1: 53, MINUTES: 54}
 """By ticks an hour: equal seeds would share the noise of the first tick."""

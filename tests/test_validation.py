@@ -21,7 +21,8 @@ COUNTS = {
     "Kou": 28,  # section kou and the eight of section rare
     "Heston and Bates": 39,  # sections heston and heston_pde
     "Hawkes": 37,
-    "GARCH": 12,
+    "GARCH": 12,  # section garch_bootstrap, with the next
+    "Stationary bootstrap": 8,
     "Several markets": 6,
     "Rare events": 14,  # section rare without Kou
 }

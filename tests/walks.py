@@ -46,14 +46,14 @@ class Model:
         }
         return replace(self, price={**self.price, **sections})
 
-    def settings(self, steps: int, **run: Any) -> Any:
+    def settings(self, steps: int, protocol: dict[str, Any] | None = None, **run: Any) -> Any:
         """The configuration of a bare venue under the model, its horizon in ``steps`` ticks."""
         sections = {
             name: SECTIONS[name](**value) if name in SECTIONS and isinstance(value, dict) else value
             for name, value in ({"jump": {"kind": "none"}, "jump_duration_seconds": 0.0} | dict(self.price)).items()
         }
         clock = {"horizon_hours": self.years * HOURS, "step_seconds": self.years * HOURS * 3600.0 / steps}
-        return config(markets=self.markets, price=sections, run=clock | run)
+        return config(markets=self.markets, price=sections, protocol=protocol, run=clock | run)
 
     def build(self, steps: int) -> Any:
         """The market model on the clock of ``steps`` ticks."""
@@ -176,6 +176,13 @@ def ends(model: Any, levels: Levels | None = None, **walked: Any) -> Any:
     """What :class:`Ends` keeps, without the model's state."""
     kept = walk(Ends(), model, extra=Levels.of() if levels is None else levels, **walked)
     return {name: value for name, value in kept.items() if name != "state"}
+
+
+def counted(model: Any, **walked: Any) -> Any:
+    """Numbers of jumps [P, A] that hit a market, of a model that has none before time zero."""
+    arrivals = walk(Ends(), model, extra=Levels.of(), **walked)["state"].arrivals
+    jumps = getattr(arrivals, "clock", arrivals).jumps.astype(float)
+    return jumps[:, :-1] + jumps[:, -1:]
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def calibrate_job(config: Config, folder: Path) -> Finished:
     from stress.price.calibrate import calibrate
     from stress.report import write_calibration_report, write_surroundings_reports
 
-    lines, pages, preset = [], [], None
+    lines, pages, presets, preset = [], [], [], None
     check_surroundings(config)
     if config.calibrate.price:
         presets = calibrate(config, folder, lambda line: print(line, flush=True))

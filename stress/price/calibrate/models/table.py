@@ -7,12 +7,16 @@ from stress.errors import UserError
 from stress.price.calibrate.base import Fitter
 from stress.price.calibrate.models.garch import GarchFitter
 from stress.price.calibrate.models.gbm import GbmFitter
+from stress.price.calibrate.models.hawkes import HawkesFitter
+from stress.price.calibrate.models.heston import BatesFitter, HestonFitter
 from stress.price.calibrate.models.kou import KouFitter
 from stress.price.calibrate.models.merton import MertonFitter
 from stress.price.calibrate.models.regime import RegimeFitter
 
 FITTERS: dict[str, Fitter] = {
-    fitter.name: fitter for fitter in (GbmFitter(), MertonFitter(), KouFitter(), GarchFitter(), RegimeFitter())}
+    fitter.name: fitter for fitter in (
+        GbmFitter(), MertonFitter(), KouFitter(), GarchFitter(), HestonFitter(), BatesFitter(), HawkesFitter(),
+        RegimeFitter())}
 """By name, in the order of a comparison."""
 
 ALL = "all"
@@ -21,6 +25,8 @@ ALL = "all"
 BY_PARTS = {
     ("constant", "none", "constant"): "gbm", ("constant", "merton", "constant"): "merton",
     ("constant", "kou", "constant"): "kou", ("garch", "none", "constant"): "garch",
+    ("heston", "none", "constant"): "heston", ("heston", "merton", "constant"): "bates",
+    ("constant", "merton", "hawkes"): "hawkes",
 }
 """The model of a variance, jump and intensity part, without regimes."""
 

@@ -1,0 +1,185 @@
+"""One market's self-exciting Merton jumps over a constant diffusion, by maximum likelihood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.signal import lfilter
+from scipy.stats import gamma
+
+from stress.price.calibrate.hawkes.filter import Diffusion, densities, log_densities
+from stress.price.calibrate.hawkes.grid import NUMBERS, Excitation
+from stress.price.calibrate.hidden.climb import Box, Top, Values, climb, top
+from stress.price.calibrate.hidden.lanes import joined, lanes
+from stress.types import Array
+
+SMALLEST_JUMP, LARGEST_JUMP, LARGEST_SKEW = 1.0, 50.0, 1.0
+"""Of a log-jump: its standard deviation in those of a bar's return (robust), and its mean in its own."""
+
+RAREST_PER_YEAR, SLOWEST = 0.5, 20.0
+"""Fewest jumps a year, and the slowest decay of an excitation."""
+
+BRANCHING = (0.0, 0.99)
+
+COORDINATES = ("rate", "branching", "beta", "volatility", "location", "mean", "std")
+"""Names of the coordinates."""
+
+BETAS, BRANCHINGS = (100.0, 800.0), (0.4, 0.85)
+"""Starts that are tried."""
+
+SIZES, OUT, ROOM = (64, 96, 128, 192, 256, 384, 512), 1e-7, 1.3
+"""Sizes of grids; share of the stationary law beyond one; room above the most that the sample seems to have had."""
+
+CLIMB_STEPS, REGRIDS, PART = 40, 6, 3
+
+WARM_UPS, MEMORIES = (200, 600, 1800), 3.0
+"""Lengths of a warm-up in bars; memories of the intensity, 1 / (beta - alpha), that it takes."""
+
+OUTGROWN = 1.25
+"""A grid is made anew when a larger one by this factor is wanted."""
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Nodes of the discounted number of jumps."""
+
+    size: int
+    per_jump: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A market's returns and what the coordinates are measured in."""
+
+    returns: np.ndarray  # [T]
+    bar_years: float
+    max_jumps_per_year: float
+
+    @property
+    def scale(self) -> float:
+        """Standard deviation of a bar's return without its tails; half the sample's where the price often stands."""
+        return float(np.nanmedian(np.abs(self.returns)) / 0.6745 or 0.5 * np.nanstd(self.returns))
+
+    @property
+    def years(self) -> float:
+        """Length of the sample seen."""
+        return float(np.isfinite(self.returns).sum() * self.bar_years)
+
+    def box(self) -> Box:
+        """Lowest and highest coordinates."""
+        base = excitation_box(self.bar_years, self.max_jumps_per_year)
+        low = [np.log(0.2), -50.0, -LARGEST_SKEW, np.log(SMALLEST_JUMP)]
+        high = [np.log(3.0), 50.0, LARGEST_SKEW, np.log(LARGEST_JUMP)]
+        return Box(np.concatenate([base.low, low]), np.concatenate([base.high, high]))
+
+    def model(self, vector: np.ndarray | Array) -> tuple[Excitation, Diffusion]:
+        """Parameters per year at the coordinates: logarithms of the mean rate, beta, volatility and the jumps'
+        standard deviation; the branching ratio alpha / beta; location and mean in their natural units."""
+        v, root = jnp.asarray(vector), np.sqrt(self.bar_years)
+        std = jnp.exp(v[6]) * self.scale
+        location = v[4] * self.scale / (root * np.sqrt(self.years))
+        return unpack(v[:3]), Diffusion(jnp.exp(v[3]) * self.scale / root, location, v[5] * std, std)
+
+    def start(self, beta: float, branching: float) -> np.ndarray:
+        """A start: jumps are what lies beyond four standard deviations."""
+        known = self.returns[np.isfinite(self.returns)]
+        large = known[np.abs(known) > 4 * self.scale]
+        rate = max(len(large) / self.years, 4 / self.years)
+        size = np.sqrt(np.mean(large**2)) / self.scale if len(large) else 5.0
+        at, box = np.array([np.log(rate), branching, np.log(beta), np.log(0.9), 0.0, 0.0, np.log(size)]), self.box()
+        return np.clip(at, box.low + 0.02 * box.span, box.high - 0.02 * box.span)
+
+
+def excitation_box(bar_years: float, most: float) -> Box:
+    """Bounds of the coordinates of an intensity."""
+    return Box(np.array([np.log(RAREST_PER_YEAR), BRANCHING[0], np.log(SLOWEST)]),
+               np.array([np.log(most), BRANCHING[1], np.log(1 / bar_years)]))
+
+
+def unpack(vector: Array) -> Excitation:
+    """An intensity's parameters from log mean rate, branching ratio and log beta."""
+    beta = jnp.exp(vector[2])
+    return Excitation(jnp.exp(vector[0]) * (1 - vector[1]), vector[1] * beta, beta)
+
+
+@dataclass(frozen=True)
+class MarketFit:
+    """One market's fit."""
+
+    problem: Problem
+    top: Top
+    lattice: Lattice
+    warm: int
+
+
+def fit_market(problem: Problem) -> MarketFit:
+    """Maximum likelihood: first on a part of the sample, then on all of it."""
+    tried = [problem.start(beta, branching) for beta in BETAS for branching in BRANCHINGS]
+    vector = max(tried, key=lambda at: objective(problem, lattice_for(problem, at), WARM_UPS[0], PART)(at).sum())
+    vector, _, _ = _climbed(problem, vector, PART)
+    vector, lattice, warm = _climbed(problem, vector, 1)
+    return MarketFit(problem, top(objective(problem, lattice, warm), vector, problem.box()), lattice, warm)
+
+
+def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarray, Lattice, int]:
+    """Climb; the grid is made anew whenever it has become too small or too coarse."""
+    for _ in range(REGRIDS):
+        lattice, warm = lattice_for(problem, vector), warm_up(problem, vector)
+
+        def outgrown(at: np.ndarray, now: Lattice = lattice) -> bool:
+            wanted = lattice_for(problem, at, 1 / OUTGROWN)
+            return wanted.size > now.size or wanted.per_jump > 2 * now.per_jump
+
+        vector = climb(objective(problem, lattice, warm, every), vector, problem.box(), CLIMB_STEPS, outgrown)
+        if not outgrown(vector):
+            break
+    return vector, lattice, warm
+
+
+def lattice_for(problem: Problem, vector: np.ndarray, room: float = 1.0) -> Lattice:
+    """Nodes that reach the stationary law's end and the most excitement the sample seems to have had."""
+    model, diffusion = problem.model(vector)
+    base, alpha, beta = (float(x) for x in model)
+    variance = float(diffusion.volatility) ** 2 * problem.bar_years
+    square = np.nan_to_num(problem.returns) ** 2
+    number = np.clip((square - variance) / float(diffusion.std**2 + diffusion.mean**2), 0, NUMBERS[-1])
+    seen = np.max(lfilter([1.0], [1.0, -np.exp(-beta * problem.bar_years)], number))
+    return lattice(base, alpha, beta, ROOM * float(seen) * room)
+
+
+def lattice(base: float, alpha: float, beta: float, least: float) -> Lattice:
+    """Nodes for an intensity's stationary law, and up to ``least`` discounted jumps anyway."""
+    mean, spread = base / (beta - alpha), 0.5 * beta / (beta - alpha)
+    per_jump = 1 if mean > 1 else 2 if mean > 0.2 else 4
+    wanted = per_jump * max(float(gamma(mean / spread, scale=spread).isf(OUT)), least) + 4
+    return Lattice(next((size for size in SIZES if size >= wanted), SIZES[-1]), per_jump)
+
+
+def warm_up(problem: Problem, vector: np.ndarray) -> int:
+    """Bars after which the intensity has forgotten its start."""
+    model, _ = problem.model(vector)
+    wanted = MEMORIES / (float(model.beta - model.alpha) * problem.bar_years)
+    return next((length for length in WARM_UPS if length >= wanted), WARM_UPS[-1])
+
+
+def objective(problem: Problem, lattice: Lattice, warm: int, every: int = 1) -> Values:
+    """Log-densities of the bars by coordinates; of every so many pieces of the sample."""
+    cut = lanes(problem.returns, warm).thinned(every)
+    seen = jnp.asarray(cut.returns)
+
+    def values(vector: np.ndarray) -> np.ndarray:
+        excitation, diffusion = problem.model(vector)
+        found = _values(excitation, diffusion, lattice.size, lattice.per_jump, problem.bar_years, seen)
+        return joined(np.asarray(found), cut)
+
+    return values
+
+
+@partial(jax.jit, static_argnames=("size", "per_jump", "bar_years"))
+def _values(excitation: Excitation, diffusion: Diffusion, size: int, per_jump: int, bar_years: float, seen: Array
+            ) -> Array:
+    return log_densities(excitation, densities(diffusion, bar_years, seen), size, per_jump, bar_years)
