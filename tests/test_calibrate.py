@@ -32,8 +32,10 @@ from stress.price.calibrate.base import Estimate, Sample
 from stress.price.calibrate.checks import compare
 from stress.price.calibrate.checks.compare import comparison, simulated, tails
 from stress.price.calibrate.mixture import maximise as maximise_module
-from stress.price.calibrate.mixture.dynamics import MixtureDynamics, growth_free, market_law
+from stress.price.calibrate.mixture.dynamics import MixtureDynamics, growth_free, part
 from stress.price.calibrate.mixture.estimates import estimates
+from stress.price.calibrate.mixture.extend import add, together
+from stress.price.calibrate.mixture.further import further_estimates
 from stress.price.calibrate.mixture.law import (
     BarLaw,
     blocks,
@@ -78,7 +80,7 @@ def one_market(regimes: int = 1) -> BarLaw:
 
 def drawn(law: BarLaw, bars: int, seed: int) -> np.ndarray:
     """A sample [T, A] of a law."""
-    return MixtureDynamics(law).simulate(bars, 1, np.random.default_rng(seed))[:, 0]
+    return MixtureDynamics(law, 2).simulate(bars, 1, np.random.default_rng(seed))[:, 0]
 
 
 def fitted(law: BarLaw, bars: int, seed: int) -> Maximum:
@@ -206,6 +208,36 @@ def test_regimes_are_recovered() -> None:
         check_recovered(found, {"transition_rate.calm.stressed": 1.6 * 8760 / 40})
 
 
+def three_markets() -> BarLaw:
+    """The two markets and a third like the second; its diffusion goes with theirs by 0.5 and 0.6."""
+    law = two_markets()
+    names = ("location", "volatility", "intensity", "mean", "std", "common_mean", "common_std")
+    columns = {name: getattr(law, name)[:, [0, 1, 1]] for name in names}
+    return law._replace(**columns, correlation=np.array([[[1, 0.7, 0.5], [0.7, 1, 0.6], [0.5, 0.6, 1]]]))
+
+
+def test_further_markets_are_recovered_given_the_first() -> None:
+    law = three_markets()
+    returns = MixtureDynamics(law, 3).simulate(15_000, 1, np.random.default_rng(12))[:, 0]
+    first, layout = part(law, [0]), Layout(1, returns[:, :1].std(0), 2.0, 4000.0, BAR)
+    alone = MixtureDynamics(first, 1).likelihood(returns[:, :1]).joint
+    assert alone is not None
+    added = [add(first, layout, returns[:, [0, k]], alone) for k in (1, 2)]
+    for market, correlation, found in zip(("ETH", "SOL"), (0.7, 0.5), added, strict=True):
+        table, _ = further_estimates(found, market, ["BTC"], BAR)
+        truth = {f"volatility.{market}": 0.7, f"jump.intensity.{market}": 1200.0, f"jump.std.{market}": law.std[0, 1],
+                 f"jump.common_std.{market}": law.common_std[0, 1], f"correlation.BTC.{market}": correlation}
+        check_recovered(table, truth)
+        with pytest.raises(AssertionError, match="standard error"):
+            check_recovered(table, {f"volatility.{market}": 0.7 * 1.03})
+        assert found.gain > 0
+    whole = together(first, added, returns)
+    assert whole.correlation[0, 1, 2] == pytest.approx(0.6, abs=0.03)
+    assert np.linalg.eigvalsh(whole.correlation[0])[0] > 0
+    likelihood = MixtureDynamics(whole, 1).likelihood(returns)
+    assert likelihood.joint is None and likelihood.marginal.shape == (3,)
+
+
 def test_one_market_has_no_common_jumps() -> None:
     law = one_market()
     found, _ = estimates(fitted(law, 15_000, 6), ["BTC"], BAR)
@@ -214,9 +246,9 @@ def test_one_market_has_no_common_jumps() -> None:
 
 
 def test_simulated_tails_are_those_of_the_mixture() -> None:
-    law = growth_free(market_law(two_markets(), 0))
+    law = growth_free(part(two_markets(), [0]))
     sample = Sample(["BTC"], drawn(law, 100_000, 7), 3600.0)
-    arrays = tails(sample, MixtureDynamics(law).simulate(100_000, 8, np.random.default_rng(7)))
+    arrays = tails(sample, MixtureDynamics(law, 2).simulate(100_000, 8, np.random.default_rng(7)))
     counts = jump_counts(np.array([law.intensity[0, 0], law.common_intensity[0]]), 1e-12)
     weight, mean, variance = (np.asarray(x) for x in components(law, 0, counts))
     exact = norm.cdf((-arrays["grid"][:, None] - mean[:, 0]) / np.sqrt(variance[:, 0, 0])) @ np.exp(weight)
@@ -231,12 +263,12 @@ def test_simulated_tails_are_those_of_the_mixture() -> None:
 def test_comparison_flags_a_fit_that_is_too_tame() -> None:
     law = two_markets()
     sample = Sample(["BTC", "ETH"], drawn(law, 5000, 8), 3600.0)
-    table, notes = comparison(sample, simulated(MixtureDynamics(law), sample))
+    table, notes = comparison(sample, simulated(MixtureDynamics(law, 2), sample))
     assert not notes
     row = table["BTC"]["annual_volatility"]
     assert row["simulated_5"] * 0.9 < row["data"] < row["simulated_95"] * 1.1
     tame = law._replace(std=0.2 * law.std, mean=0 * law.mean, common_std=0.2 * law.common_std, common_mean=0 * law.mean)
-    _, notes = comparison(sample, simulated(MixtureDynamics(tame), sample))
+    _, notes = comparison(sample, simulated(MixtureDynamics(tame, 2), sample))
     assert any("worst 1h" in note for note in notes) and any("volatility" in note for note in notes)
 
 

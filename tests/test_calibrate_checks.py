@@ -77,7 +77,7 @@ def normal_sample(scale: float, bars: int, seed: int) -> tuple[MixtureDynamics, 
     returns = 0.01 * np.random.default_rng(seed).normal(size=(bars, 2)) @ np.array([[1, 0.8], [0, 0.6]])
     moments = gaussian(returns)
     return MixtureDynamics(gaussian_law(moments.__class__(
-        moments.mean, scale * moments.volatility, *list(vars(moments).values())[2:]))), Sample(["A", "B"], returns, 3600.0)
+        moments.mean, scale * moments.volatility, *list(vars(moments).values())[2:])), 2), Sample(["A", "B"], returns, 3600.0)
 
 
 def test_forecasts_out_of_sample_pass_for_the_truth_and_fail_for_half_of_it() -> None:

@@ -62,7 +62,7 @@ def true_model(**changed: float) -> tuple[Excitation, Diffusion]:
 
 
 def options() -> Options:
-    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0)
+    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0, 100.0, 3)
 
 
 def fit_of(fitted: Fitted) -> HawkesFit:

@@ -69,7 +69,7 @@ def model(**changed: float) -> Heston:
 
 
 def options() -> Options:
-    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0)
+    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0, 100.0, 3)
 
 
 def bates_of(fitted: Fitted) -> HestonFit:

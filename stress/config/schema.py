@@ -384,6 +384,10 @@ class CalibrateConfig:
     output: str | None = field(
         "YAML to write, or the folder for several models; null: configs/price/<name>.yaml under the working directory")
     name: str | None = field("name of the preset, with several models <model>_<name>; null: <model>_<markets>")
+    max_kou_jumps_per_year: float = field("the same for price=kou", unit="per year", above=1)
+    joint_markets: int = field(
+        "merton and regime: so many markets, the first ones, are fitted together; further ones each given these",
+        low=1, high=4)
     starts: int = field("random starts of the optimiser", low=1)
     models: list[str] | None = field(
         "models to fit and compare, or [all], for which price=all stands; null: the one that price= names")

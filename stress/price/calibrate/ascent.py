@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
 import numpy as np
 from scipy.optimize import minimize
 
@@ -12,6 +13,17 @@ GRADIENT_TOLERANCE = 0.02
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 """Minus the log-likelihood and its gradient, as a function of the vector."""
+
+
+def compiled(negative: Callable[[jax.Array], jax.Array]) -> Objective:
+    """The objective of a function of the vector, by JAX."""
+    both = jax.jit(jax.value_and_grad(negative))
+
+    def evaluate(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = both(vector)
+        return float(value), np.asarray(gradient)
+
+    return evaluate
 
 
 def climb(objective: Objective, vector: np.ndarray, low: np.ndarray, high: np.ndarray, steps: int

@@ -40,6 +40,8 @@ class Options:
     regimes: int
     separation: float
     max_jumps_per_year: float
+    max_kou_jumps_per_year: float
+    joint_markets: int
 
 
 @dataclass(frozen=True)

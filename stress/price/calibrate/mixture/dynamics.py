@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -31,6 +32,7 @@ class MixtureDynamics:
     """Regimes over a law of bars; the state is the law of the regime ``regime`` [n, R]."""
 
     law: BarLaw
+    joint: int  # the first so many markets have a joint density that can be formed; they tell the regime
 
     def simulate(self, bars: int, paths: int, random: Numbers) -> np.ndarray:
         """Log-returns [T, P, A]; regimes switch between bars."""
@@ -54,7 +56,9 @@ class MixtureDynamics:
         """Law [n, R] of the regime before the bars ``at``, given all bars before."""
         if len(self.law.rates) == 1:
             return {}
-        densities, onward = _densities(self.law, returns[: at.max(initial=0)]), expm(np.asarray(self.law.rates))
+        first = range(min(self.joint, returns.shape[1]))
+        told = returns[: at.max(initial=0), : len(first)]
+        densities, onward = _densities(part(self.law, first), told), expm(np.asarray(self.law.rates))
         found, now = np.empty((len(densities) + 1, len(onward))), stationary_law(self.law)
         likelihood = np.exp(densities - densities.max(1, keepdims=True))
         for bar, density in enumerate(likelihood):
@@ -67,9 +71,11 @@ class MixtureDynamics:
     def likelihood(self, returns: np.ndarray) -> Likelihood:
         """Log-likelihood of returns [T, A], and of each market's alone under the law of that market."""
         def alone(a: int) -> float:
-            return _log_likelihood(market_law(self.law, a), returns[:, [a]])
+            return _log_likelihood(part(self.law, [a]), returns[:, [a]])
 
         each = np.array([alone(a) for a in range(returns.shape[1])])
+        if len(each) > self.joint:
+            return Likelihood(None, each)
         return Likelihood(float(each[0]) if len(each) == 1 else _log_likelihood(self.law, returns), each)
 
 
@@ -80,10 +86,10 @@ def growth_free(law: BarLaw) -> BarLaw:
     return law._replace(location=-0.5 * law.volatility**2 - jumps - law.common_intensity[:, None] * common)
 
 
-def market_law(law: BarLaw, market: int) -> BarLaw:
-    """The law of one market alone: its own jumps and its part of the common ones."""
-    own = {name: np.asarray(getattr(law, name))[:, [market]] for name in BY_MARKET}
-    return law._replace(correlation=np.ones((len(law.rates), 1, 1)), **own)
+def part(law: BarLaw, markets: Sequence[int]) -> BarLaw:
+    """The law of some markets: their own jumps and their part of the common ones."""
+    own = {name: np.asarray(getattr(law, name))[:, list(markets)] for name in BY_MARKET}
+    return law._replace(correlation=np.asarray(law.correlation)[:, list(markets)][:, :, list(markets)], **own)
 
 
 def stationary_law(law: BarLaw) -> np.ndarray:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import poisson
 
-from stress.price.calibrate.ascent import Objective, climb, newton
+from stress.price.calibrate.ascent import Objective, climb, compiled, newton
 from stress.price.calibrate.mixture.law import BarLaw, blocks, filtered_log_likelihood, jump_counts, log_density
 from stress.price.calibrate.mixture.layout import Layout
 from stress.price.calibrate.mixture.starts import random_start
@@ -75,13 +75,7 @@ def objective(layout: Layout, returns: np.ndarray, counts: list[np.ndarray]) -> 
         each = [log_density(law, r, counts[r], sample, rows) for r in range(layout.regimes)]
         return -filtered_log_likelihood(law, jnp.stack(each, axis=1))
 
-    both = jax.jit(jax.value_and_grad(negative))
-
-    def evaluate(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = both(vector)
-        return float(value), np.asarray(gradient)
-
-    return evaluate
+    return compiled(negative)
 
 
 def _pieces(returns: np.ndarray) -> np.ndarray:

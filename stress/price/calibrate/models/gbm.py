@@ -32,7 +32,7 @@ class GbmFitter:
         """Moments of the sample."""
         del options
         overall, size = gaussian(sample.returns), len(sample.markets)
-        dynamics = MixtureDynamics(gaussian_law(overall))
+        dynamics = MixtureDynamics(gaussian_law(overall), size)
         pairs = size * (size - 1) // 2
         joint = dynamics.likelihood(sample.returns).joint
         assert joint is not None

@@ -32,7 +32,7 @@ class KouFitter:
 
     def fit(self, sample: Sample, options: Options) -> Fitted:
         """Fit the sample."""
-        top = fit_kou(sample, options.max_jumps_per_year)
+        top = fit_kou(sample, options.max_kou_jumps_per_year)
         labels = _Labels(sample.markets)
         found, slopes = named_estimates(lambda v: per_year(top.layout.law(v), sample.bar_years), top.vector, top.around,
                                         labels)
@@ -45,7 +45,7 @@ class KouFitter:
             section=_section(top.law, sample, options), dynamics=KouDynamics(top.law),
             notes={"drift": f"per year; {DRIFT}", "volatility": "per sqrt(year)", "jump_duration_seconds": DURATION,
                    **{f"jump.{key}": note for key, note in JUMPS.items()}},
-            settings={"max_jumps_per_year": options.max_jumps_per_year}, assumed=["drift", "jump_duration_seconds"])
+            settings={"max_jumps_per_year": options.max_kou_jumps_per_year}, assumed=["drift", "jump_duration_seconds"])
 
 
 def per_year(law: KouLaw, bar_years: float) -> Named:
@@ -103,7 +103,7 @@ def _held(top: KouMaximum, sample: Sample) -> list[str]:
     if not held:
         return []
     note = (f"{len(held)} of {len(top.vector)} parameters lie on a bound that keeps jumps apart from the diffusion "
-            f"({', '.join(held)}); they carry no standard error. Jumps as frequent as calibrate.max_jumps_per_year "
+            f"({', '.join(held)}); they carry no standard error. Jumps as frequent as calibrate.max_kou_jumps_per_year "
             "trade against volatility: the data want more and smaller ones, down to none that could be told from a "
             "diffusion.")
     return [note]

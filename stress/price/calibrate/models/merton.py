@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stress.price.calibrate.base import Fitted, Options, Sample
-from stress.price.calibrate.mixture.dynamics import MixtureDynamics
-from stress.price.calibrate.mixture.estimates import estimates
-from stress.price.calibrate.mixture.fit import fit_mixture, mixture_notes
+from stress.price.calibrate.mixture.fit import fit_mixture, joint
 from stress.price.calibrate.mixture.section import one_regime
 
 
@@ -24,11 +22,10 @@ class MertonFitter:
     def fit(self, sample: Sample, options: Options) -> Fitted:
         """Fit the sample."""
         top = fit_mixture(sample, options, 1)
-        found, warnings = estimates(top, sample.markets, sample.bar_years)
         section, notes = one_regime(top.law, sample, options.assumed)
         return Fitted(
-            parameters=found, log_likelihood=top.log_likelihood, free=int((~top.at_bound).sum()),
-            between=top.between,
-            warnings=warnings + mixture_notes(top.law, sample), section=section, dynamics=MixtureDynamics(top.law),
+            parameters=top.parameters, log_likelihood=top.log_likelihood, free=top.free,
+            between=top.between, warnings=top.warnings, section=section, dynamics=top.dynamics,
             notes=notes, assumed=["drift", "jump_duration_seconds"],
-            settings={"max_jumps_per_year": options.max_jumps_per_year, "starts": options.starts, "seed": options.seed})
+            settings={**joint(sample, options), "max_jumps_per_year": options.max_jumps_per_year,
+                      "starts": options.starts, "seed": options.seed})

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stress.price.calibrate.base import Fitted, Options, Sample
-from stress.price.calibrate.mixture.dynamics import MixtureDynamics
-from stress.price.calibrate.mixture.estimates import estimates
-from stress.price.calibrate.mixture.fit import fit_mixture, mixture_notes
+from stress.price.calibrate.mixture.fit import fit_mixture, joint
 from stress.price.calibrate.mixture.section import several_regimes, shares
 
 OWN = "Every regime has its own of these four. On the command line price.volatility=0.8 replaces them all."
@@ -27,14 +25,12 @@ class RegimeFitter:
     def fit(self, sample: Sample, options: Options) -> Fitted:
         """Fit the sample."""
         top = fit_mixture(sample, options, options.regimes)
-        found, warnings = estimates(top, sample.markets, sample.bar_years)
         section, notes = several_regimes(top.law, sample, options.assumed)
         return Fitted(
-            parameters=found, log_likelihood=top.log_likelihood, free=int((~top.at_bound).sum()),
-            between=top.between,
-            warnings=warnings + mixture_notes(top.law, sample), section=section, dynamics=MixtureDynamics(top.law),
+            parameters=top.parameters, log_likelihood=top.log_likelihood, free=top.free,
+            between=top.between, warnings=top.warnings, section=section, dynamics=top.dynamics,
             notes={**notes, "#drift": OWN}, assumed=["drift", "jump_duration_seconds",
                                   *(f"regimes.{name}.depth_multiplier" for name in shares(top.law))],
-            settings={"stationary": shares(top.law), "separation": options.separation,
+            settings={**joint(sample, options), "stationary": shares(top.law), "separation": options.separation,
                       "max_jumps_per_year": options.max_jumps_per_year, "starts": options.starts,
                       "seed": options.seed})
