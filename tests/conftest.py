@@ -7,8 +7,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 import pytest
 
 CACHE = Path(tempfile.gettempdir()) / "perpstress-tests"
@@ -46,3 +48,22 @@ def compiled_soon() -> Iterator[None]:
             patch.setitem(options, "xla_backend_optimization_level", "0")
         program.forget_programs()
         yield
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks are traced and not compiled; on their paths nothing happens. For runs whose surroundings are the matter."""
+    from stress.mc import program
+    from stress.types import NEVER
+
+    def trace(job: Any, device: Any) -> Any:
+        shapes = jax.eval_shape(program.simulate_block, job, np.uint32(0), np.int32(0))
+        nothing = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+        nothing.outcome.depletion_tick[:] = NEVER
+        for prices in nothing.trace.values():
+            prices[...] = 1
+        return lambda job, block, traced: nothing
+
+    program.forget_programs()
+    monkeypatch.setattr(program, "_compile_as_is", trace)
+    monkeypatch.setattr(program, "_compiled", {})

@@ -304,7 +304,7 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.mark.parametrize("model", ["gbm", "merton", "regime"])
+@pytest.mark.parametrize("model", ["gbm", "merton", pytest.param("regime", marks=pytest.mark.slow)])
 def test_calibrate_writes_a_preset_that_builds(model: str, prices: Path, quick: None, tmp_path: Path,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

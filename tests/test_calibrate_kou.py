@@ -115,6 +115,7 @@ def test_one_market_is_recovered() -> None:
     assert found.dynamics.likelihood(returns).joint == pytest.approx(found.log_likelihood, abs=0.05)
 
 
+@pytest.mark.slow
 def test_two_markets_are_recovered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit_module, "FINE", 2.2)
     whole = law()

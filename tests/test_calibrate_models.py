@@ -67,6 +67,7 @@ def preset(model: str, file: Path) -> Any:
     return parse(container).price
 
 
+@pytest.mark.slow
 def test_price_all_fits_compares_and_tests_every_model(prices: Path, quick: None, tmp_path: Path,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("arch", reason="the arch package is not installed (extra calibrate)")

@@ -1,4 +1,7 @@
-"""What the documentation tells to type works: commands, Python, the files it describes, the case computed by hand."""
+"""What the documentation tells to type works: commands, Python, the files it describes, the case computed by hand.
+
+Commands of the README are run; those of other pages too, but only the slow tests compile what they simulate.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ SMALL = ["run.paths=128", "run.horizon_hours=0.1"]
 QUICK = ["report.dpi=50", "run.progress=false"]
 NOT_RUN = {
     "python3 -m venv .venv && .venv/bin/python -m pip install -e '.[dev,docs,calibrate,bench]'": "installs; .ci/run does it",
-    ".venv/bin/python -m pytest -n 3": "is what runs this; .ci/run does it too",
+    ".venv/bin/python -m pytest -n auto": "is what runs this; .ci/run does it too",
     ".venv/bin/python -m ruff check .": "not in the test environment; .ci/run does it",
     ".venv/bin/python -m pyright": "not in the test environment; .ci/run does it",
     ".ci/run": "runs this",
@@ -75,7 +78,15 @@ def _surroundings(folder: Path, hours: np.ndarray) -> None:
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", WITH_COMMANDS)
+@pytest.mark.parametrize("name", [name for name in WITH_COMMANDS if name != "README.md"])
+def test_commands_reach_the_engine(name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch,
+                                   capsys: pytest.CaptureFixture[str], traced: None) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "EXECUTED", set())
+    test_commands_work(name, workspace, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("name", [name if name == "README.md" else pytest.param(name, marks=pytest.mark.slow)
+                                  for name in WITH_COMMANDS])
 def test_commands_work(name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch,
                        capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(workspace)

@@ -229,6 +229,7 @@ def test_probabilities_of_what_came_are_uniform(hawkes: tuple[np.ndarray, Fitted
     np.testing.assert_allclose(both.std((1, 2)), deviation, rtol=0.15)
 
 
+@pytest.mark.slow
 def test_two_markets_share_some_jumps() -> None:
     random, number = np.random.default_rng(6), 8000
     own = np.stack([thinned(random, number, base) for base in (60.0, 90.0)], axis=1)

@@ -218,6 +218,7 @@ def test_notes_of_the_climb() -> None:
 
 
 # --- known parameters ------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_parameters_of_bates_are_recovered(bates: tuple[np.ndarray, Fitted]) -> None:
     for name, value in (TRUE | JUMPS).items():
         z_of(bates[1], f"{name}.X", value, SEED).agrees()
@@ -227,6 +228,7 @@ def test_parameters_of_bates_are_recovered(bates: tuple[np.ndarray, Fitted]) -> 
     assert bates[1].free == 8 and bates[1].between == 0
 
 
+@pytest.mark.slow
 def test_likelihood_prefers_the_truth_by_a_clear_margin(bates: tuple[np.ndarray, Fitted]) -> None:
     fit = bates_of(bates[1]).each[0]
     values = objective(fit.problem, fit.grid, fit.warm)
@@ -252,6 +254,7 @@ def test_parameters_of_heston_are_recovered() -> None:
     assert fitted.free == 5 and fitted.section["jump"] == {"kind": "none"}
 
 
+@pytest.mark.slow
 def test_probabilities_of_what_came_are_uniform(bates: tuple[np.ndarray, Fitted]) -> None:
     (returns, fitted), fit = bates, bates_of(bates[1])
     ahead = fit.one_ahead(returns)
@@ -336,6 +339,7 @@ def test_nearest_correlation_matrix() -> None:
     np.testing.assert_allclose(np.diag(found), 1)
 
 
+@pytest.mark.slow
 def test_two_markets_from_the_sample_to_the_preset() -> None:
     """Variances of two markets move together as the simulated model has it; correlations and common jumps come out."""
     random = np.random.default_rng(8)

@@ -26,6 +26,7 @@ from stress.mc.program import compile_program, pick_workers
 from stress.protocol.margin import margin_table
 from stress.types import NEVER
 from tests.random_books import LADDER_DESIGNS, random_study
+from tests.tiers import slow
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """Rounding of sums in another order: relative, and relative to the money in the book."""
@@ -100,7 +101,7 @@ def close(ours: object, theirs: object, money: float, case: str) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=RELATIVE, atol=ABSOLUTE * money, err_msg=case)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("design", LADDER_DESIGNS)
+@pytest.mark.parametrize("design", slow(LADDER_DESIGNS, "fund only", "pro rata without a fund", "keepers with a capacity"))
 def test_random_books(design: str) -> None:
     """Random books, prices, funding, fees, spreads, impact laws; one given path in all lanes."""
     events = np.zeros(3)
@@ -123,6 +124,7 @@ def test_random_books(design: str) -> None:
     assert events[0] > BOOKS / 8 and events[1] > BOOKS / 3 and events[2] < BOOKS / 5, f"lively? {events}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("run.precision=float64", "liquidity=linear", "protocol.adl.policy=none")])
 def test_many_paths(more: tuple[str, ...]) -> None:
     """Noise, companions, cascades, ADL on many winners: path by path."""
@@ -223,6 +225,7 @@ def test_paths_with_levies_are_simulated_anew(monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_array_equal((left.outcome.status == BEYOND_LADDER).any(0), lost)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("payment", [0.0, 0.009])
 def test_tiers_that_nobody_is_liquidated_in(payment: float) -> None:
     """Positions grow beyond the first tier; funding moves triggers there on some paths, which the dense engine takes."""
@@ -287,6 +290,7 @@ def test_late_and_small_keepers() -> None:
     assert (out.bad_debt[0] > 2 * free.bad_debt[0, : len(lost)]).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_more_accounts_closed_in_part_than_there_are_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stress.engine.ladder.aside.SLOTS", 3)
     job = made(*KEEPERS, *ONE_TILE).plan.job

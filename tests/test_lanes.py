@@ -27,6 +27,7 @@ from stress.mc.lanes.noise import lane_noise
 from stress.mc.noise import draw_noise, tile_keys
 from stress.mc.program import _run_anew, compile_program
 from stress.price.base import Draw
+from tests.tiers import slow
 
 ISOLATED = (
     *("book.synthetic.isolated_share=1", "book.synthetic.isolated_beside_cross=0", "book.accounts=400"),
@@ -58,7 +59,7 @@ def job_of(overrides: tuple[str, ...]) -> Job:
     return dataclasses.replace(build_study(load([*overrides])[0]).plan.job, block_paths=128)
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda name: name.replace(" ", "_"))
+@pytest.fixture(scope="module", params=slow(CASES, "ladder: two markets, jumps, power law, funding, float64"), ids=lambda name: name.replace(" ", "_"))
 def both(request: pytest.FixtureRequest) -> tuple[BlockResult, BlockResult]:
     """A block in an engine, and as a kernel."""
     job = job_of(CASES[request.param])

@@ -18,6 +18,7 @@ from stress.engine.state import NEVER
 from stress.mc.block import BlockResult
 from tests.reference.building import Row, make_book
 from tests.studies import config, outcome, simulated, study
+from tests.tiers import slow
 from tests.z_tests import mean
 
 SEED, PATHS, ACCOUNTS = 23, 2048, 40
@@ -79,7 +80,7 @@ def curve(waterfall: str) -> np.ndarray:
     return outcome(simulate(waterfall, fund=1.0, fee=0.004, **IMPACT), "drawdown", 1)
 
 
-@pytest.mark.parametrize("waterfall", WATERFALLS)
+@pytest.mark.parametrize("waterfall", slow(WATERFALLS, "ranked"))
 def test_depleted_is_drawdown_above_the_fund_for_every_fund(waterfall: str) -> None:
     """Exactly, on every path. From one fund to another the companion, which wakes in another tick, sums accounts in
     another order: there its drawdown is the same but for rounding."""

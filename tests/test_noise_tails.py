@@ -15,6 +15,8 @@ from stress.mc.noise import TILE, draw_noise, tile_keys
 from stress.price.base import Draw
 from tests.z_tests import NOISE_ALARM
 
+pytestmark = pytest.mark.slow
+
 TILES, STEPS = 1024, 8192
 DRAWS = TILES * TILE * STEPS
 LEVELS = np.array([1.0, 2.0, 3.0, 4.0, 5.0])

@@ -1,4 +1,7 @@
-"""Every YAML file runs, small: what it changes reaches the engine and comes back as a complete folder."""
+"""Every YAML file runs, small: what it changes reaches the engine and comes back as a complete folder.
+
+The slow tests compile and simulate; the others stop at the traced program.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,17 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> str:
 ALONE = [file for file in config_folder().glob("*/*.yaml") if file.parent.name != "shock"]
 
 
-@pytest.mark.parametrize("preset", sorted(f"{file.parent.name}/{file.stem}" for file in ALONE))
+PRESETS = pytest.mark.parametrize("preset", sorted(f"{file.parent.name}/{file.stem}" for file in ALONE))
+
+
+@PRESETS
+def test_every_preset_reaches_the_engine(preset: str, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                         traced: None) -> None:
+    test_every_preset_runs(preset, history, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@PRESETS
 def test_every_preset_runs(preset: str, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = [f"data.path={history}"] if preset.startswith(FROM_HISTORY) else []
     runs([preset.replace("/", "="), *OWN.get(preset, SMALL), *read], tmp_path, monkeypatch)

@@ -99,7 +99,7 @@ def hawkes_counts(steps: int) -> np.ndarray:
     return counted(hawkes(), steps, np.array([0.05 / steps]))
 
 
-@pytest.mark.parametrize("steps", [1, 50])
+@pytest.mark.parametrize("steps", [1, pytest.param(50, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("stream", [0, 1])
 def test_hawkes_counts(steps: int, stream: int) -> None:
     """In one step with many jumps and in steps with few: the same law, that of the closed form."""

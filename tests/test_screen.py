@@ -22,6 +22,7 @@ from stress.mc.block import BlockResult, Job, simulate_block
 from tests.random_books import DESIGNS, random_study
 from tests.reference.building import ladder
 from tests.studies import config, margins, outcome, path_study, simulated
+from tests.tiers import slow
 
 BOOKS = 6
 FRONT = 5
@@ -78,7 +79,7 @@ def noisy(design: dict[str, Any], rng: np.random.Generator) -> Study:
     return assemble(cfg, build_market(cfg.price, cfg.run), study.book, *margins(cfg))
 
 
-@pytest.mark.parametrize("design", CHOSEN)
+@pytest.mark.parametrize("design", slow(CHOSEN, CHOSEN[0]))
 def test_results_are_the_same_without_the_screen(design: str) -> None:
     """Bitwise, on every path and in every column; a screen that is 1 % too wide is caught."""
     liquidated = exhausted = caught = 0
@@ -108,7 +109,7 @@ def test_results_are_the_same_without_the_screen(design: str) -> None:
     assert caught >= BOOKS // 2, "no power"
 
 
-@pytest.mark.parametrize("design", CHOSEN)
+@pytest.mark.parametrize("design", slow(CHOSEN, CHOSEN[0]))
 def test_rows_that_are_looked_at_together_do_not_disturb_each_other(design: str) -> None:
     """As on an accelerator: batches that are not full, new fronts by sorting, sums in another order."""
     study = noisy(DESIGNS[design], np.random.default_rng([1, *design.encode()]))

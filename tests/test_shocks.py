@@ -262,7 +262,8 @@ OTHERS["heston"]["regimes"] = OTHERS["garch"]["regimes"]
 
 @pytest.mark.parametrize(("kind", "law"), [
     pytest.param("volatility_step", LIVELY, id="volatility"), pytest.param("correlation_one", LIVELY, id="correlation"),
-    *(pytest.param("volatility_step", law, id=f"volatility of {name}") for name, law in OTHERS.items())])
+    *(pytest.param("volatility_step", law, id=f"volatility of {name}", marks=pytest.mark.slow)
+      for name, law in OTHERS.items())])
 def test_prices_stay_martingales(kind: str, law: dict[str, Any]) -> None:
     """The power check: doubled volatility without its compensation, and log-returns that are followed, are seen."""
     numbers: dict[str, Any] = {"multiplier": 2.0} if kind == "volatility_step" else {"leader": "X", "beta": 2.0}

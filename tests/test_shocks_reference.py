@@ -12,11 +12,12 @@ from tests.random_books import SHOCK_DESIGNS, STEP, random_study
 from tests.reference.rules import Rules
 from tests.reference.venue import simulate
 from tests.test_engine_reference import FRONT, block, compare, compare_ledger
+from tests.tiers import slow
 
 BOOKS = 10
 
 
-@pytest.mark.parametrize("design", SHOCK_DESIGNS)
+@pytest.mark.parametrize("design", slow(SHOCK_DESIGNS, "frozen, following oracle, depeg"))
 def test_engine_agrees_with_the_reference(design: str) -> None:
     changed, conserved = {"freezes": 0, "depegs": 0}, 0.0
     for case in range(BOOKS):

@@ -240,6 +240,7 @@ def test_a_crash_is_as_deep_and_rare_as_its_file_says(name: str) -> None:
         assert float(f"{100 * found['share_of_all_windows']:.2g}") == float(claim[2])
 
 
+@pytest.mark.slow
 @needs_data
 def test_a_crash_runs_to_its_report(tmp_path: Path) -> None:
     result = stress.run(["experiment=crash_2025_10_10", f"data.path={DATA}", "run.paths=256", "report.dpi=50",
