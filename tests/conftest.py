@@ -13,10 +13,13 @@ import jax
 import numpy as np
 import pytest
 
+from stress.cli.runtime import WHOLE_LOOPS
+
 CACHE = Path(tempfile.gettempdir()) / "perpstress-tests"
 
 os.environ["XDG_CACHE_HOME"] = str(CACHE)
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1"  # compiles sooner
+os.environ["XLA_FLAGS"] += f" {WHOLE_LOOPS}"  # as commands do, for the last bits may hang on it
 if jax.__version_info__ < (0, 11):  # as blocks are compiled (stress.mc.program.COMPILER)
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
 

@@ -56,7 +56,8 @@ def test_a_wrong_number_is_noticed(model: str) -> None:
         agree(dataclasses.replace(right, **{number: wrong}), numpy_ends(model, 1))
 
 
-@pytest.mark.parametrize(("model", "markets"), [*((m, 1) for m in MODELS), *(pytest.param(m, 3, marks=pytest.mark.slow) for m in SEVERAL)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "markets"), [*((m, 1) for m in MODELS), *((m, 3) for m in SEVERAL)])
 def test_numba_agrees_with_closed_forms_and_with_numpy(model: str, markets: int) -> None:
     pytest.importorskip("numba", reason="numba is not installed")
     agree(case(model, markets), numba_loop(case(model, markets))(SEED, PATHS), numpy_ends(model, markets))

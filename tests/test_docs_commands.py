@@ -1,6 +1,7 @@
 """What the documentation tells to type works: commands, Python, the files it describes, the case computed by hand.
 
-Commands of the README are run; those of other pages too, but only the slow tests compile what they simulate.
+The README's main job runs as it stands there, small. The commands of all pages run too, but only the slow tests compile
+what they simulate.
 """
 
 from __future__ import annotations
@@ -78,15 +79,15 @@ def _surroundings(folder: Path, hours: np.ndarray) -> None:
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", [name for name in WITH_COMMANDS if name != "README.md"])
+@pytest.mark.parametrize("name", WITH_COMMANDS)
 def test_commands_reach_the_engine(name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str], traced: None) -> None:
     monkeypatch.setattr(sys.modules[__name__], "EXECUTED", set())
     test_commands_work(name, workspace, monkeypatch, capsys)
 
 
-@pytest.mark.parametrize("name", [name if name == "README.md" else pytest.param(name, marks=pytest.mark.slow)
-                                  for name in WITH_COMMANDS])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITH_COMMANDS)
 def test_commands_work(name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch,
                        capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(workspace)

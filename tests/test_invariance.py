@@ -22,7 +22,6 @@ import stress
 from stress import session
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
-from stress.cli.runtime import WHOLE_LOOPS
 from stress.errors import UserError
 from stress.files import read_json
 from stress.mc import driver
@@ -31,8 +30,6 @@ from stress.mc.store import finished_chunks
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PATHS, BLOCK = 700, 128
-XLA_DEFAULT = 1024
-"""Bytes of a loop that XLA on a CPU compiles as one function unless it is told otherwise."""
 OVERRIDES = [
     "price=merton",
     "price.markets=[BTC,ETH]",
@@ -177,9 +174,7 @@ def test_killed_and_resumed(expected: Path, tmp_path: Path) -> None:
     """SIGKILL of the real command between two chunks; another process finishes it. All runs here share first paths."""
     folder, paths = tmp_path / "run", 4000
     changed = [f"run.paths={paths}", "run.chunk_seconds=0", f"hydra.run.dir={folder}"]
-    # this process uses JAX before it calls stress: its loops are compiled as XLA does by itself, and so must the other's
-    flags = f"{os.environ.get('XLA_FLAGS', '')} {WHOLE_LOOPS.rpartition('=')[0]}={XLA_DEFAULT}"
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "XLA_FLAGS": flags}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     process = subprocess.Popen(
         [sys.executable, "-m", "stress", *OVERRIDES, *changed],
         cwd=tmp_path,
@@ -212,10 +207,16 @@ def test_more_paths_begin_with_the_same(expected: Path, tmp_path: Path) -> None:
     assert_same(fewer, columns(expected), 300)
 
 
-def test_another_size_of_block_has_the_same_noise(expected: Path, tmp_path: Path) -> None:
-    """Rounding only: no path may change its fate."""
-    execute(tmp_path, block_paths=384)
-    ours, theirs = columns(tmp_path), columns(expected)
+def test_another_size_of_block_has_the_same_noise(tmp_path: Path) -> None:
+    """Rounding only: no path may change its fate.
+
+    With normals in double, for a compiler may fuse other products and sums into one rounding in vectors of another
+    length (JAX 0.12 does), and in singles that is 1e-7 of a price.
+    """
+    sizes = (384, BLOCK)
+    for size in sizes:
+        execute(tmp_path / str(size), block_paths=size, precision="float64")
+    ours, theirs = (columns(tmp_path / str(size)) for size in sizes)
     for name, values in theirs.items():
         if name.endswith("residual"):
             continue
@@ -224,7 +225,7 @@ def test_another_size_of_block_has_the_same_noise(expected: Path, tmp_path: Path
             np.testing.assert_allclose(ours[name], values, rtol=1e-9, atol=1e-9 * scale, err_msg=name)
         else:
             np.testing.assert_array_equal(ours[name], values, err_msg=name)
-    one, two = (session.simulate_prices(made(block_paths=size)) for size in (384, BLOCK))
+    one, two = (session.simulate_prices(made(block_paths=size, precision="float64")) for size in sizes)
     np.testing.assert_allclose(one, two, rtol=1e-13, atol=0)
 
 

@@ -281,6 +281,7 @@ def test_winners_beside_others_that_wait(side: int) -> None:
 KEEPERS = ("protocol.liquidation.keeper_delay_seconds=120", "protocol.liquidation.keeper_capacity_usd_per_minute=2e5")
 
 
+@pytest.mark.slow
 def test_late_and_small_keepers() -> None:
     """A queue that lasts, accounts that recover while they wait, accounts closed in part, ADL beside it all."""
     study, result, dense, lost = owing(*KEEPERS)

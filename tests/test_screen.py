@@ -109,7 +109,8 @@ def test_results_are_the_same_without_the_screen(design: str) -> None:
     assert caught >= BOOKS // 2, "no power"
 
 
-@pytest.mark.parametrize("design", slow(CHOSEN, CHOSEN[0]))
+@pytest.mark.slow
+@pytest.mark.parametrize("design", CHOSEN)
 def test_rows_that_are_looked_at_together_do_not_disturb_each_other(design: str) -> None:
     """As on an accelerator: batches that are not full, new fronts by sorting, sums in another order."""
     study = noisy(DESIGNS[design], np.random.default_rng([1, *design.encode()]))
