@@ -45,6 +45,16 @@ WORST = {
     "key there already": (["+run.paths=10"], ["+run.paths", "Drop the plus"]),
     "name not in a map": (["price=gbm", "price.volatility.PEPE=1"],
                           ["price.volatility.PEPE", "+price.volatility.PEPE"]),
+    "map with a name not in a map": (["price=merton", "price.volatility={BTC:1,default:2}"],
+                                     ["price.volatility: the preset's map has no default", "++price.volatility={...}"]),
+    "section with a misspelt key": (["price=merton", "price.jump={intensty:3}"],
+                                    ["price.jump.intensty: unknown key", "Did you mean price.jump.intensity?"]),
+    "jumps without number": (["price=merton", "price.jump.common_intensity=1e12"],
+                             ["price.jump.common_intensity: got '1e+12'", "1000 jumps a tick of 60 s", "volatility"]),
+    "jumps without number in one market": (
+        ["price=hawkes", "price.jump.intensity={ETH:1e12}"], ["price.jump.intensity: got '1e+12'", "a diffusion"]),
+    "jumps without number in a regime": (
+        ["price.regimes.calm.jump.intensity.SOL=1e12"], ["price.regimes.calm.jump.intensity: got '1e+12'"]),
     "deleted section": (["~protocol.adl"], ["protocol.adl: missing"]),
     "nothing to resume": (["run.resume=nowhere"], ["run.resume: nowhere holds no run to finish"]),
     "nothing to report": (["report", "nowhere"], ["report: nowhere is not a folder"]),

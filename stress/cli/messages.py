@@ -62,7 +62,13 @@ def _composition(error: Exception) -> UserError:
     text = " ".join(str(e) for e in (error, error.__cause__) if e is not None)
     overridden = re.search(r"Could not override '([^']+)'", text)
     if overridden and ("not in struct" in text or "No match in the defaults list" in text):
-        return _unknown(overridden.group(1).partition("@")[0])
+        dotted, within = overridden.group(1).partition("@")[0], re.search(r"Key '([^']+)' is not in struct", text)
+        if within is None or within.group(1) == dotted.rpartition(".")[2]:
+            return _unknown(dotted)
+        if declared_keys(dotted) is not None:
+            return _unknown(f"{dotted}.{within.group(1)}")
+        return UserError(f"{dotted}: the preset's map has no {within.group(1)}. A map given on the command line "
+                         f"changes entries of the preset's; one that also adds some is ++{dotted}={{...}}.")
     appended = re.search(r"Could not append to config\. An item is already at '([^']+)'", text)
     if appended:
         return UserError(f"+{appended.group(1)}: the key is there already. Drop the plus: {appended.group(1)}=VALUE.")

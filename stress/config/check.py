@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from stress.config.check_history import check_history, from_history
+from stress.config.check_parts import check_often
 from stress.config.check_price import check_price
 from stress.config.check_protocol import check_protocol
 from stress.config.check_shocks import check_shocks
@@ -50,9 +51,9 @@ _WHOLE = 1e-9
 def check(config: Config) -> list[str]:
     """Every message of every cross-field check; empty when the configuration is consistent."""
     price, run = config.price, config.run
-    groups = (check_price(price), check_history(config), _time(price, run), _block(run), _processes(run),
-              _events(config), check_protocol(config), check_shocks(config), _book(config), _limits(config),
-              _dates(config))
+    groups = (check_price(price), check_history(config), _time(price, run), check_often(config), _block(run),
+              _processes(run), _events(config), check_protocol(config), check_shocks(config), _book(config),
+              _limits(config), _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 

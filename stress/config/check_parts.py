@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from stress.config.schema import JumpConfig, PriceConfig
+from stress.config.schema import Config, JumpConfig, PriceConfig
 from stress.errors import UserError, bad_value
+from stress.units import SECONDS_PER_YEAR
 
 NEEDS = {
     "variance": {"constant": (), "heston": ("kappa", "theta", "xi", "rho"),
@@ -21,13 +22,15 @@ COMMON = {"merton": ("common_mean", "common_std", "common_correlation"),
           "kou": ("common_up_probability", "common_eta_up", "common_eta_down")}
 """And what it needs where markets jump together."""
 
+MOST_A_TICK = 1000
+"""Jumps of one kind that a tick may have on average: they are drawn one by one."""
+
 
 def check_parts(price: PriceConfig) -> Iterator[str]:
     """Messages on the variance, jump and intensity sections."""
     yield from _lacking(price.variance, "variance", "price.variance")
     yield from _lacking(price.intensity, "intensity", "price.intensity")
-    jumps = {"price.jump": price.jump,
-             **{f"price.regimes.{name}.jump": regime.jump for name, regime in (price.regimes or {}).items()}}
+    jumps = _jumps(price)
     for key, jump in jumps.items():
         yield from _lacking(jump, "jump", key)
         yield from _common(jump, key)
@@ -37,6 +40,28 @@ def check_parts(price: PriceConfig) -> Iterator[str]:
     yield from _level(price)
     yield from _persistence(price)
     yield from _branching(price, any(jump is not None and jump.kind != "none" for jump in jumps.values()))
+
+
+def _jumps(price: PriceConfig) -> dict[str, JumpConfig | None]:
+    """Jump sections by key."""
+    return {"price.jump": price.jump,
+            **{f"price.regimes.{name}.jump": regime.jump for name, regime in (price.regimes or {}).items()}}
+
+
+def check_often(config: Config) -> Iterator[str]:
+    """Messages on jumps that come so often that they are none."""
+    price, step = config.price, config.run.step_seconds
+    if step is None or price.model != "composition":
+        return
+    for key, jump in _jumps(price).items():
+        for name in ("intensity", "common_intensity"):
+            rate = getattr(jump, name, None)
+            most = max((_at(rate, market) for market in _names(rate)), default=0.0) if rate is not None else 0.0
+            if most * step / SECONDS_PER_YEAR > MOST_A_TICK:
+                yield str(bad_value(
+                    f"{key}.{name}", f"{most:g}", f"at most {MOST_A_TICK * SECONDS_PER_YEAR / step:.4g} per year, "
+                    f"{MOST_A_TICK} jumps a tick of {step:g} s", "So many small jumps are a diffusion: raise its "
+                    "volatility instead, or shorten run.step_seconds."))
 
 
 def _lacking(section: Any, part: str, key: str) -> Iterator[str]:
