@@ -1,4 +1,7 @@
-"""The engine against the plain NumPy reference, every feature on: 70 random books in seven structures of the venue."""
+"""The engine against the plain NumPy reference, every feature on: 70 random books in seven structures of the venue.
+
+Half of the books are left to the slow tests.
+"""
 
 from __future__ import annotations
 
