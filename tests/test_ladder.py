@@ -292,11 +292,11 @@ def test_late_and_small_keepers() -> None:
 
 @pytest.mark.slow
 def test_more_accounts_closed_in_part_than_there_are_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stress.engine.ladder.aside.SLOTS", 3)
-    job = made(*KEEPERS, *ONE_TILE).plan.job
-    run_anew = jax.jit(functools.partial(simulate_block))  # another function, so another program
-    few = jax.device_get(run_anew(job, np.uint32(0), np.int32(3)))
     many, dense = both(*KEEPERS, *ONE_TILE)
+    monkeypatch.setattr("stress.engine.ladder.aside.SLOTS", 3)
+    jax.clear_caches()
+    job, run_anew = made(*KEEPERS, *ONE_TILE).plan.job, jax.jit(functools.partial(simulate_block))
+    few = jax.device_get(run_anew(job, np.uint32(0), np.int32(3)))
     lost, anyway = ((np.asarray(result.outcome.status) == BEYOND_LADDER).any(0) for result in (few, many))
     assert (lost & ~anyway).any()
     agree(anew(job, few), dense, made().plan.gross_notional, "few slots")
