@@ -17,7 +17,7 @@ from stress.cli.compose import load
 from stress.cli.runtime import configure_jax
 from stress.engine.ladder.book import Ladders, entry, sort_book
 from stress.mc.program import COMPILER
-from stress.protocol.margin import margin_table
+from stress.protocol.margin.tiers import margin_table
 from stress.types import Array
 
 Search = Callable[[Array, Array], Array]

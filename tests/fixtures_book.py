@@ -12,7 +12,7 @@ import yaml
 from stress.book.load import load_book
 from stress.book.schema import Book
 from stress.config.schema import BookConfig, SyntheticConfig
-from stress.protocol.margin import MarginTable, margin_table
+from stress.protocol.margin.tiers import MarginTable, margin_table
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKETS = ["BTC", "ETH", "SOL"]

@@ -87,11 +87,10 @@ def test_missing_open_interest_is_refused():
 def test_equity_covers_the_headroom(settings):
     book = generate(3000, **settings)
     initial, maintenance = tables()
-    notional = np.abs(book.size) * PRICES
-    equity, need = book.equity(PRICES), requirement(initial, notional).sum(1)
+    equity, need = book.equity(PRICES), requirement(initial, book.size, PRICES).sum(1)
     headroom = settings.get("margin_headroom", 1.1)
     assert (equity >= headroom * need * (1 - 4 * np.finfo(float).eps)).all(), "to rounding: both sides are sums of cents"
-    assert (equity > requirement(maintenance, notional).sum(1)).all()
+    assert (equity > requirement(maintenance, book.size, PRICES).sum(1)).all()
     assert (book.cash >= need).all()
     assert np.array_equal(book.cash, np.round(book.cash, 2)), "whole cents"
     if settings.get("leverage_median", 6.0) > 100:
@@ -102,7 +101,7 @@ def test_equity_covers_the_headroom(settings):
 def test_headroom_holds_when_maintenance_is_above_initial():
     initial, maintenance = tables()
     book = load_book(book_config(accounts=500), MARKETS, PRICES, maintenance, initial)
-    assert (book.equity(PRICES) >= 1.1 * requirement(initial, np.abs(book.size) * PRICES).sum(1)).all()
+    assert (book.equity(PRICES) >= 1.1 * requirement(initial, book.size, PRICES).sum(1)).all()
 
 
 def share_test(name: str, hits: np.ndarray, expected: float) -> None:

@@ -23,7 +23,7 @@ from stress.errors import UserError
 from stress.mc.block import BlockResult, Job, simulate_block
 from stress.mc.fallback import followed
 from stress.mc.program import compile_program, pick_workers
-from stress.protocol.margin import margin_table
+from stress.protocol.margin.tiers import margin_table
 from stress.types import NEVER
 from tests.random_books import LADDER_DESIGNS, random_study
 from tests.tiers import slow

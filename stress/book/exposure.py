@@ -14,13 +14,13 @@ import pyarrow as pa
 from stress.book.margin import requirement, shortfall
 from stress.book.rows import CROSS, ISOLATED
 from stress.book.schema import Book
-from stress.protocol.margin import MarginTable
+from stress.protocol.margin.base import MarginCurve
 
 NEAREST, FARTHEST = -1.0, 10.0
 """Distances are given for moves between these."""
 
 
-def distance_to_liquidation(book: Book, prices: np.ndarray, maintenance: MarginTable) -> np.ndarray:
+def distance_to_liquidation(book: Book, prices: np.ndarray, maintenance: MarginCurve) -> np.ndarray:
     """Relative move [N, A] of each market alone at which the margin account becomes liquidatable: < 0 for a long.
 
     NaN where the account has no position in the market, where the move is outside (-1, +10), and for the residual
@@ -32,7 +32,7 @@ def distance_to_liquidation(book: Book, prices: np.ndarray, maintenance: MarginT
     return np.where(now, 0.0, edge)
 
 
-def liquidation_heatmap(book: Book, prices: np.ndarray, maintenance: MarginTable, moves: np.ndarray) -> np.ndarray:
+def liquidation_heatmap(book: Book, prices: np.ndarray, maintenance: MarginCurve, moves: np.ndarray) -> np.ndarray:
     """USD [M, A, 2] in a market that becomes liquidatable when that market alone moves at once: side 0 long, 1 short.
 
     ``moves`` [M] are relative (-0.1: down 10 %). Positions count whole, at prices [A] before the move. Of a cross
@@ -51,7 +51,7 @@ def liquidation_heatmap(book: Book, prices: np.ndarray, maintenance: MarginTable
     return heat
 
 
-def book_table(book: Book, prices: np.ndarray, maintenance: MarginTable) -> pa.Table:
+def book_table(book: Book, prices: np.ndarray, maintenance: MarginCurve) -> pa.Table:
     """A row a position at prices [A], in the order of margin accounts and markets.
 
     ``equity_usd`` and ``leverage`` (notional over equity, NaN unless equity is positive) are those of the margin
@@ -77,17 +77,17 @@ def book_table(book: Book, prices: np.ndarray, maintenance: MarginTable) -> pa.T
     })
 
 
-def _thresholds(book: Book, prices: np.ndarray, maintenance: MarginTable) -> np.ndarray:
+def _thresholds(book: Book, prices: np.ndarray, maintenance: MarginCurve) -> np.ndarray:
     """The move [N, A] below (long) or above (short) which the account is liquidatable; NaN where it never can be."""
     notional = np.abs(book.size) * prices
-    need = requirement(maintenance, notional)
+    need = requirement(maintenance, book.size, prices)
     slack = book.equity(prices)[:, None] - (need.sum(1, keepdims=True) - need)  # left for this market's requirement
     sign = np.where(book.size > 0, 1.0, -1.0)
     safe = np.where(notional > 0, notional, 1.0)
-    rate, deduction = np.asarray(maintenance.rate), np.asarray(maintenance.deduction)
     edge = np.full(notional.shape, -np.inf)
-    for k in range(rate.shape[1]):  # root of slack + sign * x * m = rate * x * (1 + m) - deduction, x the notional
+    for rate, deduction in ((r.T, d.T) for r, d in maintenance.lines(np.abs(book.size.T))):
         with np.errstate(over="ignore"):  # dust: a root beyond every number is no root
-            root = (rate[:, k] * safe - deduction[:, k] - slack) / (safe * (sign - rate[:, k]))
+            # of slack + sign * x * m = rate * x * (1 + m) - deduction, x the notional
+            root = (rate * safe - deduction - slack) / (safe * (sign - rate))
         edge = np.maximum(edge, sign * root)
     return np.where((notional > 0) & ~book.residual[:, None], sign * edge, np.nan)

@@ -15,11 +15,11 @@ from stress.book.schema import Book
 from stress.book.synthetic import synthetic_book
 from stress.config.schema import BookConfig
 from stress.errors import UserError, bad_value
-from stress.protocol.margin import MarginTable
+from stress.protocol.margin.base import MarginCurve
 
 
-def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: MarginTable,
-              maintenance: MarginTable) -> Book:
+def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: MarginCurve,
+              maintenance: MarginCurve) -> Book:
     """The balanced book at prices [A].
 
     Raises UserError for files that cannot be read and for rows that cannot be true: the first few together, each with
@@ -34,7 +34,7 @@ def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: 
     return with_residual(book, cfg.residual_account, prices)
 
 
-def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenance: MarginTable) -> Book:
+def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenance: MarginCurve) -> Book:
     """The book of the two files, not balanced yet; UserError as in :func:`load_book`.
 
     Owners are in the order of the collateral file, then of the positions file; an owner's cross account comes before
@@ -84,7 +84,7 @@ def _refuse_unfunded(held: Positions, unfunded: np.ndarray, collateral: str | No
                     "Add the row, or set margin_mode to isolated and give its margin.")
 
 
-def _refuse_under_water(book: Book, prices: np.ndarray, maintenance: MarginTable, held: tuple[Positions, np.ndarray],
+def _refuse_under_water(book: Book, prices: np.ndarray, maintenance: MarginCurve, held: tuple[Positions, np.ndarray],
                         wallets: tuple[Collateral, np.ndarray]) -> None:
     """UserError at the amount or margin of accounts that are liquidatable at time zero."""
     positions, position_account = held  # rows, and the margin account of each

@@ -19,15 +19,15 @@ from stress.book.schema import Book
 from stress.book.sizes import apportion, capped_shares, lot_decimals, lots_to_units
 from stress.config.markets import per_market
 from stress.config.schema import SyntheticConfig
-from stress.protocol.margin import MarginTable
+from stress.protocol.margin.base import MarginCurve
 
 ENTRY_DIGITS = 7
 """Significant digits of entry prices."""
 SIDES = ((1, "longs"), (-1, "shorts"))
 
 
-def synthetic_book(cfg: SyntheticConfig, accounts: int, markets: list[str], prices: np.ndarray, initial: MarginTable,
-                   maintenance: MarginTable) -> Book:
+def synthetic_book(cfg: SyntheticConfig, accounts: int, markets: list[str], prices: np.ndarray, initial: MarginCurve,
+                   maintenance: MarginCurve) -> Book:
     """``accounts`` margin accounts at prices [A], in the order of a book read from files.
 
     Balanced in every market where both sides have an account. Raises UserError when a market has no open interest set.
@@ -71,15 +71,15 @@ def _entries(people: Population, prices: np.ndarray, spread: float) -> np.ndarra
 
 
 def _cash(cfg: SyntheticConfig, rank: np.ndarray, size: np.ndarray, entry: np.ndarray, prices: np.ndarray,
-          tables: tuple[MarginTable, MarginTable]) -> np.ndarray:
+          curves: tuple[MarginCurve, MarginCurve]) -> np.ndarray:
     """Wallets or isolated margins [N] in whole cents that give the leverage of ``rank`` [N].
 
-    Nobody's equity is below the headroom over the requirement (the larger of the two tables'), and nobody's cash below
+    Nobody's equity is below the headroom over the requirement (the larger of the two curves'), and nobody's cash below
     that requirement: traders pay in at least the margin, unrealised gains come on top.
     """
     notional = np.abs(size) * prices
     gross = notional.sum(1)
-    need = np.maximum(*(requirement(table, notional).sum(1) for table in tables))
+    need = np.maximum(*(requirement(curve, size, prices).sum(1) for curve in curves))
     cap = np.log(gross / (cfg.margin_headroom * need))
     middle = math.log(cfg.leverage_median) - cfg.leverage_size_slope * np.log(gross / np.median(gross))
     leverage = np.minimum(middle, cap)

@@ -14,7 +14,8 @@ from stress.engine.ladder.book import Ladders, first_tier, sort_book, tier_room
 from stress.engine.state import Accounts
 from stress.errors import UserError
 from stress.mc.block import Rest
-from stress.protocol.margin import MarginTable
+from stress.protocol.margin.base import MarginCurve
+from stress.protocol.margin.tiers import MarginTable
 
 HEADROOM = 0.02
 """Funding, as a share of the price, that an account can owe and still be liquidated in its first margin tier."""
@@ -25,7 +26,7 @@ ENOUGH = 3_000
 """Accounts on ladders from which on both engines together are faster; their program takes 4 s longer to compile."""
 
 
-def split_book(cfg: Config, book: Book, margin: MarginTable, market: Market) -> tuple[Ladders | None, Rest | None]:
+def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> tuple[Ladders | None, Rest | None]:
     """The accounts on ladders, and the others if there are any.
 
     Raises UserError when the ladder was asked for and cannot follow the venue or the book.
@@ -38,6 +39,8 @@ def split_book(cfg: Config, book: Book, margin: MarginTable, market: Market) -> 
             "run.engine=ladder: cannot run this study, for\n- " + "\n- ".join(reasons) + "\nChange that, or use "
             "run.engine=auto, which takes the ladder wherever it is exact."
         )
+    if not isinstance(margin, MarginTable):
+        return None, None
     if not reasons:
         return sort_book(book.size.T, book.quote, book.residual, margin), None
     if jax.default_backend() != "cpu":
@@ -61,9 +64,11 @@ def _rest(book: Book, chosen: np.ndarray) -> Rest:
 
 
 def obstacles(
-    protocol: ProtocolConfig, book: Book, margin: MarginTable, market: Market, shocks: Shocks = NO_SHOCKS
+    protocol: ProtocolConfig, book: Book, margin: MarginCurve, market: Market, shocks: Shocks = NO_SHOCKS
 ) -> list[str]:
     """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel."""
+    if not isinstance(margin, MarginTable):
+        return ["protocol.margin: rates that grow with the size of a position", *venue_obstacles(protocol, market, shocks)]
     positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())

@@ -22,7 +22,7 @@ from stress.mc.block import Job
 from stress.mc.cascade import CascadeRule
 from stress.mc.noise import TILE
 from stress.mc.plan import Plan
-from stress.protocol.margin import MarginTable
+from stress.protocol.margin.base import MarginCurve
 
 STATE_BUDGET = 16 * 2**20
 """Bytes of account state a block may hold with block_paths=auto: what stays in a core's share of the cache."""
@@ -45,8 +45,8 @@ class Study:
     config: Config
     market: Market
     book: Book
-    margin: MarginTable  # maintenance
-    initial: MarginTable
+    margin: MarginCurve  # maintenance
+    initial: MarginCurve
     plan: Plan
 
     @property
@@ -81,7 +81,7 @@ def build_study(cfg: Config) -> Study:
     return assemble(cfg, market, book, margin, initial)
 
 
-def assemble(cfg: Config, market: Market, book: Book, margin: MarginTable, initial: MarginTable) -> Study:
+def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initial: MarginCurve) -> Study:
     """The study of a given book."""
     market = shocked_market(market, cfg.shocks, cfg.price.markets)
     venue = build_venue(cfg.protocol, cfg.liquidity, cfg.price.markets, market.step_seconds)

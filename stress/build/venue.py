@@ -21,13 +21,11 @@ from stress.protocol.adl.profit_leverage import ProfitLeverage
 from stress.protocol.breaker import Breaker
 from stress.protocol.funding import Funding
 from stress.protocol.keepers import Keepers
-from stress.protocol.liquidation import (
-    CloseFactor,
-    Full,
-    LiquidationRule,
-    RestoreTarget,
-)
-from stress.protocol.margin import MarginTable, margin_table
+from stress.protocol.liquidation.base import LiquidationRule
+from stress.protocol.liquidation.close_factor import CloseFactor
+from stress.protocol.liquidation.full import Full
+from stress.protocol.liquidation.restore_target import RestoreTarget
+from stress.protocol.margin.tiers import MarginTable, margin_table
 from stress.protocol.oracle import Oracle
 from stress.protocol.premium import premium_process
 from stress.protocol.venue import Fees, Venue

@@ -2,7 +2,7 @@
 
 Let an account have slack = equity - requirement > 0 at prices O. If every market moves by less than a share x
 against it, it loses less than x sum_a w_a, with w = notional for longs (a lower price also lowers the requirement)
-and w = notional (1 + m) for shorts, m the steepest marginal rate. So it is safe while every market it is long
+and w = notional (1 + m) for shorts, m its steepest marginal rate. So it is safe while every market it is long
 stays above O (1 - slack / sum w) and every market it is short stays below O (1 + slack / sum w); favourable moves
 only help, since no marginal rate reaches one. The nearest account on each side bounds the box. Whatever changes
 the accounts themselves (funding, a round) makes a new box.
@@ -31,7 +31,7 @@ def reaches(venue: Venue, accounts: Accounts, held: Array, seen: Check) -> Array
 
     ``held`` [A, N] are the sizes it is left with; infinite for accounts that hold nothing and the residual one.
     """
-    steep = venue.maintenance.steepest[:, None]
+    steep = venue.maintenance.steepest(jnp.abs(held))
     weight = jnp.where(held != 0, seen.notional * jnp.where(held < 0, 1.0 + steep, 1.0), 0.0).sum(0)
     watched = (weight > 0) & ~accounts.residual
     return jnp.where(watched, (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0), jnp.inf)

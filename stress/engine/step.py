@@ -29,6 +29,7 @@ from stress.engine.state import Accounts, Ledger, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
 from stress.protocol.adl.base import AdlCase
 from stress.protocol.keepers import risk_order, within_capacity
+from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
 from stress.protocol.waterfall.socialised_loss import levy
@@ -125,7 +126,7 @@ def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price:
     """
     value = size * price[:, None]
     notional = jnp.abs(value)
-    margin = venue.maintenance.requirement(notional)
+    margin = venue.maintenance.requirement(jnp.abs(size), notional)
     equity, requirement = quote + value.sum(0), margin.sum(0)
     liquidatable = (requirement > 0) & (equity < requirement) & ~accounts.residual
     return Check(
@@ -141,7 +142,8 @@ def size(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tuple
     flagged = venue.keepers.flag(row.flagged, seen.liquidatable, tick.number)
     halted = ((row.ledger.size != 0) & tick.halted[:, None]).any(0)
     may = venue.keepers.ready(flagged, seen.liquidatable, tick.number) & ~acted & ~halted
-    share = venue.rule.share(seen.equity, seen.notional, venue.maintenance)
+    case = RiskCase(seen.equity, seen.requirement, jnp.abs(row.ledger.size), seen.notional, venue.maintenance)
+    share = venue.rule.share(case)
     bankrupt = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0) <= 0
     return jnp.where(may, jnp.where(bankrupt, 1.0, share), 0.0), flagged
 

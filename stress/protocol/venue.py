@@ -12,8 +12,8 @@ from stress.protocol.breaker import Breaker
 from stress.protocol.collateral import Depeg
 from stress.protocol.funding import Funding
 from stress.protocol.keepers import Keepers
-from stress.protocol.liquidation import LiquidationRule
-from stress.protocol.margin import MarginTable
+from stress.protocol.liquidation.base import LiquidationRule
+from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
 from stress.types import Array
 
@@ -33,7 +33,7 @@ class Fees:
 class Venue:
     """Everything about the venue that a run may vary."""
 
-    maintenance: MarginTable
+    maintenance: MarginCurve
     rule: LiquidationRule
     keepers: Keepers
     fees: Fees

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stress.protocol.margin import MarginTable
+from stress.protocol.margin.base import MarginCurve
+from stress.protocol.margin.tiers import MarginTable
 from stress.types import Array
 
 Tree = Any
@@ -160,6 +161,12 @@ def tier_room(size: np.ndarray, quote: np.ndarray, margin: MarginTable) -> np.nd
     units = np.where(size != 0, np.abs(size), np.nan)
     broke = -quote / np.where(size != 0, size, np.nan)
     return np.where(size != 0, bound * (1.0 - np.sign(size) * rate) / units - broke, np.inf)
+
+
+def flat_rates(margin: MarginCurve) -> Array:
+    """Rates [A] of the first tiers, which are all that ladders need."""
+    assert isinstance(margin, MarginTable)  # build.engine sees to it
+    return margin.rate[:, 0]
 
 
 def first_tier(margin: MarginTable) -> np.ndarray:

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.aside import Aside, equity
-from stress.engine.ladder.book import Index, Ladders, each, entry
+from stress.engine.ladder.book import Index, Ladders, each, entry, flat_rates
 from stress.engine.ladder.crowd import Crowd, at, worth
 from stress.engine.ladder.pending import Due, Taken
 from stress.protocol.keepers import DUST
@@ -71,7 +71,7 @@ def limited(ladders: Ladders, venue: Venue, crowd: Crowd, found: Due, seen: Arra
     assert crowd.aside is not None  # the caller's branch
     price, count = jnp.repeat(seen, 2), ladders.key.shape[0]
     notional = crowd.scale * price
-    need = jnp.repeat(venue.maintenance.rate[:, 0], 2) * notional
+    need = jnp.repeat(flat_rates(venue.maintenance), 2) * notional
     aside, ratio, liquidatable = _look_aside(venue, crowd, crowd.aside, price, need, tick)
     ready = venue.keepers.ready(aside.flagged, liquidatable, tick)
     slots = jnp.where(ready, aside.units * aside.of(notional), 0.0)

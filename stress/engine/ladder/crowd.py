@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.aside import Aside, nobody_aside
-from stress.engine.ladder.book import Index, Ladders, each, entry
+from stress.engine.ladder.book import Index, Ladders, each, entry, flat_rates
 from stress.engine.ladder.pending import Due, Pending, due, nobody_waits
 from stress.protocol.keepers import Keepers
 from stress.protocol.venue import Venue
@@ -79,7 +79,7 @@ def at(table: Array, place: Array) -> Array:
 
 def triggers(ladders: Ladders, venue: Venue, crowd: Crowd) -> Array:
     """Oracle prices [A, 2] in USD: below the first of a market a long, above the second a short is liquidatable."""
-    sign, rate = ladders.sign(), jnp.repeat(venue.maintenance.rate[:, 0], 2)
+    sign, rate = ladders.sign(), jnp.repeat(flat_rates(venue.maintenance), 2)
     # liquidatable iff sign (g p - c) - rate g p < key
     key, held = at(ladders.key, crowd.next), crowd.scale > 0
     if crowd.aside is not None:
@@ -97,7 +97,7 @@ def reached(ladders: Ladders, venue: Venue, crowd: Crowd, seen: Array) -> Array:
     """The place [L] up to which accounts are liquidatable at oracle prices [A]."""
 
     def end(ladder: Index) -> Array:
-        price, rate = seen[ladder // 2], venue.maintenance.rate[ladder // 2, 0]
+        price, rate = seen[ladder // 2], flat_rates(venue.maintenance)[ladder // 2]
         mine = worth(crowd, ladder, ladders.sign()[ladder], price)
         limit = mine - rate * crowd.scale[ladder] * price
         return ladders.first_not_above(ladder, crowd.next[ladder], limit)

@@ -1,0 +1,41 @@
+"""The smallest liquidation after which an account is healthy again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from stress.protocol.liquidation.base import RiskCase
+from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RestoreTarget:
+    """Close the smallest share after which equity, fee paid, is a multiple of the maintenance requirement."""
+
+    whole: ClassVar[bool] = False
+
+    multiple: Array  # []
+    whole_below: Array  # [] USD of account notional
+    fee: Array  # [] liquidation fee rate
+
+    def share(self, case: RiskCase) -> Array:
+        """Root of f(x) = equity - fee x N - multiple MM((1 - x) positions), or one where there is none.
+
+        f is concave, so Newton's method from x = 0 climbs to the root from below.
+        """
+        total, curve = case.notional.sum(0), case.curve
+
+        def newton(_: int, x: Array) -> Array:
+            units, left = (1.0 - x) * case.units, (1.0 - x) * case.notional
+            gap = case.equity - self.fee * x * total - self.multiple * curve.requirement(units, left).sum(0)
+            slope = self.multiple * (curve.marginal(units, left) * case.notional).sum(0) - self.fee * total
+            step = jnp.where(slope > 0, -gap / jnp.where(slope > 0, slope, 1.0), 1.0)
+            return jnp.clip(jnp.where(gap < 0, x + step, x), 0.0, 1.0)
+
+        x = jax.lax.fori_loop(0, curve.newton_steps, newton, jnp.zeros_like(case.equity))
+        return jnp.where(total < self.whole_below, 1.0, x)
