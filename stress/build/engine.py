@@ -22,6 +22,7 @@ HEADROOM = 0.02
 LONGEST_DELAY = 255
 """Ticks that keepers may take on ladders: each is remembered for every path."""
 PREMIUM_MOVES = "protocol.funding.premium_process: the premium moves"
+SIZE_MATTERS = "protocol.margin: rates grow with the size of a position"
 ENOUGH = 3_000
 """Accounts on ladders from which on both engines together are faster; their program takes 4 s longer to compile."""
 
@@ -68,7 +69,7 @@ def obstacles(
 ) -> list[str]:
     """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel."""
     if not isinstance(margin, MarginTable):
-        return ["protocol.margin: rates that grow with the size of a position", *venue_obstacles(protocol, market, shocks)]
+        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks)]
     positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())

@@ -1,0 +1,59 @@
+"""The venues' own numbers, by the functions that the engine calls."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.venues.answers import ANSWERS, INAPPLICABLE, OPEN
+from tests.venues.cases import Case, cases, differences
+
+ANSWERED = [case for case in cases() if case.kind in ANSWERS and case.id not in INAPPLICABLE]
+
+
+@pytest.mark.parametrize("case", ANSWERED, ids=lambda case: case.id)
+def test_case(case: Case) -> None:
+    found = ANSWERS[case.kind](case.inputs)
+    assert not differences(case, found), case.source
+
+
+def test_every_case_is_answered_or_listed_with_a_reason() -> None:
+    kinds, ids = {case.kind for case in cases()}, {case.id for case in cases()}
+    assert set(ANSWERS) | {key for key in INAPPLICABLE if isinstance(key, tuple)} | set(OPEN) == kinds
+    assert not set(ANSWERS) & (set(INAPPLICABLE) | set(OPEN)) and not set(INAPPLICABLE) & set(OPEN)
+    assert {key for key in INAPPLICABLE if isinstance(key, str)} <= ids
+    assert all(reason.strip() for reason in (*INAPPLICABLE.values(), *OPEN.values()))
+
+
+@pytest.mark.parametrize("case", ANSWERED, ids=lambda case: case.id)
+def test_a_wrong_number_is_told(case: Case) -> None:
+    """No tolerance is so wide that a number off by 5 % and the tolerance would pass."""
+    for wrong in _wronged(case.expected, case):
+        assert differences(case, wrong)
+
+
+def _wronged(value: dict[str, Any], case: Case) -> list[dict[str, Any]]:
+    found = []
+    for name, entry in value.items():
+        inner = _wronged(entry, case) if isinstance(entry, dict) else [_wrong(entry, case)]
+        for wrong in inner:
+            copied = copy.deepcopy(value)
+            copied[name] = wrong
+            found.append(copied)
+    return found
+
+
+def _wrong(entry: Any, case: Case) -> Any:
+    if isinstance(entry, bool):
+        return not entry
+    if isinstance(entry, list):
+        return [*entry[:-1], _wrong(entry[-1], case)] if entry else [1]
+    if isinstance(entry, str):
+        try:
+            float(entry)
+        except ValueError:
+            return f"{entry}?"
+        return str(int(float(entry)) + 1 + int(abs(float(entry))))
+    return 0.0 if entry is None else 1.05 * float(entry) + 1.01 * case.absolute + 1e-9
