@@ -71,8 +71,8 @@ def glance(venue: Venue, account: Alone, owed: Array, row: Row, tick: Tick) -> G
     seen = step.check_at(venue, accounts, quote, size, step.oracle_price(venue, row, tick))
     share, _ = step.size(venue, replace(row, ledger=ledger), tick, seen, jnp.zeros(1, bool))
     box = screen(venue, accounts, size, seen, share)
-    units = sides(account.size * share[0])
-    return Glance(share[0] > 0, units, _first(units > 0), box)
+    units = sides(account.size * share[0, 0])
+    return Glance(share[0, 0] > 0, units, _first(units > 0), box)
 
 
 def _first(held: Array) -> Array:

@@ -151,7 +151,7 @@ def _all_paid(
 ) -> tuple[Packed, Packed]:
     """Phase 3 of all rows: books and holdings, with nobody in front."""
     row, width = rows.row(together), rows.books.unpack()["front"].index.shape[1]
-    row = paid(accounts, venue, replace(opened, ledger=row.ledger, flagged=row.flagged, crowd=row.crowd), tick)
+    row = paid(accounts, venue, replace(opened, ledger=row.ledger, marks=row.marks, crowd=row.crowd), tick)
     if accounts.ladders is not None and row.crowd is not None:
         status = jax.vmap(partial(after_funding, accounts.ladders))(row.crowd, row.outcome.status)
         row = replace(row, outcome=replace(row.outcome, status=status))

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.screen import MARGIN, reaches
-from stress.engine.state import Accounts, Row, Screen
+from stress.engine.state import FLAGGED, Accounts, Row, Screen
 from stress.engine.step import check_at
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
@@ -42,12 +42,16 @@ class Front:
     index: Array  # [W] int32 account, N for none
     quote: Array  # [W] USD
     size: Array  # [A, W] base units
-    flagged: Array  # [W] int32 ([0] without keeper delay)
+    marks: dict[str, Array]  # [W] int32
     touched: Array  # [W] bool, what it owns is no longer what the ledger says
     low: Array  # [A] USD per unit: nobody else can be liquidatable while the oracle price is above
     high: Array  # [A] USD per unit, likewise below
     rest_quote: Array  # [] USD of all others together
     rest_size: Array  # [A] base units of all others together
+
+    def owned(self, name: str) -> Array:
+        """Quote, size or one of the marks."""
+        return {"quote": self.quote, "size": self.size, **self.marks}[name]
 
 
 def nobody_in_front(row: Row, width: int) -> Front:
@@ -59,7 +63,7 @@ def nobody_in_front(row: Row, width: int) -> Front:
         index=jnp.full(width, accounts, jnp.int32),
         quote=none[0],
         size=none,
-        flagged=jnp.full(width if row.flagged.shape[0] else 0, NEVER, jnp.int32),
+        marks={name: jnp.full(width, NEVER, jnp.int32) for name in row.marks},
         touched=jnp.zeros(width, bool),
         low=jnp.full(markets, jnp.inf),
         high=jnp.full(markets, -jnp.inf),
@@ -75,7 +79,7 @@ def choose_front(
 
     ``own`` is what all accounts own, with the ``old`` front written back.
     """
-    quote, size, flagged = (own[name] for name in ("quote", "size", "flagged"))
+    quote, size = own["quote"], own["size"]
     seen = check_at(venue, accounts, quote, size, price)
     limit, index = nearest(reaches(venue, accounts, size, seen).astype(jnp.float32), old.index.shape[0])
     member = index < quote.shape[0]
@@ -85,7 +89,7 @@ def choose_front(
         index=index,
         quote=mine,
         size=held,
-        flagged=jnp.where(member, flagged[index], NEVER) if flagged.shape[0] else flagged,
+        marks={name: jnp.where(member, own[name][index], NEVER) for name in old.marks},
         touched=jnp.zeros(index.shape, bool),
         low=price * (1.0 - bound),
         high=price * (1.0 + bound),
@@ -154,7 +158,7 @@ def write_back(holdings: dict[str, Array], front: Front, row: Array) -> dict[str
         def put(old: Array, new: Array) -> Array:
             return old.at[row, ..., n].set(jnp.where(mine, new[..., k], old[row, ..., n]))
 
-        return {name: put(old, getattr(front, name)) if old.shape[1] else old for name, old in held.items()}
+        return {name: put(old, front.owned(name)) for name, old in held.items()}
 
     return jax.lax.fori_loop(0, front.index.shape[0], one, holdings)
 
@@ -167,10 +171,10 @@ def all_written_back(holdings: dict[str, Array], fronts: Front, together: bool) 
 
     def put(old: Array, new: Array, front: Front) -> Array:
         place = jnp.where(front.touched, front.index, old.shape[-1])
-        return old.at[..., place].set(new, mode="drop") if old.shape[0] else old
+        return old.at[..., place].set(new, mode="drop")
 
     if together:
-        return {name: jax.vmap(put)(old, getattr(fronts, name), fronts) for name, old in holdings.items()}
+        return {name: jax.vmap(put)(old, fronts.owned(name), fronts) for name, old in holdings.items()}
     return jax.lax.fori_loop(0, fronts.index.shape[0], one, holdings)
 
 
@@ -188,9 +192,9 @@ def kept_from(row: Row, front: Front) -> Front:
     """The front after a look at it."""
     quote, size = row.ledger.quote, row.ledger.size
     touched = front.touched | (quote != front.quote) | (size != front.size).any(0)
-    if row.flagged.shape[0]:
-        touched = touched | (row.flagged != front.flagged)
-    return replace(front, quote=quote, size=size, flagged=row.flagged, touched=touched)
+    for name, mark in row.marks.items():
+        touched = touched | (mark != front.marks[name])
+    return replace(front, quote=quote, size=size, marks=row.marks, touched=touched)
 
 
 def flags_of_all(front: Front, flagged: Array, price: Array) -> Array:
@@ -198,7 +202,7 @@ def flags_of_all(front: Front, flagged: Array, price: Array) -> Array:
 
     It finds everybody outside the front healthy, whatever they were before, unless prices are beyond the front.
     """
-    others = jnp.full_like(flagged, NEVER).at[front.index].set(front.flagged, mode="drop")
+    others = jnp.full_like(flagged, NEVER).at[front.index].set(front.marks[FLAGGED], mode="drop")
     return jnp.where(beyond(front, price), flagged, others)
 
 

@@ -38,7 +38,7 @@ from stress.engine.record import conserve
 from stress.engine.rounds import Rounds, run_rounds
 from stress.engine.rows import pack_holdings, parts_of, row_of
 from stress.engine.screen import screen, within_triggers
-from stress.engine.state import Accounts, Row
+from stress.engine.state import FLAGGED, Accounts, Row
 from stress.engine.tick import Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
@@ -65,9 +65,9 @@ def new_fronts(
         rules = jax.tree.map(lambda leaf: leaf[0], rules.unpack())
         own = {name: values[row] for name, values in everyone.items()}
         front = choose_front(rules, accounts, own, price[row], old, nearest_by_halving)
-        if own["flagged"].shape[0]:
-            flagged = flags_of_all(front, own["flagged"], price[row])
-            everyone = everyone | {"flagged": everyone["flagged"].at[row].set(flagged)}
+        if FLAGGED in own:
+            flagged = flags_of_all(front, own[FLAGGED], price[row])
+            everyone = everyone | {FLAGGED: everyone[FLAGGED].at[row].set(flagged)}
         front = jax.tree.map(lambda leaf: leaf[None], front)
         books = books.write(pack(tree | {"front": front}, books.large), row[None])
         return remaining.at[row].set(False), books, pack_holdings(everyone)
@@ -81,8 +81,8 @@ def new_fronts_together(accounts: Accounts, state: list[Tree], given: list[Any])
     own = all_written_back(holdings, books["front"], together=True)
     choose = partial(choose_front, nearest=nearest_by_sorting)
     front = jax.vmap(choose, in_axes=(0, None, 0, 0, 0))(venue, accounts, own, there["price"], books["front"])
-    if own["flagged"].shape[1]:
-        own = own | {"flagged": jax.vmap(flags_of_all)(front, own["flagged"], there["price"])}
+    if FLAGGED in own:
+        own = own | {FLAGGED: jax.vmap(flags_of_all)(front, own[FLAGGED], there["price"])}
     return [books | {"front": front}, own]
 
 
@@ -92,7 +92,7 @@ def glance(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree
     front: Front = there["front"]
     mine = jax.vmap(accounts_in_front, in_axes=(None, 0))(accounts, front)
     seen = jax.vmap(step.check_at)(venue, mine, front.quote, front.size, there["price"])
-    box = jax.vmap(screen)(venue, mine, front.size, seen, jnp.zeros_like(front.quote))
+    box = jax.vmap(screen)(venue, mine, front.size, seen, jnp.zeros_like(front.quote)[:, None])
     box = replace(jax.vmap(within)(box, front), always=now["screen"].always)
     acts = now["screen"].always | seen.liquidatable.any(1)
     if accounts.ladders is not None:
@@ -111,7 +111,7 @@ def look_at_front(accounts: Accounts, companion: bool, state: list[Tree], given:
     """
     (clock, books), (venue, tick) = state, given
     front: Front = books["front"]
-    before = row_of(clock, books, {"quote": front.quote, "size": front.size, "flagged": front.flagged})
+    before = row_of(clock, books, {"quote": front.quote, "size": front.size, **front.marks})
     mine = jax.vmap(accounts_in_front, in_axes=(None, 0))(accounts, front)
     bare = replace(venue, adl=None, socialised=False)
     end = run_rounds(mine, bare, before, tick, clock["count"], front)

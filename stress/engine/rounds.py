@@ -25,11 +25,11 @@ from stress.types import Array
 def liquidation_round(
     accounts: Accounts, venue: Venue, rows: Row, tick: Tick, acted: Array
 ) -> tuple[Row, Array, Check]:
-    """Phases 5 and 6 of a batch: flags and screens renewed, the share to close [batch, N], the check."""
+    """Phases 5 and 6 of a batch: marks and screens renewed, the share to close [batch, 1 or A, N], the check."""
     seen = jax.vmap(step.check)(venue, accounts, rows, tick)
-    share, flagged = jax.vmap(step.size)(venue, rows, tick, seen, acted)
+    share, marks = jax.vmap(step.size)(venue, rows, tick, seen, acted)
     if venue.keepers.limited:
-        demand = (share * seen.notional.sum(1)).sum(1)
+        demand = (share * seen.notional).sum((1, 2))
         share = jax.lax.cond(
             (demand > tick.capacity).any(),
             lambda: jax.vmap(step.limit_to_capacity)(seen, share, tick.capacity),
@@ -42,7 +42,7 @@ def liquidation_round(
         waits = seen.due.waits()
         box = box if waits is None else replace(box, always=box.always | waits.any(1))
         rows = replace(rows, crowd=replace(rows.crowd, pending=seen.due.pending))
-    return replace(rows, flagged=flagged, screen=box), share, seen
+    return replace(rows, marks=marks, screen=box), share, seen
 
 
 def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Round]:
@@ -105,7 +105,7 @@ def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: A
     def one_round(state: Rounds) -> Rounds:
         rows, share, seen = liquidation_round(accounts, venue, state.rows, state.tick, state.acted)
         exhausted = (state.count >= venue.max_rounds) & _acts(rows, seen, share)
-        share = jnp.where((exhausted | state.settled)[:, None], 0.0, share)
+        share = jnp.where((exhausted | state.settled)[:, None, None], 0.0, share)
         if rows.crowd is not None and seen.due is not None:
             ends = by_rows(exhausted | state.settled, rows.crowd.next, seen.due.ends)
             seen = replace(seen, due=replace(seen.due, ends=ends))
@@ -121,10 +121,11 @@ def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: A
         )
         status = jnp.where(exhausted, jnp.maximum(rows.outcome.status, ROUNDS_EXHAUSTED), rows.outcome.status)
         rows = replace(rows, outcome=replace(rows.outcome, status=status))
-        tick = replace(state.tick, capacity=state.tick.capacity - (share * seen.notional.sum(1)).sum(1))
+        tick = replace(state.tick, capacity=state.tick.capacity - (share * seen.notional).sum((1, 2)))
         again = acts & (others | jax.vmap(outside)(venue, rows, tick))
         far = state.beyond if front is None else state.beyond | _beyond(venue, front, rows, tick)
-        return Rounds(rows, tick, state.acted | (share > 0), state.count + acts, state.settled | ~again | far, far)
+        acted = state.acted | (share > 0).any(1)
+        return Rounds(rows, tick, acted, state.count + acts, state.settled | ~again | far, far)
 
     none = jnp.zeros(count.shape, bool)
     start = Rounds(rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), count, none, none)
@@ -144,7 +145,7 @@ def _executed(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Che
 
 def _not_waiting(where: Array, before: Row, rows: Row) -> Row:
     """Rows [batch], some of them as if accounts had not been looked at."""
-    rows = replace(rows, flagged=by_rows(where, before.flagged, rows.flagged))
+    rows = replace(rows, marks={name: by_rows(where, before.marks[name], now) for name, now in rows.marks.items()})
     if before.crowd is None or rows.crowd is None:
         return rows
     pending = jax.tree.map(partial(by_rows, where), before.crowd.pending, rows.crowd.pending)
@@ -153,7 +154,7 @@ def _not_waiting(where: Array, before: Row, rows: Row) -> Row:
 
 def _acts(rows: Row, seen: Check, share: Array) -> Array:
     """Rows [batch] in which somebody is to be closed."""
-    acts = (share > 0).any(1)
+    acts = (share > 0).any((1, 2))
     return acts if rows.crowd is None or seen.due is None else acts | (seen.due.ends > rows.crowd.next).any(1)
 
 

@@ -28,7 +28,7 @@ class Rows:
 
     clock: dict[str, Any]  # fields of Row that every tick touches (CLOCK)
     books: Packed  # outcome, purse (the ledger without accounts), front
-    holdings: Packed  # quote, size, flagged of all accounts, those in front out of date
+    holdings: Packed  # quote, size and marks of all accounts, those in front out of date
 
     def row(self, together: bool) -> Row:
         """All rows with a leading axis, with what their fronts own in the ledger (:func:`all_written_back`)."""
@@ -55,7 +55,7 @@ def parts_of(rows: Row, front: Front) -> Parts:
     return (
         {name: getattr(rows, name) for name in CLOCK},
         {"outcome": rows.outcome, "purse": purse, "front": front, "crowd": rows.crowd},
-        {"quote": ledger.quote, "size": ledger.size, "flagged": rows.flagged},
+        {"quote": ledger.quote, "size": ledger.size, **rows.marks},
     )
 
 
@@ -63,4 +63,5 @@ def row_of(clock: dict[str, Any], books: dict[str, Any], holdings: dict[str, Any
     """Rows of their parts, of which only what a row has counts; the front is not written back."""
     ledger = Ledger(quote=holdings["quote"], size=holdings["size"], **books["purse"])
     timed = {name: clock[name] for name in CLOCK}
-    return Row(ledger=ledger, flagged=holdings["flagged"], outcome=books["outcome"], crowd=books["crowd"], **timed)
+    marks = {name: holdings[name] for name in holdings if name not in ("quote", "size")}
+    return Row(ledger=ledger, marks=marks, outcome=books["outcome"], crowd=books["crowd"], **timed)

@@ -38,14 +38,13 @@ def reaches(venue: Venue, accounts: Accounts, held: Array, seen: Check) -> Array
 
 
 def screen(venue: Venue, accounts: Accounts, size: Array, seen: Check, share: Array) -> Screen:
-    """The box around the prices of a check of accounts with sizes [A, N] that are not closed whole by ``share`` [N]."""
+    """The box around the prices of a check, of sizes [A, N] less the positions that ``share`` [1 or A, N] closes."""
     held = jnp.where(share >= 1.0, 0.0, size)
     reach = reaches(venue, accounts, held, seen)
     down = jnp.where(held > 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
     up = jnp.where(held < 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
-    return Screen(
-        low=seen.price * (1.0 - down), high=seen.price * (1.0 + up), always=(seen.liquidatable & (share < 1.0)).any()
-    )
+    waits = seen.liquidatable & (held != 0).any(0)
+    return Screen(low=seen.price * (1.0 - down), high=seen.price * (1.0 + up), always=waits.any())
 
 
 def within_triggers(box: Screen, ladders: Ladders, venue: Venue, crowd: Crowd) -> Screen:

@@ -118,13 +118,18 @@ class Screen:
     always: Array  # [] bool: somebody waits, look at every tick
 
 
+FLAGGED, CLOSED = "flagged", "closed"
+"""Marks of accounts: the first breach, of the healthy and who was just closed NEVER; the last time it was closed in
+part, NEVER if it was not."""
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Row:
     """One path under one variant."""
 
     ledger: Ledger
-    flagged: Array  # [N] int32 tick of the first breach, NEVER if healthy ([0] without keeper delay)
+    marks: dict[str, Array]  # [N] int32 ticks by what happened (FLAGGED, CLOSED), where a rule looks back at it
     z: Array  # [A] absorbed flow over depth
     displacement: Array  # [A] X(z), relative distance of the mark from the fundamental price
     mark: Array  # [A] USD per unit, after the last round

@@ -25,7 +25,7 @@ from stress.engine.ladder.beside import after_round, book_crowd, crowd_match, wi
 from stress.engine.ladder.crowd import Crowd, look, pay_crowd
 from stress.engine.ladder.deleverage import sale_at, sides, sold_units
 from stress.engine.record import acting, inflow, record
-from stress.engine.state import Accounts, Ledger, Row
+from stress.engine.state import CLOSED, FLAGGED, Accounts, Ledger, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
 from stress.protocol.adl.base import AdlCase
 from stress.protocol.keepers import risk_order, within_capacity
@@ -134,30 +134,47 @@ def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price:
     )
 
 
-def size(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tuple[Array, Array]:
-    """Phase 6: share of every account to be closed [N] before capacity, and the keepers' flags [N].
+def size(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tuple[Array, dict[str, Array]]:
+    """Phase 6: share of every position to be closed [1 or A, N] before capacity, and the marks.
 
     ``acted`` [N]: accounts that were liquidated earlier in this tick; nobody is twice.
     """
-    flagged = venue.keepers.flag(row.flagged, seen.liquidatable, tick.number)
+    marks, ready = row.marks, seen.liquidatable
+    if venue.keepers.delayed:
+        marks = marks | {FLAGGED: venue.keepers.flag(marks[FLAGGED], seen.liquidatable, tick.number)}
+        ready = venue.keepers.ready(marks[FLAGGED], seen.liquidatable, tick.number)
     halted = ((row.ledger.size != 0) & tick.halted[:, None]).any(0)
-    may = venue.keepers.ready(flagged, seen.liquidatable, tick.number) & ~acted & ~halted
-    case = RiskCase(seen.equity, seen.requirement, jnp.abs(row.ledger.size), seen.notional, venue.maintenance)
-    share = venue.rule.share(case)
+    may = ready & ~acted & ~halted
+    share = venue.rule.share(risk_case(venue, row, tick, seen))
     bankrupt = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0) <= 0
-    return jnp.where(may, jnp.where(bankrupt, 1.0, share), 0.0), flagged
+    return jnp.where(may, jnp.where(bankrupt & venue.rule.bankrupt_whole, 1.0, share), 0.0), marks
+
+
+def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
+    """What the rule sees."""
+    since = tick.number - row.marks[CLOSED] if venue.rule.waits else None
+    return RiskCase(
+        equity=seen.equity,
+        requirement=seen.requirement,
+        units=jnp.abs(row.ledger.size),
+        notional=seen.notional,
+        curve=venue.maintenance,
+        tick=tick.number,
+        since=since,
+    )
 
 
 def limit_to_capacity(seen: Check, share: Array, capacity: Array) -> Array:
     """Phase 6: keepers take the riskiest first, as far as their capacity [] in USD goes."""
-    order = risk_order(seen.equity, seen.requirement, share > 0)
-    return within_capacity(share, share * seen.notional.sum(0), order, capacity)
+    order = risk_order(seen.equity, seen.requirement, (share > 0).any(0))
+    return within_capacity(share, (share * seen.notional).sum(0), order, capacity)
 
 
 def book_closing(accounts: Accounts, row: Row, seen: Check, share: Array) -> Closing:
     """Everything that is closed goes to the book."""
-    whole = share >= 1.0
-    book = jnp.where(whole, row.ledger.size, row.ledger.size * share)
+    held = row.ledger.size
+    book = jnp.where(share >= 1.0, held, held * share)
+    whole = ((share >= 1.0) | (held == 0)).all(0) & (share > 0).any(0)
     none = jnp.zeros_like(book)
     crowd = None
     if accounts.ladders is not None and row.crowd is not None and seen.due is not None:
@@ -278,13 +295,17 @@ def socialise(accounts: Accounts, settled: Settlement, rest: Array) -> Array:
 def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Row:
     """The row after a round."""
     outcome = record(venue, accounts, row, tick, done)
-    flagged = jnp.where(acting(done.closing), NEVER, row.flagged) if venue.keepers.delayed else row.flagged
+    marks, acted = row.marks, acting(done.closing)
+    if venue.keepers.delayed:
+        marks = marks | {FLAGGED: jnp.where(acted, NEVER, marks[FLAGGED])}
+    if venue.rule.waits:
+        marks = marks | {CLOSED: jnp.where(acted, tick.number, marks[CLOSED])}
     ledger, crowd = book_ledger(venue, row, done)
     return replace(
         row,
         ledger=ledger,
         crowd=crowd,
-        flagged=flagged,
+        marks=marks,
         z=done.settled.z,
         displacement=done.settled.displacement,
         mark=done.settled.mark,

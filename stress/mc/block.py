@@ -15,6 +15,8 @@ from stress.engine.loops import by_rows
 from stress.engine.record import conserve
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
+    CLOSED,
+    FLAGGED,
     NOT_FINITE,
     Accounts,
     Ledger,
@@ -196,12 +198,12 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
     ``normal`` [A] is the noise of the funding premium, where that is a process.
     """
     zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
-    accounts = job.quote.shape[0] if venue.keepers.delayed else 0
+    marks = [name for name, kept in ((FLAGGED, venue.keepers.delayed), (CLOSED, venue.rule.waits)) if kept]
     return Row(
         ledger=Ledger(
             quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero
         ),
-        flagged=jnp.full(accounts, NEVER, jnp.int32),
+        marks={name: jnp.full(job.quote.shape, NEVER, jnp.int32) for name in marks},
         z=none,
         displacement=none,
         mark=job.prices,

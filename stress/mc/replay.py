@@ -97,9 +97,9 @@ def _tick(
         if not bool((share > 0).any()) or rounds >= int(venue.max_rounds[0]):
             break
         row, done = _act(accounts, venue, row, tick, seen, share)
-        _record(book, done, np.asarray(share[0]), liquidations, adl, socialised)
-        tick = replace(tick, capacity=tick.capacity - (share * seen.notional.sum(1)).sum(1))
-        acted, rounds = acted | (share > 0), rounds + 1
+        _record(book, done, np.asarray(share[0]).max(0), liquidations, adl, socialised)
+        tick = replace(tick, capacity=tick.capacity - (share * seen.notional).sum((1, 2)))
+        acted, rounds = acted | (share > 0).any(1), rounds + 1
     row = replace(row, outcome=_finish(job.accounts, row))
     names = book.markets
     oracle = jax.vmap(oracle_price)(venue, row, tick)[0]

@@ -44,9 +44,9 @@ def risk_order(equity: Array, requirement: Array, among: Array) -> Array:
 
 
 def within_capacity(share: Array, demand: Array, order: Array, capacity: Array) -> Array:
-    """Shares [N] cut to ``capacity`` USD: in risk order while they fit, the one at the margin in part."""
+    """Shares [..., N] cut to ``capacity`` USD of ``demand`` [N]: in risk order while it fits, one account in part."""
     queued = demand[order]
     before = jnp.cumsum(queued) - queued
     fits = jnp.clip((capacity - before) / jnp.where(queued > 0, queued, 1.0), 0.0, 1.0)
     fits = jnp.where(fits < DUST, 0.0, jnp.where(fits > 1.0 - DUST, 1.0, fits))
-    return share * jnp.zeros_like(share).at[order].set(fits)
+    return share * jnp.zeros_like(demand).at[order].set(fits)

@@ -21,13 +21,17 @@ class RiskCase:
     units: Array  # [A, N] base units, >= 0
     notional: Array  # [A, N] USD
     curve: MarginCurve
+    tick: Array  # [] int32
+    since: Array | None  # [N] int32 ticks since the last partial liquidation, negative if never; for rules that wait
 
 
 class LiquidationRule(Protocol):
-    """The contract: the share to close of every account, before keepers limit it."""
+    """The contract: the share to close of every position, before keepers limit it."""
 
     whole: ClassVar[bool]  # whether the share is always one
+    waits: ClassVar[bool]  # whether it looks at the time since the last partial liquidation
+    bankrupt_whole: ClassVar[bool]  # whether accounts without equity at the mark are closed whole all the same
 
     def share(self, case: RiskCase) -> Array:
-        """Share [N] in (0, 1] of each of an account's positions."""
+        """Share [1, N] of all of an account's positions or [A, N] of each, in [0, 1]; all zero to let it wait."""
         ...

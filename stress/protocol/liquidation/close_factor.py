@@ -18,10 +18,12 @@ class CloseFactor:
     """Close a fixed share, and small accounts whole."""
 
     whole: ClassVar[bool] = False
+    waits: ClassVar[bool] = False
+    bankrupt_whole: ClassVar[bool] = True
 
     factor: Array  # []
     whole_below: Array  # [] USD of account notional
 
     def share(self, case: RiskCase) -> Array:
         """The factor, or one."""
-        return jnp.where(case.notional.sum(0) < self.whole_below, 1.0, self.factor)
+        return jnp.where(case.notional.sum(0) < self.whole_below, 1.0, self.factor)[None]

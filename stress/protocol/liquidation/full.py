@@ -18,7 +18,9 @@ class Full:
     """Close everything."""
 
     whole: ClassVar[bool] = True
+    waits: ClassVar[bool] = False
+    bankrupt_whole: ClassVar[bool] = True
 
     def share(self, case: RiskCase) -> Array:
         """One."""
-        return jnp.ones_like(case.equity)
+        return jnp.ones_like(case.equity)[None]

@@ -18,6 +18,8 @@ class RestoreTarget:
     """Close the smallest share after which equity, fee paid, is a multiple of the maintenance requirement."""
 
     whole: ClassVar[bool] = False
+    waits: ClassVar[bool] = False
+    bankrupt_whole: ClassVar[bool] = True
 
     multiple: Array  # []
     whole_below: Array  # [] USD of account notional
@@ -38,4 +40,4 @@ class RestoreTarget:
             return jnp.clip(jnp.where(gap < 0, x + step, x), 0.0, 1.0)
 
         x = jax.lax.fori_loop(0, curve.newton_steps, newton, jnp.zeros_like(case.equity))
-        return jnp.where(total < self.whole_below, 1.0, x)
+        return jnp.where(total < self.whole_below, 1.0, x)[None]
