@@ -111,6 +111,8 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
             "socialised_loss" in protocol.waterfall and not adl
         ),
         "shocks: collateral loses value, which changes the order of liquidation": depegs_collateral(shocks),
+        f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
+        "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
     }
     return [reason for reason, applies in checks.items() if applies]
 
@@ -123,6 +125,8 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
         PREMIUM_MOVES: _premium_moves(protocol),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
+        f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
+        "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
         "shocks: collateral loses value": depegs_collateral(shocks),

@@ -11,7 +11,7 @@ import numpy as np
 
 from stress.config.fields import PerMarket
 from stress.config.markets import correlation_matrix, per_market
-from stress.config.schema import FundingConfig, LiquidityConfig, ProtocolConfig, TierConfig
+from stress.config.schema import FundingConfig, LiquidationConfig, LiquidityConfig, ProtocolConfig, TierConfig
 from stress.errors import UserError
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
@@ -23,8 +23,13 @@ from stress.protocol.funding import Funding
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.close_factor import CloseFactor
+from stress.protocol.liquidation.first_fraction import FirstFraction
 from stress.protocol.liquidation.full import Full
+from stress.protocol.liquidation.half import Half
+from stress.protocol.liquidation.limits import Bankruptcy, Discount, Fillable, LimitPrice
+from stress.protocol.liquidation.portion import Portion
 from stress.protocol.liquidation.restore_target import RestoreTarget
+from stress.protocol.liquidation.step_down import StepDown
 from stress.protocol.margin.tiers import MarginTable, margin_table
 from stress.protocol.oracle import Oracle
 from stress.protocol.premium import premium_process
@@ -41,7 +46,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
     with_adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     return Venue(
         maintenance=build_margin(protocol, markets, "maintenance_margin"),
-        rule=_rule(protocol),
+        rule=_rule(protocol.liquidation, step_seconds),
         keepers=_keepers(protocol, step_seconds),
         fees=Fees(
             rate=_f(fees.fee), keeper_share=_f(fees.keeper_share), remainder_to_fund=_f(fees.remaining_equity == "fund")
@@ -59,6 +64,8 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         max_rounds=_i(fees.max_rounds),
         insured="insurance_fund" in protocol.waterfall,
         socialised="socialised_loss" in protocol.waterfall,
+        limit=_limit(protocol.liquidation),
+        by_fill=protocol.liquidation.settlement == "fill",
     )
 
 
@@ -101,17 +108,49 @@ def _tiers(protocol: ProtocolConfig, market: str) -> list[TierConfig]:
     return tiers
 
 
-def _rule(protocol: ProtocolConfig) -> LiquidationRule:
-    rules = protocol.liquidation
+def _rule(rules: LiquidationConfig, step_seconds: float) -> LiquidationRule:
+    factor = _f(rules.close_factor)
     match rules.rule:
+        case "portion":
+            return Portion(
+                portion=factor,
+                smallest=_f(rules.close_at_least_usd or 0.0),
+                most=_f(rules.close_at_most_usd or math.inf),
+                blocks=_f(max(1.0, step_seconds / (rules.block_seconds or step_seconds))),
+            )
+        case "first_fraction":
+            return FirstFraction(
+                fraction=factor,
+                above=_f(rules.first_above_usd or 0.0),
+                cooldown=_f((rules.cooldown_seconds or 0.0) / step_seconds),
+                patient=bool(rules.waits_for_cooldown),
+            )
+        case "step_down":
+            return StepDown()
+        case "half":
+            return Half(
+                part=factor, from_margin=_f(rules.half_from_margin or 0.0), whole_up_to=_f(rules.close_whole_below_usd)
+            )
         case "close_factor":
-            return CloseFactor(factor=_f(rules.close_factor), whole_below=_f(rules.close_whole_below_usd))
+            return CloseFactor(factor=factor, whole_below=_f(rules.close_whole_below_usd))
         case "restore_target":
             return RestoreTarget(
                 multiple=_f(rules.target_multiple), whole_below=_f(rules.close_whole_below_usd), fee=_f(rules.fee)
             )
         case _:
             return Full()
+
+
+def _limit(rules: LiquidationConfig) -> LimitPrice | None:
+    match rules.limit_price:
+        case "bankruptcy":
+            return Bankruptcy()
+        case "fillable":
+            return Fillable(adjustment=_f(rules.limit_adjustment or 1.0), spread=_f(rules.limit_spread or 0.0))
+        case "discount":
+            return Discount(rate=_f(rules.limit_discount or 0.0))
+        case _:
+            return None
 
 
 def _keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.crowd import Crowd, contracts, quotes
 from stress.engine.state import BEYOND_LADDER, Accounts, Outcome, Row
-from stress.engine.tick import Closing, Round, Settlement, Tick
+from stress.engine.tick import Round, Settlement, Tick
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -25,8 +25,8 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     loss = deficits - row.ledger.fund_flow - inflow(venue, full)
     depleted = loss > venue.fund if venue.insured else deficits > 0
     adl_value = jnp.abs(closing.adl) * closing.adl_price
-    sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.whole, adl_value, 0.0)
-    won = jnp.where(closing.whole, 0.0, adl_value)
+    sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.acted, adl_value, 0.0)
+    won = jnp.where(closing.acted, 0.0, adl_value)
     used = (closing.book != 0).any(1)
     if settled.crowd is not None:
         used = used | (settled.crowd.book > 0).reshape(-1, 2).any(1)
@@ -40,10 +40,10 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
         fees_to_fund=inflow(venue, settled),
         adl_notional=won.sum(),
         liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),
-        liquidated_accounts=acting(closing).sum(dtype=jnp.int32),
+        liquidated_accounts=closing.acted.sum(dtype=jnp.int32),
         capped=capped.sum(dtype=jnp.int32),
         adl_residual=jnp.where(accounts.residual, won, 0.0).sum(),
-        adl_accounts=((closing.adl != 0).any(0) & ~closing.whole).sum(dtype=jnp.int32),
+        adl_accounts=((closing.adl != 0).any(0) & ~closing.acted).sum(dtype=jnp.int32),
     )
     if accounts.ladders is not None and row.crowd is not None:
         out = record_crowd(venue, row.crowd, out, done)
@@ -68,11 +68,6 @@ def record_crowd(venue: Venue, crowd: Crowd, out: Outcome, done: Round) -> Outco
         adl_accounts=match.accounts.sum(dtype=jnp.int32),
     )
     return replace(out, status=jnp.where(beyond, jnp.maximum(out.status, BEYOND_LADDER), out.status))
-
-
-def acting(closing: Closing) -> Array:
-    """Accounts [N] that are liquidated in a round."""
-    return closing.whole | ((closing.book != 0) & (closing.adl == 0)).any(0)
 
 
 def conserve(accounts: Accounts, row: Row, rest_quote: Array | float = 0.0, rest_size: Array | float = 0.0) -> Outcome:

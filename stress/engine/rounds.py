@@ -48,6 +48,8 @@ def liquidation_round(
 def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Round]:
     """Phases 7 to 9 and 11 of a batch."""
     closing = jax.vmap(step.book_closing)(accounts, rows, seen, share)
+    if venue.limit is not None or venue.by_fill:
+        closing = jax.vmap(step.place_orders)(venue, rows, tick, seen, closing)
     full = jax.vmap(step.settle)(venue, accounts, rows, tick, closing)
     closing, settled = _deleveraged(accounts, venue, rows, tick, seen, closing, full)
     paid = jax.vmap(step.insure)(venue, rows, settled)
@@ -138,6 +140,8 @@ def _executed(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Che
     """Rows after a round, and which of them [batch] changed accounts other than those that were closed."""
     rows, done = execute(accounts, venue, rows, tick, seen, share)
     others = (done.closing.adl != 0).any((1, 2)) | (done.levied != 0).any(1)
+    if done.closing.waits is not None:
+        rows = replace(rows, screen=replace(rows.screen, always=rows.screen.always | done.closing.waits.any(1)))
     if done.closing.crowd is not None:
         others = others | (done.closing.crowd.match.share > 0).any(1)
     return rows, others

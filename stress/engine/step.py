@@ -24,12 +24,14 @@ import jax.numpy as jnp
 from stress.engine.ladder.beside import after_round, book_crowd, crowd_match, with_sides, without_sides
 from stress.engine.ladder.crowd import Crowd, look, pay_crowd
 from stress.engine.ladder.deleverage import sale_at, sides, sold_units
-from stress.engine.record import acting, inflow, record
+from stress.engine.record import inflow, record
 from stress.engine.state import CLOSED, FLAGGED, Accounts, Ledger, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
+from stress.liquidity.limit_orders import filled
 from stress.protocol.adl.base import AdlCase
 from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.liquidation.base import RiskCase
+from stress.protocol.liquidation.limits import OrderCase
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
 from stress.protocol.waterfall.socialised_loss import levy
@@ -174,12 +176,34 @@ def book_closing(accounts: Accounts, row: Row, seen: Check, share: Array) -> Clo
     """Everything that is closed goes to the book."""
     held = row.ledger.size
     book = jnp.where(share >= 1.0, held, held * share)
-    whole = ((share >= 1.0) | (held == 0)).all(0) & (share > 0).any(0)
     none = jnp.zeros_like(book)
     crowd = None
     if accounts.ladders is not None and row.crowd is not None and seen.due is not None:
         crowd = book_crowd(row.crowd, seen.due)
-    return Closing(book=book, adl=none, adl_price=none, adl_cash=none[0], whole=whole, crowd=crowd)
+    acted = (share > 0).any(0)
+    whole = acted & ((share >= 1.0) | (held == 0)).all(0)
+    return Closing(book=book, adl=none, adl_price=none, adl_cash=none[0], acted=acted, whole=whole, crowd=crowd)
+
+
+def place_orders(venue: Venue, row: Row, tick: Tick, seen: Check, closing: Closing) -> Closing:
+    """Phase 7: what orders with limits fill; the rest waits, but of bankrupt accounts that get nothing ADL takes it."""
+    held = row.ledger.size
+    case = OrderCase(seen.price[:, None], held, seen.margin, seen.equity, seen.requirement)
+    closing = replace(closing, bankruptcy=case.bankruptcy())
+    if venue.limit is None:
+        return closing
+    done = filled(venue.liquidity, closing.book, venue.limit.price(case), row.z, tick.fundamental, tick.depth)
+    left = closing.book - done
+    left = jnp.where(jnp.abs(left) <= CRUMB * jnp.abs(held), 0.0, left)
+    stranded = jnp.where((seen.equity < 0) & (done == 0).all(0), left, 0.0)
+    return replace(
+        closing,
+        book=closing.book - left,
+        acted=closing.acted & ((left == 0) | (done != 0)).any(0),
+        whole=closing.whole & (left == 0).all(0),
+        stranded=stranded,
+        waits=(left != 0).any(0),
+    )
 
 
 def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Closing) -> Settlement:
@@ -202,10 +226,14 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     left = jnp.where(jnp.abs(left) <= CRUMB * jnp.abs(ledger.size), 0.0, left)
     quote = ledger.quote + value.sum(0) + closing.adl_cash
     after = quote + (left * mark[:, None]).sum(0)
-    fee = jnp.minimum(venue.fees.rate * jnp.abs(value).sum(0), jnp.maximum(after, 0.0))
+    gain = after
+    if venue.by_fill and closing.bankruptcy is not None:
+        gain = (value - closing.book * closing.bankruptcy).sum(0)
+    fee = jnp.minimum(venue.fees.rate * jnp.abs(value).sum(0), jnp.maximum(gain, 0.0))
     quote = quote - fee
     flat = (left == 0).all(0) & (ledger.size != 0).any(0)
     remainder = jnp.where(flat & closing.whole, jnp.maximum(quote, 0.0), 0.0) * venue.fees.remainder_to_fund
+    broke = jnp.where(flat, -quote, 0.0) if not venue.by_fill else -gain
     return Settlement(
         quote=quote - remainder,
         size=left,
@@ -215,7 +243,7 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
         fill=fill,
         fee=fee,
         remainder=remainder,
-        deficit=jnp.where(flat, jnp.maximum(-quote, 0.0), 0.0),
+        deficit=jnp.maximum(broke, 0.0),
         crowd=sale,
     )
 
@@ -295,7 +323,7 @@ def socialise(accounts: Accounts, settled: Settlement, rest: Array) -> Array:
 def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Row:
     """The row after a round."""
     outcome = record(venue, accounts, row, tick, done)
-    marks, acted = row.marks, acting(done.closing)
+    marks, acted = row.marks, done.closing.acted
     if venue.keepers.delayed:
         marks = marks | {FLAGGED: jnp.where(acted, NEVER, marks[FLAGGED])}
     if venue.rule.waits:

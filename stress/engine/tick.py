@@ -50,7 +50,11 @@ class Closing:
     adl: Array  # [A, N] units, losers and winners
     adl_price: Array  # [A, N] USD per unit of the ADL part
     adl_cash: Array  # [N] USD received (paid, if negative) for the ADL part
-    whole: Array  # [N] bool, the account is closed whole
+    acted: Array  # [N] bool, the account is liquidated
+    whole: Array  # [N] bool, and closed whole
+    bankruptcy: Array | None = None  # [A, N] USD per unit at the check, where orders or fills are held to it
+    stranded: Array | None = None  # [A, N] units that orders with limits leave to ADL
+    waits: Array | None = None  # [N] bool, some of its order is not filled
     crowd: CrowdClosing | None = None
 
 

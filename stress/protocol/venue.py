@@ -13,6 +13,7 @@ from stress.protocol.collateral import Depeg
 from stress.protocol.funding import Funding
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.base import LiquidationRule
+from stress.protocol.liquidation.limits import LimitPrice
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
 from stress.types import Array
@@ -47,3 +48,5 @@ class Venue:
     insured: bool = field(metadata={"static": True})  # the insurance fund is in the waterfall
     socialised: bool = field(metadata={"static": True})  # socialised loss is in the waterfall
     depegs: tuple[Depeg, ...] = ()
+    limit: LimitPrice | None = None  # None: market orders
+    by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices

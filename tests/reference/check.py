@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.reference.margin import requirement, restoring_share
+from tests.reference.margin import requirement
+from tests.reference.sizing import Account, wanted_shares
 from tests.reference.state import Tick, Venue
 
 
@@ -66,32 +67,32 @@ def may_act(venue: Venue, check: Check, tick: Tick, step_seconds: float) -> list
     return check.risk_order(free)
 
 
-def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int]) -> dict[int, float]:
-    """Share of every position that is closed now, by account, within the tick's keeper capacity.
+def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], step_seconds: float
+                   ) -> dict[int, np.ndarray]:
+    """Share of each position [A] that is closed now, by account, within the tick's keeper capacity.
 
     ``accounts`` are riskiest first; the first that does not fit is closed by the share that does, the rest waits.
     """
     equity_at_mark = venue.equity(check.mark)
     shares = {}
     for n in accounts:
-        notionals = [float(x) for x in np.abs(venue.size[n]) * check.oracle]
-        share = _wanted_share(venue, float(check.equity[n]), float(equity_at_mark[n]), notionals)
-        wanted = share * sum(notionals)
+        notional = np.abs(venue.size[n]) * check.oracle
+        account = Account(
+            equity=float(check.equity[n]), equity_at_mark=float(equity_at_mark[n]), notional=notional,
+            units=np.abs(venue.size[n]), requirement=check.requirement[n], ticks_since=_since(venue, tick, n))
+        share = wanted_shares(venue.rules, account, step_seconds)
+        wanted = float((share * notional).sum())
+        if wanted == 0:
+            continue
         if tick.capacity_left <= 0:
             break
         if wanted > tick.capacity_left:
-            share *= tick.capacity_left / wanted
+            share = share * (tick.capacity_left / wanted)
             wanted = tick.capacity_left
         tick.capacity_left -= wanted
         shares[n] = share
     return shares
 
 
-def _wanted_share(venue: Venue, equity: float, equity_at_mark: float, notionals: list[float]) -> float:
-    rules = venue.rules
-    if rules.rule == "full" or equity_at_mark <= 0 or sum(notionals) < rules.close_whole_below_usd:
-        return 1.0
-    if rules.rule == "close_factor":
-        return rules.close_factor
-    assert rules.rule == "restore_target", rules.rule
-    return restoring_share(equity, notionals, rules)
+def _since(venue: Venue, tick: Tick, n: int) -> int | None:
+    return tick.number - venue.last_closed[n] if n in venue.last_closed else None

@@ -28,7 +28,7 @@ class Rules:
     waterfall: tuple[str, ...]  # insurance_fund, adl, socialised_loss
     adl_policy: str  # none, pro_rata, profit_leverage
     # liquidation
-    rule: str  # full, close_factor, restore_target
+    rule: str  # full, close_factor, restore_target, portion, first_fraction, step_down, half
     close_factor: float
     close_whole_below_usd: float
     target_multiple: float
@@ -38,6 +38,18 @@ class Rules:
     keeper_delay_seconds: float
     keeper_capacity_usd_per_minute: float | None
     max_rounds: int
+    block_seconds: float | None = None
+    close_at_least_usd: float | None = None
+    close_at_most_usd: float | None = None
+    first_above_usd: float | None = None
+    cooldown_seconds: float | None = None
+    waits_for_cooldown: bool | None = None
+    half_from_margin: float | None = None
+    limit_price: str | None = None  # bankruptcy, fillable, discount; None: market orders
+    limit_adjustment: float | None = None
+    limit_spread: float | None = None
+    limit_discount: float | None = None
+    settlement: str | None = None  # account, fill
     # funding
     funding_interval_hours: float | None
     funding_interest_rate: float

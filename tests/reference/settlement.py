@@ -28,6 +28,16 @@ class Fill:
         return abs(self.quantity) * self.price
 
 
+@dataclass
+class Orders:
+    """What is closed in a round before ADL takes its share. Axes: ``N`` accounts, ``A`` markets."""
+
+    quantity: np.ndarray  # [N, A] filled, signed as the position
+    stranded: np.ndarray  # [N, A] not filled and left to ADL
+    bankruptcy: np.ndarray  # [N, A] USD per unit
+    accounts: list[int]  # that are closed in whole or part
+
+
 @dataclass(frozen=True)
 class Matches:
     """Quantity that passes from deficit accounts to winners without touching the book."""
@@ -60,22 +70,24 @@ class Settlement:
         return self.fund_fees + self.remainders
 
 
-def settle(venue: Venue, tick: Tick, shares: dict[int, float], matches: Matches) -> Settlement:
-    """Closes ``shares`` of the acting accounts: the matched part by ADL, the rest through the book."""
+def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settlement:
+    """Closes what ``orders`` fill: the part of deficit accounts that is matched by ADL, the rest through the book."""
     matched = np.zeros_like(venue.size)
     for fill in matches.losers:
         matched[fill.account, fill.market] += fill.quantity
-    to_book = np.zeros_like(venue.size)
-    for n, share in shares.items():
-        to_book[n] = share * venue.size[n] - matched[n]
+    to_book = orders.quantity - np.where(orders.stranded != 0, 0.0, matched)
+    shares = orders.accounts
     result = _walk(venue, tick, to_book)
     result.matches = matches
     for fill in [*matches.losers, *matches.winners, *result.book]:
         result.cash[fill.account] += fill.quantity * (fill.price - venue.book.entry[fill.account, fill.market])
         result.size[fill.account, fill.market] -= fill.quantity
     result.size[np.abs(result.size) <= DUST * np.abs(venue.size)] = 0.0
-    _take_fees(venue, result, shares)
-    _find_deficits(venue, result, shares)
+    if venue.rules.settlement == "fill":
+        _settle_fills(venue, orders, result)
+    else:
+        _take_fees(venue, result, shares)
+        _find_deficits(venue, result, shares)
     return result
 
 
@@ -94,7 +106,26 @@ def _walk(venue: Venue, tick: Tick, to_book: np.ndarray) -> Settlement:
     return Settlement(venue.cash.copy(), venue.size.copy(), z, mark, sell, buy, book, Matches())
 
 
-def _take_fees(venue: Venue, result: Settlement, shares: dict[int, float]) -> None:
+def _settle_fills(venue: Venue, orders: Orders, result: Settlement) -> None:
+    """Each account's fills against its bankruptcy prices: what they bring beyond pays the fee, what they lack is a
+    deficit, whether or not the account is flat."""
+    rules = venue.rules
+    for n in orders.accounts:
+        fills = [fill for fill in result.book if fill.account == n]
+        gain = sum(fill.quantity * (fill.price - float(orders.bankruptcy[n, fill.market])) for fill in fills)
+        fee = min(rules.fee * sum(fill.notional for fill in fills), max(gain, 0.0))
+        result.fees[n] = fee
+        result.cash[n] -= fee
+        result.keeper_fees += rules.keeper_share * fee
+        result.fund_fees += (1 - rules.keeper_share) * fee
+        if gain < 0:
+            result.deficits[n] = -gain
+        if rules.remaining_equity == "fund" and not result.size[n].any() and result.cash[n] > 0:
+            result.remainders += float(result.cash[n])
+            result.cash[n] = 0.0
+
+
+def _take_fees(venue: Venue, result: Settlement, shares: list[int]) -> None:
     """fee = min(rate * notional, equity left), so a fee never makes a deficit; then what is left of closed accounts.
 
     Equity counts what was closed at its fill price and what remains at the new mark. ADL carries no fee.
@@ -116,7 +147,7 @@ def _take_fees(venue: Venue, result: Settlement, shares: dict[int, float]) -> No
             result.cash[n] = 0.0
 
 
-def _find_deficits(venue: Venue, result: Settlement, shares: dict[int, float]) -> None:
+def _find_deficits(venue: Venue, result: Settlement, shares: list[int]) -> None:
     """A deficit is the negative cash of an account, liquidated or ADL'd, that became flat in this round."""
     for n in sorted({*shares, *(fill.account for fill in result.matches.winners)}):
         if not result.size[n].any() and result.cash[n] < 0:

@@ -29,6 +29,7 @@ class Venue:
     fund_flow: float = 0.0  # W: the fund's net flow, apart from its initial size
     keepers: float = 0.0
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
+    last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which it was last liquidated
 
     @classmethod
     def open(cls, book: Book, rules: Rules) -> Venue:

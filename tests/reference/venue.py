@@ -12,6 +12,7 @@ from tests.reference.check import closing_shares, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Oracle, first_and_end, funding_due, funding_rate
 from tests.reference.result import Result
 from tests.reference.rules import Rules
+from tests.reference.orders import place
 from tests.reference.settlement import Matches, Settlement, settle
 from tests.reference.state import Conservation, Tick, Venue
 
@@ -119,14 +120,16 @@ class Path:
         mark, oracle = self._prices_now(tick)
         check = risk_check(venue, oracle, mark)
         watch(venue, check, tick.number)
-        shares = closing_shares(venue, check, tick, may_act(venue, check, tick, self.step))
+        shares = closing_shares(venue, check, tick, may_act(venue, check, tick, self.step), self.step)
         if not shares:
             return False
-        tentative = settle(venue, tick, shares, Matches())
+        tick.acted |= set(shares)
+        orders = place(venue, check, tick, shares)
+        tentative = settle(venue, tick, orders, Matches())
         share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
-        matches = adl.match(venue, check, tentative, share)
-        final = settle(venue, tick, shares, matches)
-        self._commit(tick, final, shares)
+        matches = adl.match(venue, check, orders, tentative, share)
+        final = settle(venue, tick, orders, matches)
+        self._commit(tick, final, orders.accounts)
         ledger.add_round(venue, tick, final)
         owed = sum(tentative.deficits.values())
         result.bad_debt += owed
@@ -136,7 +139,7 @@ class Path:
         self.conservation.check(venue)
         return True
 
-    def _commit(self, tick: Tick, final: Settlement, shares: dict[int, float]) -> None:
+    def _commit(self, tick: Tick, final: Settlement, accounts: list[int]) -> None:
         """Makes a settlement the venue's balances; the outside market takes the other side of every book fill."""
         venue, result = self.venue, self.result
         venue.cash, venue.size, venue.z = final.cash, final.size, final.z
@@ -145,12 +148,12 @@ class Path:
         for fill in final.book:
             venue.outside_size[fill.market] += fill.quantity
             venue.outside_cash -= fill.quantity * fill.price
-        for n in shares:
+        for n in accounts:
             venue.first_seen.pop(n, None)
-            tick.acted.add(n)
+            venue.last_closed[n] = tick.number
         result.fees_to_fund += final.fund_fees
         result.remainders_to_fund += final.remainders
-        result.liquidated_accounts += len(shares)
+        result.liquidated_accounts += len(accounts)
         for fill in [*final.book, *final.matches.losers]:
             result.liquidated_notional += fill.notional
             result.liquidated_by_market[fill.market] += fill.notional

@@ -1,0 +1,101 @@
+"""How much of an account that is liquidated now is closed, position by position."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.reference.margin import requirement, restoring_share
+from tests.reference.rules import Rules
+
+
+@dataclass
+class Account:
+    """An account at the risk check. Axis: ``A`` markets."""
+
+    equity: float  # USD at the oracle price
+    equity_at_mark: float
+    notional: np.ndarray  # [A] USD at the oracle price
+    units: np.ndarray  # [A] >= 0
+    requirement: np.ndarray  # [A] USD
+    ticks_since: int | None  # since it was last liquidated
+
+
+def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:
+    """Share of each position [A] that the rule closes."""
+    whole = np.ones(len(account.notional))
+    if rules.rule != "portion" and account.equity_at_mark <= 0:
+        return whole
+    match rules.rule:
+        case "full":
+            return whole
+        case "close_factor":
+            return whole if account.notional.sum() < rules.close_whole_below_usd else rules.close_factor * whole
+        case "restore_target":
+            if account.notional.sum() < rules.close_whole_below_usd:
+                return whole
+            return restoring_share(account.equity, [float(x) for x in account.notional], rules) * whole
+        case "half":
+            enough = account.equity >= (rules.half_from_margin or 0.0) * account.requirement.sum()
+            small = account.notional.sum() <= rules.close_whole_below_usd
+            return rules.close_factor * whole if enough and not small else whole
+        case "portion":
+            return _portion(rules, account.notional, step_seconds)
+        case "first_fraction":
+            return _first_fraction(rules, account, step_seconds)
+        case "step_down":
+            return _step_down(rules, account)
+    raise AssertionError(rules.rule)
+
+
+def _portion(rules: Rules, notional: np.ndarray, step_seconds: float) -> np.ndarray:
+    """dYdX, block by block: one position a block. Reading: with at least one block a position they get equally many,
+    whole or not; else the largest position has the tick's only block."""
+    blocks = max(1.0, step_seconds / (rules.block_seconds or step_seconds))
+    held = np.flatnonzero(notional)
+    shares = np.zeros(len(notional))
+    each = blocks / len(held) if blocks >= len(held) else 1.0
+    for a in held if blocks >= len(held) else [int(np.argmax(notional))]:
+        left_over = (1.0 - rules.close_factor) ** each
+        least = min((rules.close_at_least_usd or 0.0) * each, notional[a])
+        most = math.inf if rules.close_at_most_usd is None else rules.close_at_most_usd * each
+        shares[a] = min(max((1.0 - left_over) * notional[a], least), most) / notional[a]
+    return shares
+
+
+def _first_fraction(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:
+    since, cooldown = account.ticks_since, (rules.cooldown_seconds or 0.0) / step_seconds
+    large = account.notional > (rules.first_above_usd or 0.0)
+    if rules.waits_for_cooldown:
+        if since is None:
+            return np.where(large, rules.close_factor, 1.0)
+        return np.zeros(len(large)) if since < cooldown else np.ones(len(large))
+    if since is not None and since < cooldown:
+        return np.ones(len(large))
+    part = np.where(large, rules.close_factor, 1.0)
+    return part if account.equity >= _need(rules, (1 - part) * account.notional) else np.ones(len(large))
+
+
+def _step_down(rules: Rules, account: Account) -> np.ndarray:
+    """All positions go down tier by tier together, until the account is healthy."""
+    left = account.notional.copy()
+    while left.any():
+        left = np.array([_floor(x, tiers) for x, tiers in zip(left, rules.tiers, strict=True)])
+        if account.equity >= _need(rules, left):
+            break
+    return np.where(account.notional > 0, 1 - left / np.where(account.notional > 0, account.notional, 1.0), 0.0)
+
+
+def _floor(notional: float, tiers: list[tuple[float, float]]) -> float:
+    """Where the tier of a notional begins; a notional at a bound is in the tier below. Tiers of one rate are one."""
+    begin = 0.0
+    for (upper, rate), (_, after) in zip(tiers, tiers[1:], strict=False):
+        if upper < notional and after > rate:
+            begin = upper
+    return begin
+
+
+def _need(rules: Rules, notional: np.ndarray) -> float:
+    return sum(requirement(float(x), tiers) for x, tiers in zip(notional, rules.tiers, strict=True))
