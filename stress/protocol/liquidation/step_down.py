@@ -1,0 +1,70 @@
+"""Positions are brought down to a lower tier of the maintenance requirement.
+
+Sources: help pages of Binance (one order to a lower bracket), Bybit and BitMEX (the next lower risk limit, until the
+margin suffices; from the lowest all is taken over), OKX (two tiers at a time, from the third on).
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from stress.protocol.margin.base import Line, MarginCurve, Values, namespace
+
+
+def tier_floor(curve: MarginCurve, units: Values, notional: Values) -> Values:
+    """Notional [A, ...] in USD at which the tiers of positions [A, ...] begin; the lowest begins at zero.
+
+    A tier is the line that gives the requirement; it begins where it overtakes the last of the flatter ones. A
+    position at a bound is in the tier below.
+    """
+    xp, lines = namespace(notional), curve.lines(units)
+    rate, deduction = _active(lines, notional)
+    floors = [_crossing(rate, deduction, flatter, lower) for flatter, lower in lines]
+    return reduce(xp.maximum, floors)
+
+
+def _active(lines: list[Line], notional: Values) -> Line:
+    """Rate and deduction [A, ...] of the line that gives the requirement, of equals the flattest."""
+    xp = namespace(notional)
+    rate, deduction = (xp.broadcast_to(number, notional.shape) for number in lines[0])
+    for steeper, lower in lines[1:]:
+        above = steeper * notional - lower > rate * notional - deduction
+        rate, deduction = xp.where(above, steeper, rate), xp.where(above, lower, deduction)
+    return rate, deduction
+
+
+def _crossing(rate: Values, deduction: Values, flatter: Values, lower: Values) -> Values:
+    """Notional [A, ...] at which a line overtakes a flatter one; zero if that one is not flatter."""
+    xp = namespace(rate)
+    is_flatter = flatter < rate
+    return xp.where(is_flatter, (deduction - lower) / xp.where(is_flatter, rate - flatter, 1.0), 0.0)
+
+
+def target(curve: MarginCurve, units: Values, notional: Values, steps: int = 1) -> Values:
+    """Notional [A, ...] that is left of positions [A, ...] after ``steps`` tiers down; none from the lowest tier."""
+    xp, left = namespace(notional), notional
+    for _ in range(steps):
+        ratio = left / xp.where(notional > 0, notional, 1.0)
+        left = tier_floor(curve, ratio * units, left)
+    return left
+
+
+def share(curve: MarginCurve, units: Values, notional: Values, steps: int = 1) -> Values:
+    """Share [A, N] of positions of ``units`` and ``notional`` [A, N] that brings them ``steps`` tiers down."""
+    xp, held = namespace(notional), notional > 0
+    left = target(curve, units, notional, steps)
+    return xp.where(held, 1.0 - left / xp.where(held, notional, 1.0), 0.0)
+
+
+def share_until_healthy(curve: MarginCurve, equity: Values, units: Values, notional: Values, tiers: int) -> Values:
+    """Share [A, N] after which ``equity`` [N] covers the requirement: by the fewest steps of all positions at once.
+
+    ``tiers`` is the number of tiers of the largest market; an account that is not healthy in the lowest closes whole.
+    """
+    xp = namespace(notional)
+    best = share(curve, units, notional, tiers)
+    for steps in range(tiers - 1, 0, -1):
+        part = share(curve, units, notional, steps)
+        need = curve.requirement((1.0 - part) * units, (1.0 - part) * notional).sum(0)
+        best = xp.where(equity >= need, part, best)
+    return best
