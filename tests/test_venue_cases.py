@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -56,4 +57,4 @@ def _wrong(entry: Any, case: Case) -> Any:
         except ValueError:
             return f"{entry}?"
         return str(int(float(entry)) + 1 + int(abs(float(entry))))
-    return 0.0 if entry is None else 1.05 * float(entry) + 1.01 * case.absolute + 1e-9
+    return 0.0 if entry is None else 1.05 * float(entry) + math.copysign(1.01 * case.absolute + 1e-9, float(entry))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from stress.protocol.margin.base import Values, namespace
 
-CRUMB = 1e-9
-"""Share of a step that is floating-point noise: what is that close to a step is on it."""
-
 
 def down(values: Values, step: float) -> Values:
     """``values`` [...] rounded down to multiples of ``step``."""
-    return values if step == 0 else namespace(values).floor(values / step + CRUMB) * step
+    if step == 0:
+        return values
+    count = values / step
+    return namespace(values).floor(count + _noise(count)) * step
 
 
 def up(values: Values, step: float) -> Values:
     """``values`` [...] rounded up to multiples of ``step``."""
-    return values if step == 0 else namespace(values).ceil(values / step - CRUMB) * step
+    return -down(-values, step)
+
+
+def _noise(count: Values) -> Values:
+    """How far below a whole number of steps what was meant to be one may be, in doubles."""
+    return 1e-9 + 1e-14 * abs(count)

@@ -1,0 +1,28 @@
+"""What a fund gets from a liquidation fill or pays for it, against the bankruptcy price, and whether it may.
+
+Source: dYdX v4 ``x/clob/keeper/liquidations.go`` and ``deleveraging.go``.
+"""
+
+from __future__ import annotations
+
+from stress.protocol.margin.base import Values, namespace
+
+
+def fund_delta(received: Values, bankruptcy: Values, largest_fee: Values) -> Values:
+    """USD [...] that the fund gets for a fill, negative what it pays.
+
+    ``received`` [...] is the fill's quote in USD, negative for a purchase, ``bankruptcy`` [...] the one that leaves
+    the account its share of equity. The fund fills a gap, and of a surplus gets at most the fee on the fill's value.
+    """
+    xp, surplus = namespace(received), received - bankruptcy
+    return xp.where(surplus > 0, xp.minimum(largest_fee * abs(received), surplus), surplus)
+
+
+def can_pay(balance: Values, delta: Values) -> Values:
+    """Whether [...] the fund's ``balance`` [...] in USD bears the change; otherwise ADL has to."""
+    return (delta >= 0) | (balance + delta >= 0)
+
+
+def within_loss_limit(lost: Values, delta: Values, limit: Values) -> Values:
+    """Whether [...] the change keeps what the fund ``lost`` [...] for an account in this block within ``limit`` USD."""
+    return (delta >= 0) | (lost - delta <= limit)

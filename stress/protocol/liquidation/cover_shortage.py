@@ -1,0 +1,89 @@
+"""Close what covers a shortage of margin, at a pace; tiny shortages and small accounts at once.
+
+Closing a USD of notional releases its margin ratio and costs the liquidator's and the fund's fee. An account that
+enters liquidation must come out of it with a buffer, a share of notional, above its requirement. Source: Drift v2
+``math/liquidation.rs``, ``state/margin_calculation.rs``, ``controller/liquidation.rs``.
+"""
+
+from __future__ import annotations
+
+from stress.protocol.liquidation.rounding import down, up
+from stress.protocol.margin.base import Values, namespace
+
+
+def shortage(
+    equity: Values, requirement: Values, notional: Values, loss: Values, buffer: Values, step: float = 0.0
+) -> Values:
+    """USD [...] that are missing for an account to come out of liquidation, not below zero.
+
+    ``requirement`` without buffer, ``notional`` and unrealised ``loss`` >= 0 are those of all positions, all [...] in
+    USD. What is to be covered counts losses with the buffer on top; an account comes out once nothing is missing
+    without that (a ``loss`` of zero). Drift knows USD in steps.
+    """
+    missing = requirement + buffer * notional - (equity - buffer * loss)
+    return namespace(missing).maximum(down(missing, step), 0.0)
+
+
+def cover_units(
+    short: Values, price: Values, ratio: Values, fee: Values, fund_fee: Values, quote_price: Values = 1.0
+) -> Values:
+    """Units [...] of a position that cover the shortage ``short`` [...] in USD, infinite where closing frees nothing.
+
+    ``ratio`` [...] is the margin ratio with the buffer, ``quote_price`` the USD price of what margin is paid in.
+    """
+    xp = namespace(short)
+    freed = price * (quote_price * (ratio - fee) - fund_fee)
+    works = (ratio > fee) & (freed > 0)
+    return xp.where(works, short / xp.where(works, freed, 1.0), xp.inf)
+
+
+def pace(
+    short: Values,
+    freed: Values,
+    elapsed: Values,
+    initial: Values,
+    duration: Values,
+    small: Values = 50.0,
+    step: float = 0.0,
+) -> Values:
+    """Share [...] of the shortage ``short`` [...] that may be covered now; all of one below ``small`` USD.
+
+    Of what was short at first, ``initial`` plus ``elapsed`` [...] over ``duration`` may have been freed by now;
+    ``freed`` [...] USD have been. Drift rounds shares down to ``step``.
+    """
+    xp = namespace(short)
+    ramp = xp.where(duration > 0, elapsed / xp.where(duration > 0, duration, 1.0), 1.0)
+    allowed = xp.minimum(down(ramp, step) + initial, 1.0) * (short + freed) - freed
+    part = xp.clip(allowed, 0.0, short) / xp.where(short > 0, short, 1.0)
+    return xp.where(short < small, 1.0, down(part, step))
+
+
+def units_now(held: Values, cover: Values, part: Values, step: float = 0.0) -> Values:
+    """Units [...] of ``held`` [...] >= 0 that are closed now: the part [...] of what covers, rounded up to ``step``."""
+    xp = namespace(held)
+    finite = xp.isfinite(cover)
+    units = up(up(xp.where(finite, cover, 0.0), step) * part, step)
+    return xp.where(finite, xp.minimum(units, held), held)
+
+
+def share(
+    short: Values,
+    margin: Values,
+    notional: Values,
+    buffer: Values,
+    fee: Values,
+    fund_fee: Values,
+    part: Values,
+    whole_up_to: Values,
+) -> Values:
+    """Share [N] of all positions, that covers the part [N] of the shortage ``short`` [N] in USD.
+
+    ``margin`` [A, N] in USD is the requirement of each position, without the buffer, ``notional`` [A, N] in USD,
+    ``fund_fee`` [N] or []. Accounts of at most ``whole_up_to`` USD of notional close whole, as do those in which
+    closing frees nothing.
+    """
+    xp = namespace(short)
+    total = notional.sum(0)
+    freed = margin.sum(0) + (buffer - fee - fund_fee) * total
+    paced = xp.clip(short / xp.where(freed > 0, freed, 1.0) * part, 0.0, 1.0)
+    return xp.where((freed > 0) & (total > whole_up_to), paced, 1.0)

@@ -1,0 +1,47 @@
+"""The five steps by which an account's health is restored. Source: as ``liquidation.health``."""
+
+from __future__ import annotations
+
+import jax
+
+from stress.protocol.liquidation.health import ENOUGH, Account, Reduction, Terms, reduce_base, settle, start
+from stress.protocol.margin.base import Values, namespace
+
+
+def reduction(account: Account, terms: Terms, most_base: Values, most_settled: Values) -> Reduction:
+    """What is closed and settled [...], of at most ``most_base`` units and ``most_settled`` tokens of profit.
+
+    Base while profit is negative; profit; base whose profit can be settled; that profit; base for its own sake.
+    """
+    xp, done = namespace(account.base), start(account, terms)
+    kept, weight = 1.0 - terms.settle_fee, terms.overall_weight
+    first = reduce_base(done, account, terms, most_base, -done.profit, xp.ones_like(kept), xp.ones_like(kept))
+    done = _where(done.profit < 0, first, done)
+    done = _settled(done, terms, most_settled)
+    limit = most_settled - done.settled
+    third = reduce_base(done, account, terms, most_base, limit, kept, weight)
+    done = _where((done.profit >= 0) & (limit > 0), third, done)
+    done = _settled(done, terms, most_settled)
+    last = reduce_base(done, account, terms, most_base, xp.full_like(limit, xp.inf), weight, weight)
+    return _where((done.health < ENOUGH) & (weight > 0), last, done)
+
+
+def after(account: Account, terms: Terms, done: Reduction) -> Account:
+    """The account once base is taken over and profit bought."""
+    xp = namespace(account.base)
+    side = xp.sign(account.base)
+    quote = side * done.base * terms.price * (1.0 - side * terms.base_fee) - done.settled
+    return Account(
+        base=account.base - side * done.base,
+        quote=account.quote + quote,
+        token=account.token + done.settled * (1.0 - terms.settle_fee),
+        other=account.other,
+    )
+
+
+def _settled(done: Reduction, terms: Terms, most: Values) -> Reduction:
+    return _where(done.profit >= 0, settle(done, terms, most), done)
+
+
+def _where(condition: Values, yes: Reduction, no: Reduction) -> Reduction:
+    return jax.tree.map(lambda one, other: namespace(condition).where(condition, one, other), yes, no)

@@ -1,0 +1,65 @@
+"""Mango v4: five steps to health, and the waterfall of a bankrupt account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from stress.protocol.insurance.bankruptcy import shares
+from stress.protocol.liquidation.health import Account, Terms, given_to_zero, start, taken_to_zero
+from stress.protocol.liquidation.health_steps import after, reduction
+from tests.venues.cases import Answer
+
+Inputs = Mapping[str, Any]
+
+
+def _terms(price: float, lot: float, weight: float, debt: float, overall: float, fee: float, settle: float) -> Terms:
+    """A market that settles in a token of one USD with weights of one."""
+    return Terms(*(jnp.asarray(float(x)) for x in (price, lot, weight, debt, overall, fee, settle, 1.0, 1.0)))
+
+
+def partial_liquidation_size(i: Inputs) -> Inputs:
+    if "stable_price" in i:
+        return _at_the_oracle(i)
+    row = i["liqee"]
+    account = Account(*(jnp.asarray(float(row[name])) for name in ("base", "quote", "spot", "other_token")))
+    terms = _terms(i["price"], i["lot_size"], i["base_asset_weight"], i["base_liab_weight"], i["overall_pnl_weight"],
+                   i["base_liquidation_fee"], i["positive_pnl_liquidation_fee"])
+    left = after(account, terms, reduction(account, terms, abs(i["max_base"]), i["max_pnl"]))
+    return {"spot": left.token, "base": left.base, "quote": left.quote}
+
+
+def _at_the_oracle(i: Inputs) -> Inputs:
+    """Health at the end of a liquidation is at the oracle price, whatever the stable price."""
+    account = Account(*(jnp.asarray(float(x)) for x in (i["base"], i["quote"], i["spot"], 0.0)))
+    terms = _terms(i["oracle"], 1.0, i["init_weight"], 2.0 - i["init_weight"], 1.0, 0.0, 0.0)
+    left = after(account, terms, reduction(account, terms, i["max_base"], jnp.asarray(float(i["max_pnl"]))))
+    return {"base": left.base, "liq_end_health": start(left, terms).health}
+
+
+def bankruptcy_waterfall(i: Inputs) -> Inputs:
+    row, price = i["liqee"], i["settle_price"]
+    owned, owed = price * i["settle_token_asset_weight"], price * i["settle_token_liab_weight"]
+    token, loss, other = (jnp.asarray(float(x)) for x in (row["settle_token"], -row["perp_quote"], row["other_token"]))
+    own_health = other + jnp.where(token > 0, owned * token, owed * token)
+    balance = token - loss
+    health = other + jnp.where(balance > 0, owned * balance, owed * balance)
+    to_settle = jnp.minimum(taken_to_zero(own_health, token, owned, owed), jnp.minimum(i["settle_limit"], loss))
+    found = shares(loss, to_settle, given_to_zero(health, balance, owned, owed), i["max_liab_transfer"], price,
+                   i["insurance_token_price"], i["insurance_fund_tokens"], step=1.0)
+    return {
+        "liqee_token": token - found.settled,
+        "liqee_perp": -loss + found.settled + found.insured + found.socialised,
+        "liqor_token": found.settled,
+        "liqor_perp": -found.settled - found.insured,
+        "liqor_insurance": found.paid,
+        "socialised": found.socialised,
+    }
+
+
+ANSWERS: dict[tuple[str, str], Answer] = {
+    ("mango_v4", "bankruptcy_waterfall"): bankruptcy_waterfall,
+    ("mango_v4", "partial_liquidation_size"): partial_liquidation_size,
+}
