@@ -1,10 +1,4 @@
-"""How far the book is from liquidation, market by market, before any price impact.
-
-With the other prices fixed, the requirement is the largest of K lines in a market's relative move m, so equity less
-requirement is the smallest of K lines. They all rise with m for a long and all fall for a short, since maintenance
-rates are below 1. So an account has one threshold a market, the root that comes first: the largest of the K roots for
-a long, the smallest for a short.
-"""
+"""How far the book is from liquidation, market by market, before any price impact."""
 
 from __future__ import annotations
 
@@ -15,6 +9,7 @@ from stress.book.margin import requirement, shortfall
 from stress.book.rows import CROSS, ISOLATED
 from stress.book.schema import Book
 from stress.protocol.margin.base import MarginCurve
+from stress.protocol.margin.liquidation_price import liquidation_move
 
 NEAREST, FARTHEST = -1.0, 10.0
 """Distances are given for moves between these."""
@@ -84,10 +79,7 @@ def _thresholds(book: Book, prices: np.ndarray, maintenance: MarginCurve) -> np.
     slack = book.equity(prices)[:, None] - (need.sum(1, keepdims=True) - need)  # left for this market's requirement
     sign = np.where(book.size > 0, 1.0, -1.0)
     safe = np.where(notional > 0, notional, 1.0)
-    edge = np.full(notional.shape, -np.inf)
-    for rate, deduction in ((r.T, d.T) for r, d in maintenance.lines(np.abs(book.size.T))):
-        with np.errstate(over="ignore"):  # dust: a root beyond every number is no root
-            # of slack + sign * x * m = rate * x * (1 + m) - deduction, x the notional
-            root = (rate * safe - deduction - slack) / (safe * (sign - rate))
-        edge = np.maximum(edge, sign * root)
-    return np.where((notional > 0) & ~book.residual[:, None], sign * edge, np.nan)
+    lines = [(rate.T, deduction.T) for rate, deduction in maintenance.lines(np.abs(book.size.T))]
+    with np.errstate(over="ignore"):  # dust: a root beyond every number is no root
+        move = liquidation_move(lines, safe, slack, sign)
+    return np.where((notional > 0) & ~book.residual[:, None], move, np.nan)

@@ -32,6 +32,7 @@ from stress.protocol.adl.base import AdlCase
 from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.liquidation.limits import OrderCase
+from stress.protocol.margin.health import falls_short
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
 from stress.protocol.waterfall.socialised_loss import levy
@@ -130,7 +131,7 @@ def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price:
     notional = jnp.abs(value)
     margin = venue.maintenance.requirement(jnp.abs(size), notional)
     equity, requirement = quote + value.sum(0), margin.sum(0)
-    liquidatable = (requirement > 0) & (equity < requirement) & ~accounts.residual
+    liquidatable = falls_short(equity, requirement) & ~accounts.residual
     return Check(
         price=price, notional=notional, margin=margin, equity=equity, requirement=requirement, liquidatable=liquidatable
     )

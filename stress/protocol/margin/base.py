@@ -21,6 +21,9 @@ Values = Any
 Line = tuple[Values, Values]
 """Rate, decimal, and deduction in USD: rate x notional - deduction."""
 
+SIZE_STEPS = 32
+"""Newton steps of a curve whose rate grows with the size: enough for a share of 2^-26."""
+
 
 class MarginCurve(ABC):
     """Requirements of positions. Axes: ``A`` markets, then any others; arrays are JAX's or NumPy's.

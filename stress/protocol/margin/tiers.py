@@ -57,3 +57,11 @@ def margin_table(bounds: list[np.ndarray], rates: list[np.ndarray]) -> MarginTab
         rate[a] = np.pad(r, (0, width - len(r)), mode="edge")
         deduction[a] = np.pad(np.cumsum(steps), (0, width - len(r)), mode="edge")
     return MarginTable(rate=rate, deduction=deduction)  # type: ignore[arg-type]
+
+
+def leverage_table(bounds: list[np.ndarray], leverages: list[np.ndarray], share: float) -> MarginTable:
+    """Tiers per market by the most leverage that each allows; rates are ``share`` / leverage.
+
+    Hyperliquid, "Margin tiers": initial margin with share 1, maintenance margin with half.
+    """
+    return margin_table(bounds, [share / leverage for leverage in leverages])

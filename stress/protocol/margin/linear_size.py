@@ -1,0 +1,44 @@
+"""Rates that grow linearly with a position's size (Deribit: so much a unit; Synthetix v3: its share of the skew scale).
+
+The requirement of ``q`` units at price ``P`` is ``P q (a + b q)``, convex in ``q``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+
+from stress.protocol.margin.base import SIZE_STEPS, Line, MarginCurve, Values, spread
+from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class LinearSize(MarginCurve):
+    """Base rates and slopes of every market. Axis: ``A`` markets."""
+
+    base: Array  # [A] decimal, a
+    slope: Array  # [A] per base unit, b
+
+    def lines(self, units: Values) -> list[Line]:
+        """One."""
+        return [(spread(self.base, units) + spread(self.slope, units) * units, 0.0 * units)]
+
+    def marginal(self, units: Values, notional: Values) -> Values:
+        """a + 2 b q."""
+        return spread(self.base, units) + 2.0 * spread(self.slope, units) * units
+
+    @property
+    def newton_steps(self) -> int:
+        """Each at least halves the share until it is near, then the error is squared."""
+        return SIZE_STEPS
+
+
+def skew_scaled(minimum: Array, fraction: Array, skew_scale: Array, scalar: float | Array = 1.0) -> LinearSize:
+    """Rates [A] ``scalar x (minimum + fraction x units / skew_scale)``; the skew scale is in base units.
+
+    Synthetix v3, ``PerpsMarketConfiguration.sol``: the initial margin with ``scalar`` 1, the maintenance margin with
+    the market's.
+    """
+    return LinearSize(base=scalar * minimum, slope=scalar * fraction / skew_scale)

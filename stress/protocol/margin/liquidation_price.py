@@ -1,0 +1,31 @@
+"""The price of one market at which an account becomes liquidatable, the other prices fixed; in closed form.
+
+With the other prices fixed, the requirement is the largest of K lines in a market's relative move m, so equity less
+requirement is the smallest of K lines. They all rise with m for a long and all fall for a short, since maintenance
+rates are below 1. So there is one threshold, the root that comes first: the largest of the K roots for a long, the
+smallest for a short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from stress.protocol.margin.base import Line, MarginCurve, Values, namespace
+
+
+def liquidation_move(lines: Sequence[Line], notional: Values, slack: Values, side: Values) -> Values:
+    """Relative move [...] of the price at which ``slack`` [...] in USD no longer covers the position's requirement.
+
+    ``notional`` [...] > 0 in USD, ``side`` [...] 1 for a long and -1 for a short. ``slack`` is the account's equity
+    less the requirement of its other positions: the margin, if the position is isolated.
+    """
+    # slack + side * x * m = rate * x * (1 + m) - deduction, x the notional
+    roots = [side * (rate * notional - deduction - slack) / (notional * (side - rate)) for rate, deduction in lines]
+    return side * reduce(namespace(notional).maximum, roots)
+
+
+def liquidation_price(curve: MarginCurve, size: Values, price: Values, slack: Values) -> Values:
+    """USD per unit [A, ...] for positions of ``size`` [A, ...] != 0 units, with ``slack`` [A, ...] at ``price`` [A, ...]."""
+    xp, units = namespace(size), namespace(size).abs(size)
+    return price * (1.0 + liquidation_move(curve.lines(units), units * price, slack, xp.sign(size)))

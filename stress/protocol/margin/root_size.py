@@ -1,0 +1,66 @@
+"""Rates that grow with the square root of a position's size (Drift v2, ``programs/drift/src/math/margin.rs``).
+
+The requirement of ``q`` units at price ``P`` is ``P q max(w, 0.8 w + f sqrt(q))``: the largest of two functions that
+are convex in ``q``, so it is convex.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+
+from stress.protocol.margin.base import SIZE_STEPS, Line, MarginCurve, Values, namespace, spread
+from stress.protocol.rounding import round_down
+from stress.types import Array
+
+FLAT_SHARE = 0.8
+"""Share of the base rate that the size premium is added to."""
+INTERPOLATED = 0.2
+"""Share of the normal rate, below it, over which a high-leverage rate rises to it."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RootSize(MarginCurve):
+    """Base rates and size factors of every market. Axis: ``A`` markets."""
+
+    base: Array  # [A] decimal, w
+    factor: Array  # [A] per square root of a base unit, f
+
+    def lines(self, units: Values) -> list[Line]:
+        """The base rate's and the size's line."""
+        xp, zero = namespace(units), 0.0 * units
+        base, factor = spread(self.base, units), spread(self.factor, units)
+        return [(base + zero, zero), (FLAT_SHARE * base + factor * xp.sqrt(units), zero)]
+
+    def marginal(self, units: Values, notional: Values) -> Values:
+        """The base rate, or that of ``q`` (0.8 w + f sqrt(q)) where it is higher."""
+        xp, ((base, _), (rate, _)) = namespace(units), self.lines(units)
+        premium = rate - FLAT_SHARE * base
+        return xp.where(rate > base, FLAT_SHARE * base + 1.5 * premium, base)
+
+    @property
+    def newton_steps(self) -> int:
+        """Each at least halves the share until it is near, then the error is squared."""
+        return SIZE_STEPS
+
+
+def size_premium(factor: Values, units: Values, unit: float = 0.0) -> Values:
+    """What the size adds to a rate [...]; Drift floors it to ``unit`` = 1e-4."""
+    return round_down(factor * namespace(units).sqrt(units), unit)
+
+
+def root_rate(base: Values, factor: Values, units: Values, unit: float = 0.0) -> Values:
+    """Rate [...] of a position, or weight of a liability, of ``units`` [...]: max(w, 0.8 w + f sqrt(q))."""
+    return namespace(units).maximum(base, FLAT_SHARE * base + size_premium(factor, units, unit))
+
+
+def high_leverage_initial(normal: Values, high: Values, factor: Values, units: Values, unit: float = 0.0) -> Values:
+    """Initial rate [...] in high-leverage mode: ``high`` for small positions, the normal rate for large ones.
+
+    Between 0.8 of the normal base rate and all of it the rate is interpolated by what the size asks for.
+    """
+    xp, adjusted = namespace(units), FLAT_SHARE * normal + size_premium(factor, units, unit)
+    share = 1.0 - (normal - adjusted) / (INTERPOLATED * normal)
+    return xp.where(adjusted >= normal, adjusted, round_down(high + (normal - high) * share, unit))

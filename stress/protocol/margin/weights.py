@@ -1,0 +1,38 @@
+"""How much assets, debts and profits count towards margin: haircuts on collateral, credit for unrealised gains."""
+
+from __future__ import annotations
+
+from stress.protocol.margin.base import Values, namespace
+from stress.protocol.margin.root_size import size_premium
+
+DISCOUNT = 1.1
+"""Numerator of the weight that a size leaves: small sizes are not discounted below their own weight."""
+
+
+def weighted(value: Values, asset: Values, liability: Values) -> Values:
+    """USD [...] of a balance that counts: what is owned at the asset weight, what is owed at the liability's."""
+    return value * namespace(value).where(value > 0, asset, liability)
+
+
+def size_discount(factor: Values, size: Values, unit: float = 0.0) -> Values:
+    """Weight [...] that a size [...] in its own units leaves: 1.1 / (1 + f sqrt(size)).
+
+    Drift v2, ``programs/drift/src/math/margin.rs``.
+    """
+    return DISCOUNT / (1.0 + size_premium(factor, size, unit))
+
+
+def asset_weight(weight: Values, factor: Values, size: Values, unit: float = 0.0) -> Values:
+    """Weight [...] of an asset, or of an unrealised gain, of that size. A liability's is ``root_rate``."""
+    return namespace(size).minimum(weight, size_discount(factor, size, unit))
+
+
+def deposit_scaled(weight: Values, deposits: Values, start: Values) -> Values:
+    """Weight [...] cut in proportion where all deposits of an asset, in USD, exceed ``start`` (Drift v2, Mango v4)."""
+    xp = namespace(deposits)
+    return weight * xp.where(deposits > start, start / xp.where(deposits > 0, deposits, 1.0), 1.0)
+
+
+def capped_gain(gain: Values, cap: Values) -> Values:
+    """USD [...] of an unrealised gain that counts; losses count whole."""
+    return namespace(gain).minimum(gain, cap)

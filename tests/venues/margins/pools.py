@@ -1,0 +1,73 @@
+"""Venues whose counterparty is a pool or a virtual market maker: GMX, Synthetix, Nibiru."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from stress.protocol.margin.health import falls_short, margin_ratio, unrealised_pnl
+from stress.protocol.margin.linear_size import LinearSize, skew_scaled
+from tests.venues.cases import Answer
+from tests.venues.margins.dydx import flat
+from tests.venues.margins.tiers import SIDES, requirement
+
+
+def gmx_liquidatable(case: Mapping[str, Any]) -> dict[str, Any]:
+    """A minimum in USD, and one in proportion to the size at entry."""
+    size = SIDES[case["side"]] * case["size_tokens"]
+    equity = case["collateral_tokens"] * case["price"] + unrealised_pnl(size, case["price"], case["entry_price"])
+    least = max(case["min_collateral_usd"], requirement(flat(case["min_collateral_factor"]), 1.0, case["size_usd"]))
+    return {"liquidatable": bool(falls_short(equity, least))}
+
+
+def synthetix_gain(market: Mapping[str, Any]) -> float:
+    """USD gained since the entry, at the mean of the oracle price with the skew before and after."""
+    skew = (market["skew_before"] + 0.5 * market["size"]) / market["skew_scale"]
+    return unrealised_pnl(market["size"], market["price"], market["entry_oracle"] * (1.0 + skew))
+
+
+def synthetix_margin(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Collateral and gains."""
+    gains = {market["market"]: synthetix_gain(market) for market in case["markets"]}
+    return {"pnl": gains, "available_margin": case["collateral_usd"] + sum(gains.values())}
+
+
+def synthetix_curve(market: Mapping[str, Any]) -> LinearSize:
+    """Maintenance rates of one market."""
+    names = ("min_initial_ratio", "initial_margin_fraction", "skew_scale")
+    minimum, share, scale = (np.array([market[name]], float) for name in names)
+    return skew_scaled(minimum, share, scale, market["maintenance_scalar"])  # type: ignore[arg-type]
+
+
+def synthetix_liquidatable(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Available margin below the requirements of all markets."""
+    need = sum(requirement(synthetix_curve(m), m["size"], m["price"]) + m.get("min_position_margin", 0.0)
+               for m in case["markets"])
+    return {"liquidatable": bool(falls_short(synthetix_margin(case)["available_margin"], need))}
+
+
+def nibiru_gain(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a position whose open notional and notional are given."""
+    return {"upnl": _gain(case)}
+
+
+def nibiru_ratio(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Margin, gain and funding over the notional."""
+    equity = case["margin"] + _gain(case) - case["size"] * case["cumulative_premium_fraction_delta"]
+    return {"margin_ratio": margin_ratio(equity, np.array(case["position_notional"]))}
+
+
+def _gain(case: Mapping[str, Any]) -> float:
+    units = abs(case["size"])
+    return unrealised_pnl(case["size"], case["position_notional"] / units, case["open_notional"] / units)
+
+
+ANSWERS: dict[tuple[str, str], Answer] = {
+    ("gmx_v2", "liquidation_trigger"): gmx_liquidatable,
+    ("nibiru_perp_v2", "margin_ratio"): nibiru_ratio,
+    ("nibiru_perp_v2", "unrealised_pnl"): nibiru_gain,
+    ("synthetix_v3_perps", "account_margin"): synthetix_margin,
+    ("synthetix_v3_perps", "liquidation_trigger"): synthetix_liquidatable,
+}
