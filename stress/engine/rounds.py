@@ -65,7 +65,7 @@ def _deleveraged(
     unpaid = jax.vmap(step.shortfall)(venue, rows, full)
 
     def deleveraged() -> tuple[Closing, Settlement]:
-        matched = jax.vmap(step.deleverage)(venue, accounts, rows, seen, full, closing, unpaid)
+        matched = jax.vmap(step.deleverage)(venue, accounts, rows, tick, seen, full, closing, unpaid)
         return matched, jax.vmap(step.settle)(venue, accounts, rows, tick, matched)
 
     return jax.lax.cond((unpaid > 0).any(), deleveraged, lambda: (closing, full))
