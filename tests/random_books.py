@@ -39,6 +39,51 @@ DESIGNS: dict[str, dict[str, Any]] = {
         "adl": "none",
         "waterfall": ["insurance_fund"],
     },
+    "half, discount, pro rata": {
+        "law": "square_root",
+        "rule": "half",
+        "adl": "pro_rata",
+        "liquidation": {"limit_price": "discount", "limit_discount": 0.01, "half_from_margin": 0.5},
+    },
+    "first fraction, bankruptcy price, ranked": {
+        "law": "power",
+        "rule": "first_fraction",
+        "adl": "profit_leverage",
+        "liquidation": {
+            "limit_price": "bankruptcy",
+            "first_above_usd": 2e4,
+            "cooldown_seconds": 150.0,
+            "waits_for_cooldown": False,
+        },
+    },
+    "first fraction that waits, delayed keepers": {
+        "law": "linear",
+        "rule": "first_fraction",
+        "adl": "none",
+        "delay": True,
+        "liquidation": {"first_above_usd": 1e4, "cooldown_seconds": 150.0, "waits_for_cooldown": True},
+    },
+    "portion, fillable price, fills settled": {
+        "law": "linear",
+        "rule": "portion",
+        "adl": "pro_rata",
+        "liquidation": {
+            "limit_price": "fillable",
+            "limit_adjustment": 1.0,
+            "limit_spread": 1.5,
+            "block_seconds": 20.0,
+            "close_at_least_usd": 1e3,
+            "close_at_most_usd": 3e4,
+            "settlement": "fill",
+        },
+    },
+    "step down, lagging oracle, fills settled": {
+        "law": "linear",
+        "rule": "step_down",
+        "adl": "profit_leverage",
+        "lag": 1,
+        "liquidation": {"settlement": "fill"},
+    },
     "full, ADL without a fund": {
         "law": "power",
         "rule": "full",
@@ -225,6 +270,7 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
         keeper_delay_seconds=delay,
         keeper_capacity_usd_per_minute=rng.choice([2e4, 1e5]) if limited else None,
         max_rounds=int(rng.choice([2, 50])),
+        **design.get("liquidation", {}),
     )
     funding = dataclasses.replace(
         protocol.funding,

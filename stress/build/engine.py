@@ -104,8 +104,11 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
         ),
-        f"protocol.adl.policy={protocol.adl.policy}: winners are taken by rank": (
+        f"protocol.adl.policy={protocol.adl.policy}: winners are taken by rank, or by what they have": (
             adl and protocol.adl.policy != "pro_rata"
+        ),
+        f"protocol.adl.price={protocol.adl.price}: winners are not paid what losers had": (
+            adl and protocol.adl.price != "bankruptcy"
         ),
         "protocol.waterfall: socialised_loss is levied by profit, and no ADL comes before it": (
             "socialised_loss" in protocol.waterfall and not adl

@@ -11,15 +11,29 @@ import numpy as np
 
 from stress.config.fields import PerMarket
 from stress.config.markets import correlation_matrix, per_market
-from stress.config.schema import FundingConfig, LiquidationConfig, LiquidityConfig, ProtocolConfig, TierConfig
+from stress.config.schema import (
+    AdlConfig,
+    FundingConfig,
+    LiquidationConfig,
+    LiquidityConfig,
+    ProtocolConfig,
+    TierConfig,
+)
 from stress.errors import UserError
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
 from stress.protocol.adl.base import AdlPolicy
+from stress.protocol.adl.binance import Binance
+from stress.protocol.adl.bitmex import BitMex
+from stress.protocol.adl.hyperliquid import Hyperliquid
+from stress.protocol.adl.position_size import PositionSize
 from stress.protocol.adl.pro_rata import ProRata
+from stress.protocol.adl.pro_rata_profit import ProRataProfit
 from stress.protocol.adl.profit_leverage import ProfitLeverage
+from stress.protocol.adl.random import Random
+from stress.protocol.adl.water_filling import WaterFilling
 from stress.protocol.breaker import Breaker
-from stress.protocol.funding import Funding
+from stress.protocol.funding.clamped import Funding
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.close_factor import CloseFactor
@@ -37,7 +51,17 @@ from stress.protocol.venue import Fees, Venue
 from stress.types import NEVER
 
 EXPONENTS = {"none": 1.0, "linear": 1.0, "square_root": 0.5}
-ADL_POLICIES: dict[str, type] = {"pro_rata": ProRata, "profit_leverage": ProfitLeverage}
+ADL_POLICIES: dict[str, type] = {
+    "pro_rata": ProRata,
+    "pro_rata_profit": ProRataProfit,
+    "water_filling": WaterFilling,
+    "profit_leverage": ProfitLeverage,
+    "bitmex": BitMex,
+    "binance": Binance,
+    "hyperliquid": Hyperliquid,
+    "position_size": PositionSize,
+}
+"""Policies without numbers of their own."""
 
 
 def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Venue:
@@ -52,7 +76,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
             rate=_f(fees.fee), keeper_share=_f(fees.keeper_share), remainder_to_fund=_f(fees.remaining_equity == "fund")
         ),
         fund=_f(protocol.insurance_fund),
-        adl=_adl(protocol.adl.policy) if with_adl else None,
+        adl=_adl(protocol.adl) if with_adl else None,
         funding=_funding(protocol.funding, markets, step_seconds),
         oracle=_oracle(protocol, step_seconds),
         breaker=Breaker(
@@ -66,6 +90,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         socialised="socialised_loss" in protocol.waterfall,
         limit=_limit(protocol.liquidation),
         by_fill=protocol.liquidation.settlement == "fill",
+        adl_price=protocol.adl.price,
     )
 
 
@@ -168,8 +193,8 @@ def _keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
     )
 
 
-def _adl(policy: str) -> AdlPolicy:
-    return ADL_POLICIES[policy]()
+def _adl(adl: AdlConfig) -> AdlPolicy:
+    return Random(seed=_i(adl.seed)) if adl.policy == "random" else ADL_POLICIES[adl.policy]()
 
 
 def _funding(funding: FundingConfig, markets: list[str], step_seconds: float) -> Funding:

@@ -12,6 +12,19 @@ from typing import Any
 from stress.config.fields import Matrix, PerMarket, field
 from stress.config.shock import ShockConfig
 
+ADL_POLICIES = (
+    "none",
+    "pro_rata",
+    "pro_rata_profit",
+    "water_filling",
+    "profit_leverage",
+    "bitmex",
+    "binance",
+    "hyperliquid",
+    "position_size",
+    "random",
+)
+
 
 # --- price: the market model -----------------------------------------------------------------------------------------
 @dataclass(kw_only=True)
@@ -259,7 +272,9 @@ class LiquidationConfig:
 class AdlConfig:
     """Auto-deleveraging."""
 
-    policy: str = field("who is deleveraged", choices=("none", "pro_rata", "profit_leverage"))
+    policy: str = field("who is deleveraged, and how much of each", choices=ADL_POLICIES)
+    price: str = field("price at which ADL closes positions", choices=("bankruptcy", "mark", "oracle"))
+    seed: int = field("policy=random: seed of the order, apart from run.seed", low=0, high=2**31 - 1)
 
 
 @dataclass(kw_only=True)

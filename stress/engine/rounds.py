@@ -65,12 +65,15 @@ def _deleveraged(
     if venue.adl is None:
         return closing, full
     unpaid = jax.vmap(step.shortfall)(venue, rows, full)
+    needed = (unpaid > 0).any()
+    if closing.stranded is not None:
+        needed = needed | (closing.stranded != 0).any()
 
     def deleveraged() -> tuple[Closing, Settlement]:
-        matched = jax.vmap(step.deleverage)(venue, accounts, rows, seen, full, closing, unpaid)
+        matched = jax.vmap(step.deleverage)(venue, accounts, rows, tick, seen, full, closing, unpaid)
         return matched, jax.vmap(step.settle)(venue, accounts, rows, tick, matched)
 
-    return jax.lax.cond((unpaid > 0).any(), deleveraged, lambda: (closing, full))
+    return jax.lax.cond(needed, deleveraged, lambda: (closing, full))
 
 
 def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlement, paid: Array) -> Array:

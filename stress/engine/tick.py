@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 
 from stress.engine.ladder.beside import CrowdClosing
 from stress.engine.ladder.pending import Due
@@ -56,6 +57,10 @@ class Closing:
     stranded: Array | None = None  # [A, N] units that orders with limits leave to ADL
     waits: Array | None = None  # [N] bool, some of its order is not filled
     crowd: CrowdClosing | None = None
+
+    def left_to_adl(self) -> Array:
+        """Units [A, N] that no order fills."""
+        return jnp.zeros_like(self.book) if self.stranded is None else self.stranded
 
 
 @jax.tree_util.register_dataclass

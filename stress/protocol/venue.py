@@ -10,7 +10,7 @@ from stress.liquidity.book import Liquidity
 from stress.protocol.adl.base import AdlPolicy
 from stress.protocol.breaker import Breaker
 from stress.protocol.collateral import Depeg
-from stress.protocol.funding import Funding
+from stress.protocol.funding.clamped import Funding
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.limits import LimitPrice
@@ -47,6 +47,7 @@ class Venue:
     max_rounds: Array  # [] int32
     insured: bool = field(metadata={"static": True})  # the insurance fund is in the waterfall
     socialised: bool = field(metadata={"static": True})  # socialised loss is in the waterfall
+    adl_price: str = field(default="bankruptcy", metadata={"static": True})  # or mark, oracle
     depegs: tuple[Depeg, ...] = ()
     limit: LimitPrice | None = None  # None: market orders
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices

@@ -5,23 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from tests.reference.check import Check
-from tests.reference.settlement import Fill, Matches, Settlement
+from tests.reference.settlement import Fill, Matches, Orders, Settlement
 from tests.reference.state import Venue
 
 
-def match(venue: Venue, check: Check, tentative: Settlement, share: float) -> Matches:
+def match(venue: Venue, check: Check, orders: Orders, tentative: Settlement, share: float) -> Matches:
     """Matches ``share`` of the deficit accounts' quantity with the other side, market by market and side by side.
+
+    And all that orders with limits leave to ADL.
 
     Where the eligible quantity falls short, every deficit account of that market and side is scaled down alike.
     """
     matches = Matches()
-    if share <= 0:
+    if share <= 0 and not orders.stranded.any():
         return matches
-    order = check.risk_order(list(tentative.deficits))
+    given = _given(venue, orders, tentative, share)
+    order = check.risk_order([int(n) for n in np.flatnonzero(given.any(axis=1))])
     for a in range(len(venue.rules.markets)):
         for side in (1.0, -1.0):
-            losers = [Fill(n, a, share * float(venue.size[n, a]), bankruptcy_price(venue, check, tentative, n, a))
-                      for n in order if venue.size[n, a] * side > 0]
+            losers = [Fill(n, a, float(given[n, a]), _price(venue, check, orders, tentative, n, a))
+                      for n in order if given[n, a] * side > 0]
             winners = eligible(venue, check, a, -side)
             need = sum(abs(fill.quantity) for fill in losers)
             have = sum(abs(float(venue.size[n, a])) for n in winners)
@@ -36,6 +39,20 @@ def match(venue: Venue, check: Check, tentative: Settlement, share: float) -> Ma
             else:
                 matches.winners.extend(_ranked(venue, check, a, losers, winners))
     return matches
+
+
+def _given(venue: Venue, orders: Orders, tentative: Settlement, share: float) -> np.ndarray:
+    """Units [N, A] of losers, signed as their positions."""
+    given = orders.stranded.copy()
+    for n in tentative.deficits:
+        given[n] += share * (orders.quantity[n] if venue.rules.settlement == "fill" else venue.size[n])
+    return given
+
+
+def _price(venue: Venue, check: Check, orders: Orders, tentative: Settlement, n: int, a: int) -> float:
+    if venue.rules.settlement == "fill" or orders.stranded[n, a]:
+        return float(orders.bankruptcy[n, a])
+    return bankruptcy_price(venue, check, tentative, n, a)
 
 
 def bankruptcy_price(venue: Venue, check: Check, tentative: Settlement, n: int, a: int) -> float:

@@ -10,9 +10,9 @@ from stress.book.schema import Book
 from tests.reference import adl, ledger, waterfall
 from tests.reference.check import closing_shares, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Oracle, first_and_end, funding_due, funding_rate
+from tests.reference.orders import place
 from tests.reference.result import Result
 from tests.reference.rules import Rules
-from tests.reference.orders import place
 from tests.reference.settlement import Matches, Settlement, settle
 from tests.reference.state import Conservation, Tick, Venue
 
@@ -129,7 +129,7 @@ class Path:
         share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
         matches = adl.match(venue, check, orders, tentative, share)
         final = settle(venue, tick, orders, matches)
-        self._commit(tick, final, orders.accounts)
+        self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
         ledger.add_round(venue, tick, final)
         owed = sum(tentative.deficits.values())
         result.bad_debt += owed

@@ -2,39 +2,202 @@
 
 from __future__ import annotations
 
-from tests.venues.cases import Answer
+from collections.abc import Mapping
+from typing import Any
 
-ANSWERS: dict[tuple[str, str], Answer] = {}
+import jax.numpy as jnp
+
+from stress.liquidity.imbalance import closing_price, imbalance_cost, imbalance_impact, opening_price
+from stress.liquidity.skew import skewed_fill
+from stress.protocol.adl import trigger
+from stress.protocol.adl.binance import binance_score, profit_share
+from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate, static_rate
+from stress.protocol.funding.base import index_change, payment
+from stress.protocol.funding.clamped import clamped_rate, margin_cap
+from stress.protocol.funding.premium_index import impact_price, premium_index
+from stress.protocol.funding.twap import largest_difference, sided_rates, twap_rate
+from stress.protocol.funding.velocity import accrued, velocity_rate
+from stress.protocol.waterfall.socialised_loss import deposit_haircut, per_unit
+from tests.venues.cases import Answer
+from tests.venues.deleveraging import bitmex_queue, equity, offset_queue, pair_transfer
+
+Inputs = Mapping[str, Any]
+
+SIDES = {"long": 1.0, "short": -1.0}
+DAY = 86400.0
+PPM = 1e6
+"""dYdX counts rates and index changes in parts per million, USD in millionths."""
+DRIFT_RATE, DRIFT_PRICE, DRIFT_INDEX = 1e-9, 1e-6, 1e-10
+"""Drift's smallest amounts of a funding rate, a price and an index of interest."""
+
+
+def _impact_side(levels: list[list[float]], notional: float) -> Any:
+    prices, units = jnp.asarray(levels, float).reshape(-1, 2).T
+    return impact_price(prices, units, notional)
+
+
+def _dydx_premium(x: Inputs) -> Inputs:
+    bid, ask = (_impact_side(x[side], x["impact_notional_usd"]) for side in ("bids", "asks"))
+    return {"premium": premium_index(bid, ask, x["index_price"], x["max_abs_premium"])}
+
+
+def _dydx_cap(x: Inputs) -> Inputs:
+    initial = x["initialMarginPpm"]
+    cap = margin_cap(x["clampFactorPpm"], initial, initial * x["maintenanceFractionPpm"])
+    return {"expectedUpperBoundPpm": cap}
+
+
+def _dydx_index(x: Inputs) -> Inputs:
+    price = x["price"] * 10.0 ** x["base_atomic_resolution"] * PPM * PPM
+    change = index_change(x["rate_8h"], x["dt_seconds"], DAY / 3, price, step=1.0)
+    return {"index_delta_ppm_quote_per_base_quantum": change}
+
+
+def _dydx_settlement(x: Inputs) -> Inputs:
+    change = x["funding_index_now"] - x["funding_index_at_entry"]
+    return {"settlement_ppm": -payment(x["size_quantums"], change)}
+
+
+def _hyperliquid_premium(x: Inputs) -> Inputs:
+    return {"premium": premium_index(x["impact_bid"], x["impact_ask"], x["oracle"])}
+
+
+def _hyperliquid_rate(x: Inputs) -> Inputs:
+    rate = clamped_rate(x["premium"], x["interest_8h"], x["clamp"], x["cap_per_hour"], share=1 / 8)
+    return {"hourly_rate": rate}
+
+
+def _drift_rate(x: Inputs) -> Inputs:
+    oracle = x["oracle_twap"]
+    if "total_fees" not in x:
+        limit = largest_difference(oracle, "A", DRIFT_PRICE)
+        return {"funding_rate_per_base": twap_rate(x["mark_twap"], oracle, DAY / x["period_s"], limit, DRIFT_RATE)}
+    rate = twap_rate(x["mark_twap"], oracle, 24.0, step=DRIFT_RATE)
+    longs, shorts, fees = sided_rates(rate, x["oi_long"], x["oi_short"], x["total_fees"], x.get("fee_lower_bound", 0.0))
+    return {"long_rate": longs, "short_rate": shorts, "fees_after": fees}
+
+
+def _drift_cap(x: Inputs) -> Inputs:
+    return {"max_divergence": largest_difference(x["oracle_twap"], x["tier"], DRIFT_PRICE)}
+
+
+def _drift_deposits(x: Inputs) -> Inputs:
+    return {"index_haircut": deposit_haircut(x["loss_usd"], x["total_deposits"], x["cumulative_interest"], DRIFT_INDEX)}
+
+
+def _drift_perp(x: Inputs) -> Inputs:
+    loss = per_unit(x["bad_debt_usd"], x["insurance_usd"] + x["amm_fee_pool_usd"], x["oi_long"], x["oi_short"])
+    longs, shorts = loss * x["long_holder_base"], loss * x["short_holder_base"]
+    return {"loss_per_base": loss, "long_loss_usd": longs, "short_loss_usd": shorts, "socialised_usd": longs + shorts}
+
+
+def _gmx_rule(x: Inputs) -> AdaptiveRule:
+    names = ("increase_per_s", "decrease_per_s", "threshold_stable", "threshold_decrease", "min_factor", "max_factor")
+    return AdaptiveRule(*(jnp.asarray(float(x[name])) for name in names))
+
+
+def _gmx_adaptive(x: Inputs) -> Inputs:
+    rate = adaptive_rate(_gmx_rule(x), x["saved_factor"], x["oi_long"], x["oi_short"], x["dt_seconds"])
+    return {"next_factor_per_s": rate}
+
+
+def _gmx_static(x: Inputs) -> Inputs:
+    rate = static_rate(x["funding_factor"], x["oi_long"], x["oi_short"], x["exponent"])
+    return {"funding_fee_usd": payment(x["size"], rate * x["dt_seconds"])}
+
+
+def _gmx_adl(x: Inputs) -> Inputs:
+    profit = x["long_size_usd"] / x["entry_price"] * x["price"] - x["long_size_usd"]
+    factor = trigger.pnl_factor(profit, x["pool_tokens"] * x["price"])
+    return {"adl_enabled": trigger.exceeds_pool(factor, x["max_pnl_factor_for_adl"]), "pnl_factor": factor}
+
+
+def _gmx_curve(x: Inputs) -> Inputs:
+    return {"impact_usd": imbalance_cost(x["diff_usd"], x["factor"], x["exponent"])}
+
+
+def _gmx_impact(x: Inputs) -> Inputs:
+    before = x["oi_long"] - x["oi_short"]
+    after = before + SIDES[x["side"]] * x["size_delta_usd"]
+    impact = imbalance_impact(before, after, x["positive_factor"], x["negative_factor"], x["exponent"])
+    return {"price_impact_usd": impact}
+
+
+def _gmx_price(x: Inputs) -> Inputs:
+    side, size, impact = SIDES[x["side"]], x["size_delta_usd"], x["price_impact_usd"]
+    price = opening_price if size > 0 else closing_price
+    return {"execution_price": price(x["oracle_price"], abs(size), impact, side)}
+
+
+def _synthetix_funding(x: Inputs) -> Inputs:
+    before, days = x["rate_before"], x["days"]
+    after = velocity_rate(before, x["skew"], x["skew_scale"], x["max_velocity_per_day"], days)
+    moved = payment(x["trader_size"], accrued(before, after, days, x["price"]))
+    return {"accrued_paid_by_long": x["accrued_before"] + moved}
+
+
+def _synthetix_fill(x: Inputs) -> Inputs:
+    return {"fill_price": skewed_fill(x["price"], x["skew"], x["skew_scale"], x["size"])}
+
+
+def _curie_payment(x: Inputs) -> Inputs:
+    legs = x["legs"]
+    return {"payment": sum(
+        payment(leg["size"], twap_rate(leg["mark_twap"], leg["index_twap"], DAY / leg["seconds"])) for leg in legs
+    )}  # fmt: skip
+
+
+def _nibiru_payment(x: Inputs) -> Inputs:
+    return {"payment": payment(x["size"], x["cpf_delta"])}
+
+
+def _binance_rank(x: Inputs) -> Inputs:
+    profit, wallet = x["unrealised_pnl"], x["wallet_balance"]
+    return {
+        "pnl_percent": profit_share(profit, wallet),
+        "leverage_pnl": binance_score(profit, wallet, x["margin_ratio"]),
+    }
+
+
+def _dydx_trigger(x: Inputs) -> Inputs:
+    own = equity(x["collateral_usd"], x["positions"])
+    return {
+        "at_bankruptcy_price": trigger.at_bankruptcy(own),
+        "at_oracle_price": trigger.at_oracle(own, x["final_settlement"]),
+    }
+
+
+ANSWERS: dict[tuple[str, str], Answer] = {
+    ("binance_usdm", "adl_rank"): _binance_rank,
+    ("bitmex", "adl_queue"): bitmex_queue,
+    ("drift_v2", "funding_rate"): _drift_rate,
+    ("drift_v2", "funding_rate_cap"): _drift_cap,
+    ("drift_v2", "socialised_loss_deposits"): _drift_deposits,
+    ("drift_v2", "socialised_loss_perp"): _drift_perp,
+    ("dydx_v4", "adl_offset_queue"): offset_queue,
+    ("dydx_v4", "adl_pair_transfer"): pair_transfer,
+    ("dydx_v4", "adl_trigger"): _dydx_trigger,
+    ("dydx_v4", "funding_index"): _dydx_index,
+    ("dydx_v4", "funding_premium"): _dydx_premium,
+    ("dydx_v4", "funding_rate_cap"): _dydx_cap,
+    ("dydx_v4", "funding_settlement"): _dydx_settlement,
+    ("gmx_v2", "adaptive_funding"): _gmx_adaptive,
+    ("gmx_v2", "adl_trigger"): _gmx_adl,
+    ("gmx_v2", "execution_price"): _gmx_price,
+    ("gmx_v2", "price_impact"): _gmx_impact,
+    ("gmx_v2", "price_impact_curve"): _gmx_curve,
+    ("gmx_v2", "static_funding"): _gmx_static,
+    ("hyperliquid", "funding_premium"): _hyperliquid_premium,
+    ("hyperliquid", "funding_rate"): _hyperliquid_rate,
+    ("nibiru_perp_v2", "funding_payment"): _nibiru_payment,
+    ("perpetual_curie", "funding_payment"): _curie_payment,
+    ("synthetix_v3_perps", "fill_price"): _synthetix_fill,
+    ("synthetix_v3_perps", "funding_velocity"): _synthetix_funding,
+}
 """By venue and mechanism."""
 
 INAPPLICABLE: dict[tuple[str, str] | str, str] = {}
 """Kinds, or single cases by id, that a Monte Carlo tester has no business with, with the reason."""
 
-OPEN: dict[tuple[str, str], str] = {
-    ("binance_usdm", "adl_rank"): "to come",
-    ("bitmex", "adl_queue"): "to come",
-    ("drift_v2", "funding_rate"): "to come",
-    ("drift_v2", "funding_rate_cap"): "to come",
-    ("drift_v2", "socialised_loss_deposits"): "to come",
-    ("drift_v2", "socialised_loss_perp"): "to come",
-    ("dydx_v4", "adl_offset_queue"): "to come",
-    ("dydx_v4", "adl_pair_transfer"): "to come",
-    ("dydx_v4", "adl_trigger"): "to come",
-    ("dydx_v4", "funding_index"): "to come",
-    ("dydx_v4", "funding_premium"): "to come",
-    ("dydx_v4", "funding_rate_cap"): "to come",
-    ("dydx_v4", "funding_settlement"): "to come",
-    ("gmx_v2", "adaptive_funding"): "to come",
-    ("gmx_v2", "adl_trigger"): "to come",
-    ("gmx_v2", "execution_price"): "to come",
-    ("gmx_v2", "price_impact"): "to come",
-    ("gmx_v2", "price_impact_curve"): "to come",
-    ("gmx_v2", "static_funding"): "to come",
-    ("hyperliquid", "funding_premium"): "to come",
-    ("hyperliquid", "funding_rate"): "to come",
-    ("nibiru_perp_v2", "funding_payment"): "to come",
-    ("perpetual_curie", "funding_payment"): "to come",
-    ("synthetix_v3_perps", "fill_price"): "to come",
-    ("synthetix_v3_perps", "funding_velocity"): "to come",
-}
+OPEN: dict[tuple[str, str], str] = {}
 """Kinds that are to come."""

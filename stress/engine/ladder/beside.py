@@ -48,7 +48,6 @@ def with_sides(case: AdlCase, crowd: Sides) -> AdlCase:
         need=jnp.stack([joined(case.need[0], need[:, 0], none), joined(case.need[1], none, need[:, 1])]),
         price=joined(case.price, *crowd.price.reshape(-1, 2).T),
         room=jnp.stack([joined(case.room[0], none, room[:, 1]), joined(case.room[1], room[:, 0], none)]),
-        score=joined(case.score, none, none),
     )
 
 

@@ -1,13 +1,14 @@
 """The contract of auto-deleveraging, and what all policies share.
 
 Losers are bankrupt accounts whose quantity the fund cannot carry; it is closed against opposite positions of
-winners at the losers' bankruptcy prices. Side 0 are losing longs (winners are short), side 1 losing shorts.
+winners, at the losers' bankruptcy prices unless the venue says otherwise. Side 0 are losing longs (winners are short),
+side 1 losing shorts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -17,14 +18,58 @@ from stress.types import Array
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class Standing:
+    """How accounts stand when ADL begins. Axes: ``A`` markets, ``N`` accounts."""
+
+    size: Array  # [A, N] units, long > 0
+    entry: Array  # [A, N] USD per unit, 0 without a position
+    quote: Array  # [N] USD, equity is quote + sum(size x price)
+    residual: Array  # [N] bool, the account of unlimited means
+    mark: Array  # [A] USD per unit
+    oracle: Array  # [A] USD per unit, the price of the risk check
+    margin: Array  # [A, N] USD, maintenance requirement at the check
+    loser_order: Array  # [N] permutation, riskiest losers first ([0] for policies that are not ranked)
+    tick: Array  # [] int32
+
+    def profit(self) -> Array:
+        """Unrealised profit [A, N] in USD per unit, at the mark."""
+        return (self.mark[:, None] - self.entry) * jnp.sign(self.size)
+
+    def notional(self) -> Array:
+        """USD [A, N] at the mark."""
+        return jnp.abs(self.size) * self.mark[:, None]
+
+    def equity(self) -> Array:
+        """USD [N] at the mark."""
+        return self.quote + (self.size * self.mark[:, None]).sum(0)
+
+    def means(self) -> Array:
+        """Equity [N] in USD at the mark that leverage is measured by.
+
+        The residual account, and who has none, counts as at a leverage of one: its means are its notional.
+        """
+        equity, total = self.equity(), self.notional().sum(0)
+        return jnp.where(~self.residual & (equity > 0), equity, total)
+
+    def leverage(self) -> Array:
+        """Notional over means [N], one for accounts without a position."""
+        means = self.means()
+        return jnp.where(means > 0, self.notional().sum(0) / jnp.where(means > 0, means, 1.0), 1.0)
+
+    def return_on_entry(self) -> Array:
+        """Profit over the entry price [A, N]."""
+        return self.profit() / jnp.where(self.entry > 0, self.entry, 1.0)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class AdlCase:
     """What a policy sees. Axes: 2 sides, ``A`` markets, ``N`` accounts."""
 
     need: Array  # [2, A, N] units to be closed of every loser
-    price: Array  # [A, N] bankruptcy price of every loser
+    price: Array  # [A, N] price of every loser's units
     room: Array  # [2, A, N] units of every eligible winner
-    score: Array  # [A, N] rank of a winner's position (higher is deleveraged first)
-    loser_order: Array  # [N] permutation, riskiest first ([0] for policies that are not ranked)
+    standing: Standing  # of the same accounts, less those that ladders add
 
 
 @jax.tree_util.register_dataclass
@@ -40,8 +85,8 @@ class AdlMatch:
 class AdlPolicy(Protocol):
     """The contract: which winners qualify and how the quantity is shared among them."""
 
-    profitable_only: bool
-    ranked: bool  # reads the score and the losers' order
+    profitable_only: ClassVar[bool]
+    ranked: ClassVar[bool]  # reads the losers' order
 
     def match(self, case: AdlCase) -> AdlMatch:
         """Share the losers' quantity among the winners."""
@@ -53,3 +98,11 @@ def matched_share(case: AdlCase) -> tuple[Array, Array]:
     need, room = case.need.sum(-1), case.room.sum(-1)
     share = jnp.where(need > room, room / jnp.where(need > 0, need, 1.0), 1.0)
     return jnp.minimum(need, room), share
+
+
+def at_one_price(case: AdlCase, taken: Array) -> AdlMatch:
+    """The match in which winners give ``taken`` [2, A, N] units at the losers' volume-weighted price."""
+    _, share = matched_share(case)
+    need = case.need.sum(-1)
+    mean = (case.need * case.price).sum(-1) / jnp.where(need > 0, need, 1.0)
+    return AdlMatch(matched=share, taken=taken, paid=taken * mean[..., None])

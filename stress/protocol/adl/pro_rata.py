@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from stress.protocol.adl.base import AdlCase, AdlMatch, matched_share
+from stress.protocol.adl.base import AdlCase, AdlMatch, at_one_price, matched_share
 
 
 @jax.tree_util.register_dataclass
@@ -15,13 +16,10 @@ from stress.protocol.adl.base import AdlCase, AdlMatch, matched_share
 class ProRata:
     """Every eligible position gives the same fraction, in profit or not."""
 
-    profitable_only: bool = field(default=False, metadata={"static": True})
-    ranked: bool = field(default=False, metadata={"static": True})
+    profitable_only: ClassVar[bool] = False
+    ranked: ClassVar[bool] = False
 
     def match(self, case: AdlCase) -> AdlMatch:
         """One fraction a market and side."""
-        units, share = matched_share(case)
-        need, room = case.need.sum(-1), case.room.sum(-1)
-        mean = (case.need * case.price).sum(-1) / jnp.where(need > 0, need, 1.0)
-        taken = case.room * (units / jnp.where(room > 0, room, 1.0))[..., None]
-        return AdlMatch(matched=share, taken=taken, paid=taken * mean[..., None])
+        units, room = matched_share(case)[0], case.room.sum(-1)
+        return at_one_price(case, case.room * (units / jnp.where(room > 0, room, 1.0))[..., None])

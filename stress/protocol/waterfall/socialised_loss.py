@@ -25,3 +25,22 @@ def levy(amount: Array, profit: Array, equity: Array, residual: Array) -> Array:
     weight = jnp.clip(profit, 0.0, bound)
     total = weight.sum()
     return weight * (jnp.minimum(amount, total) / jnp.where(total > 0, total, 1.0))
+
+
+def per_unit(deficit: Array, funds: Array, longs: Array, shorts: Array) -> Array:
+    """USD [...] that every unit, long or short, gives up for what ``funds`` [...] leave of a ``deficit`` [...] in USD.
+
+    ``longs`` and ``shorts`` [...] are units > 0. Source: Drift v2 (``controller/liquidation.rs``), Mango v4.
+    """
+    units = longs + shorts
+    return jnp.maximum(deficit - funds, 0.0) / jnp.where(units > 0, units, 1.0)
+
+
+def deposit_haircut(deficit: Array, deposits: Array, index: Array | float = 1.0, step: float = 0.0) -> Array:
+    """What the ``index`` [...] of all deposits loses when they bear a deficit: index x deficit / deposits.
+
+    ``step`` is the index's smallest amount, to which the venue rounds up; 0 for none. Source: Drift v2
+    (``math/liquidation.rs``).
+    """
+    haircut = index * deficit / deposits
+    return haircut if step == 0.0 else jnp.ceil(haircut / step) * step

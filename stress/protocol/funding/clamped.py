@@ -1,4 +1,9 @@
-"""Periodic funding: longs pay shorts (or the reverse) a rate on the mark, so it sums to zero."""
+"""Clamped premium plus interest, paid at intervals: Binance's, Hyperliquid's and dYdX's form.
+
+    F = P + clip(i - P, -clamp, clamp)
+
+of which every payment is a share (Hyperliquid pays an eighth of F every hour), held by a cap.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,21 @@ from stress.protocol.premium import PremiumProcess
 from stress.types import Array
 
 
+def clamped_rate(premium: Array, interest: Array, clamp: Array, cap: Array, share: Array | float = 1.0) -> Array:
+    """Rate [...] of one payment, which is a ``share`` of F and at most ``cap`` in size; at rate > 0 longs pay."""
+    rate = premium + jnp.clip(interest - premium, -clamp, clamp)
+    return jnp.clip(rate * share, -cap, cap)
+
+
+def margin_cap(factor: Array, initial: Array, maintenance: Array) -> Array:
+    """Largest rate [...] by margin rates [...], dYdX v4's: factor x (initial - maintenance)."""
+    return factor * (initial - maintenance)
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Funding:
-    """Clamped premium plus interest (Binance's and Hyperliquid's form)."""
+    """Periodic funding: longs pay shorts (or the reverse) a rate on the mark, so it sums to zero."""
 
     interval: Array  # [] int32 ticks between payments, NEVER for none
     interest: Array  # [A] a payment
@@ -33,5 +49,4 @@ class Funding:
         ``displacement`` [A] is mark / fundamental - 1, ``premium`` [A] the exogenous one where there is a process.
         """
         premium = displacement + (self.premium if premium is None else premium)
-        rate = premium + jnp.clip(self.interest - premium, -self.clamp, self.clamp)
-        return jnp.clip(rate, -self.cap, self.cap)
+        return clamped_rate(premium, self.interest, self.clamp, self.cap)

@@ -1,0 +1,34 @@
+"""BitMEX's ADL: profit times leverage, with positions at a loss behind those in profit.
+
+Source: BitMEX's documents (auto-deleveraging): the return on entry times the effective leverage, divided by it for a
+loss. For winners it is ``profit_leverage``, which leaves the others out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from stress.protocol.adl.base import Standing
+from stress.protocol.adl.ranked import RankedPolicy
+from stress.types import Array
+
+
+def bitmex_score(profit: Array, leverage: Array) -> Array:
+    """Rank [...] by profit over entry [...] and leverage [...] > 0."""
+    return jnp.where(profit > 0, profit * leverage, profit / leverage)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class BitMex(RankedPolicy):
+    """Everybody on the other side, those who profit most from the highest leverage first."""
+
+    profitable_only: ClassVar[bool] = False
+
+    def score(self, standing: Standing) -> Array:
+        """Rank [A, N]."""
+        return bitmex_score(standing.return_on_entry(), standing.leverage())

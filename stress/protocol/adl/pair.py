@@ -1,0 +1,53 @@
+"""A pair of ADL: a loser's position closed against a winner's, and whether the venue allows it.
+
+Source: dYdX v4 (``clob/keeper/deleveraging.go``, ``subaccounts/lib/updates.go``).
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from stress.types import Array
+
+ROUNDING = 1e-12
+"""Relative: what is nearer than this is equal."""
+
+
+def bankruptcy_price(price: Array, equity: Array, share: Array, size: Array) -> Array:
+    """USD per unit [...] at which closing a position leaves its account with its other positions' part of equity.
+
+    b = p - E x share / size, with E the account's equity at ``price`` p in USD, ``share`` the position's part of the
+    maintenance requirement, ``size`` its units, long > 0. Closed there in every market, the account ends with nothing.
+    """
+    return price - equity * share / jnp.where(size != 0, size, 1.0)
+
+
+def traded(quote: Array, size: Array, units: Array, price: Array) -> tuple[Array, Array]:
+    """Quote [...] in USD and size [...] after ``units`` [...] were bought, sold if negative, at ``price`` [...]."""
+    return quote - units * price, size + units
+
+
+def closes(size: Array, units: Array) -> Array:
+    """Whether buying ``units`` [...] takes a position of ``size`` [...] towards zero and not past it."""
+    return (size * units < 0) & (jnp.abs(units) <= jnp.abs(size))
+
+
+def valid_transition(
+    equity: Array, margin: Array, equity_after: Array, initial_after: Array, margin_after: Array
+) -> Array:
+    """Whether an account may go to a new state [...]: well collateralised, or no riskier than before. All in USD.
+
+    No riskier: its maintenance requirement does not grow, and equity over requirement does not fall.
+    """
+    least = equity * margin_after
+    riskier = (margin_after > margin) | (equity_after * margin < least - ROUNDING * jnp.abs(least))
+    return (equity_after >= initial_after) | ((margin > 0) & ~riskier)
+
+
+def overlap(loser: Array, winner: Array, side: Array) -> Array:
+    """Whether bankruptcy prices [...] overlap, so that closing the pair at the loser's makes the winner no riskier.
+
+    ``side`` is the loser's, 1 long or -1 short. It is :func:`valid_transition` for a closing of any size, less the
+    exemption of who is well collateralised.
+    """
+    return side * (winner - loser) >= -ROUNDING * jnp.abs(winner)

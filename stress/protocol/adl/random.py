@@ -1,0 +1,63 @@
+"""dYdX's ADL: winners in a random order, without those whom the pair would leave riskier.
+
+An account qualifies in a market if its bankruptcy price overlaps with those of all losers on the other side. The order
+is a hash of the seed, the tick, the market and the account, so it is the same on all paths and under all variants.
+Source: dYdX v4 (``clob/keeper/deleveraging.go``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from stress.protocol.adl.base import AdlCase, AdlMatch, Standing
+from stress.protocol.adl.pair import bankruptcy_price, overlap
+from stress.protocol.adl.ranked import fill_by_rank, only
+from stress.types import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Random:
+    """Everybody whose pair is valid, in an order drawn anew at every tick."""
+
+    profitable_only: ClassVar[bool] = False
+    ranked: ClassVar[bool] = True
+
+    seed: Array  # [] int32
+
+    def match(self, case: AdlCase) -> AdlMatch:
+        """Fill every market and side in random order."""
+        markets, accounts = case.standing.size.shape
+        return fill_by_rank(only(case, valid_pairs(case)), draws(self.seed, case.standing.tick, markets, accounts))
+
+
+def valid_pairs(case: AdlCase) -> Array:
+    """Winners [2, A, N] whose bankruptcy price overlaps with those of all losers; the residual account's always."""
+    standing, sides = case.standing, jnp.array([1.0, -1.0])[:, None, None]
+    price = jnp.where(case.need > 0, sides * case.price, -jnp.inf).max(-1, keepdims=True)
+    return overlap(sides * price, own_bankruptcy(standing), sides) | standing.residual
+
+
+def own_bankruptcy(standing: Standing) -> Array:
+    """Bankruptcy prices [A, N] at the risk check."""
+    oracle, total = standing.oracle[:, None], standing.margin.sum(0)
+    equity = standing.quote + (standing.size * oracle).sum(0)
+    return bankruptcy_price(oracle, equity, standing.margin / jnp.where(total > 0, total, 1.0), standing.size)
+
+
+def draws(seed: Array, tick: Array, markets: int, accounts: int) -> Array:
+    """Uniform draws [A, N] in [0, 2^32), by hashing."""
+    hashed = _mixed(_mixed(jnp.asarray(seed).astype(jnp.uint32)) ^ jnp.asarray(tick).astype(jnp.uint32))
+    market = _mixed(hashed ^ jnp.arange(markets, dtype=jnp.uint32))
+    return _mixed(market[:, None] ^ jnp.arange(accounts, dtype=jnp.uint32)).astype(jnp.float64)
+
+
+def _mixed(word: Array) -> Array:
+    """Each bit of a 32-bit word changes each other with a chance of one half (the finaliser of MurmurHash3)."""
+    word = (word ^ (word >> 16)) * jnp.uint32(0x85EBCA6B)
+    word = (word ^ (word >> 13)) * jnp.uint32(0xC2B2AE35)
+    return word ^ (word >> 16)

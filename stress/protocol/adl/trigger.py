@@ -1,0 +1,35 @@
+"""When ADL begins, where it is not the fund's shortfall that decides, and at which price.
+
+Source: GMX v2 (``AdlUtils.sol``, ``MarketUtils.sol``), dYdX v4 (``clob/keeper/deleveraging.go``).
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from stress.types import Array
+
+
+def pnl_factor(profit: Array, pool: Array) -> Array:
+    """Traders' profit over the pool that owes it [...], both in USD; 0 for an empty pool."""
+    return jnp.where(pool > 0, profit / jnp.where(pool > 0, pool, 1.0), 0.0)
+
+
+def exceeds_pool(factor: Array, largest: Array) -> Array:
+    """Whether the pool's side [...] is to be deleveraged."""
+    return factor > largest
+
+
+def lowers_enough(before: Array, after: Array, smallest: Array) -> Array:
+    """Whether a deleveraging [...] lowers the factor, and not below the smallest one."""
+    return (after < before) & (after >= smallest)
+
+
+def at_bankruptcy(equity: Array) -> Array:
+    """Whether an account of ``equity`` [...] in USD is closed at its bankruptcy price."""
+    return equity < 0
+
+
+def at_oracle(equity: Array, settles: Array | bool) -> Array:
+    """Whether an account of ``equity`` [...] in USD is closed at the oracle's price: where its market ends trading."""
+    return (equity >= 0) & settles

@@ -1,0 +1,17 @@
+"""Funding with a deadband: no rate while the premium is small, what is beyond the band else.
+
+    F = max(width, P) + min(-width, P)
+
+Source: Deribit's documents (perpetual funding; there the width is 0.025 %).
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from stress.types import Array
+
+
+def deadband_rate(premium: Array, width: Array, cap: Array | float = jnp.inf) -> Array:
+    """Rate [...] for a premium [...], at most ``cap`` in size; at rate > 0 longs pay."""
+    return jnp.clip(jnp.maximum(premium, width) + jnp.minimum(premium, -width), -cap, cap)

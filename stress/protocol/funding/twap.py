@@ -1,0 +1,47 @@
+"""Funding by the difference of average prices: USD per unit, a part of the day's difference at each payment.
+
+Source: Drift v2 (``math/funding.rs``), Perpetual Protocol Curie (``Exchange.sol``).
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from stress.protocol.funding.base import toward_zero
+from stress.types import Array
+
+DIVISORS = {"A": 33.0, "B": 33.0, "C": 20.0}
+"""Drift v2: the difference is at most the oracle's average divided by this, by contract tier."""
+OTHER_DIVISOR = 10.0
+"""For the tiers that follow."""
+
+
+def twap_rate(
+    mark: Array, index: Array, payments: Array | float, limit: Array | float = jnp.inf, step: float = 0.0
+) -> Array:
+    """USD per unit [...] that longs pay at one of ``payments`` a day, for average prices [...] of mark and index.
+
+    ``step`` is the smallest amount, to which the venue rounds toward zero; 0 for none.
+    """
+    return toward_zero(jnp.clip(mark - index, -limit, limit) / payments, step)
+
+
+def largest_difference(index: Array, tier: str, step: float = 0.0) -> Array:
+    """The limit [...] in USD per unit of Drift's contract tiers, in whole steps of the price."""
+    return toward_zero(index / DIVISORS.get(tier, OTHER_DIVISOR), step)
+
+
+def sided_rates(
+    rate: Array, longs: Array, shorts: Array, pool: Array, floor: Array | float = 0.0, share: float = 1.0 / 3.0
+) -> tuple[Array, Array, Array]:
+    """Rates [...] of longs and of shorts and the pool [...] in USD after a payment in which it takes the difference.
+
+    The payers' side pays ``rate`` [...] USD per unit, long > 0. The other side receives it in full if it is smaller,
+    the rest is the pool's; else the pool adds at most a ``share`` of what it has above its ``floor``, and the rate of
+    those who receive is what there is for each unit. ``longs`` and ``shorts`` [...] are units > 0.
+    """
+    paying, receiving = jnp.where(rate > 0, longs, shorts), jnp.where(rate > 0, shorts, longs)
+    paid, due = jnp.abs(rate) * paying, jnp.abs(rate) * receiving
+    added = jnp.minimum(due - paid, share * jnp.maximum(pool - floor, 0.0))
+    received = jnp.sign(rate) * (paid + added) / jnp.where(receiving > 0, receiving, 1.0)
+    return jnp.where(rate > 0, rate, received), jnp.where(rate > 0, received, rate), pool - added
