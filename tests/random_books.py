@@ -14,7 +14,7 @@ from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.build.venue import build_margin
 from stress.cli.compose import load
-from stress.config.schema import Config, TierConfig
+from stress.config.schema import BackstopConfig, Config, TierConfig
 from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
 
@@ -76,6 +76,20 @@ DESIGNS: dict[str, dict[str, Any]] = {
             "close_at_most_usd": 3e4,
             "settlement": "fill",
         },
+    },
+    "backstop that takes margin, bankruptcy price": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "liquidation": {"limit_price": "bankruptcy"},
+        "backstop": {"below": 0.7, "bankrupt": False, "charge": None, "half_life": 3.0},
+    },
+    "pool at the oracle price": {
+        "law": "power",
+        "rule": "close_factor",
+        "adl": "profit_leverage",
+        "lag": 1,
+        "backstop": {"below": 1.0, "bankrupt": True, "charge": 0.003, "half_life": None},
     },
     "step down, lagging oracle, fills settled": {
         "law": "linear",
@@ -294,8 +308,19 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
         window_minutes=rng.choice([1.0, 5.0]),
         halt_minutes=rng.choice([1.0, 2.5]),
     )
+    backstop = None
+    if "backstop" in design:
+        terms = design["backstop"]
+        backstop = BackstopConfig(
+            capital_usd=rng.choice([None, 2e3]),
+            below_requirement=terms["below"],
+            takes_bankrupt=terms["bankrupt"],
+            charge=terms["charge"],
+            sale_half_life_minutes=terms["half_life"],
+        )
     return dataclasses.replace(
         protocol,
+        backstop=backstop,
         margin_tiers={"default": tiers},
         initial_margin=None,
         maintenance_margin=None if tiered else flat,

@@ -116,6 +116,7 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
         "shocks: collateral loses value, which changes the order of liquidation": depegs_collateral(shocks),
         f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
         "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
+        "protocol.backstop: it takes accounts over": protocol.backstop is not None,
     }
     return [reason for reason, applies in checks.items() if applies]
 
@@ -130,6 +131,7 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
         "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
+        "protocol.backstop: it takes accounts over": protocol.backstop is not None,
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
         "shocks: collateral loses value": depegs_collateral(shocks),

@@ -13,6 +13,7 @@ from stress.config.fields import PerMarket
 from stress.config.markets import correlation_matrix, per_market
 from stress.config.schema import (
     AdlConfig,
+    BackstopConfig,
     FundingConfig,
     LiquidationConfig,
     LiquidityConfig,
@@ -32,6 +33,7 @@ from stress.protocol.adl.pro_rata_profit import ProRataProfit
 from stress.protocol.adl.profit_leverage import ProfitLeverage
 from stress.protocol.adl.random import Random
 from stress.protocol.adl.water_filling import WaterFilling
+from stress.protocol.backstop import Backstop
 from stress.protocol.breaker import Breaker
 from stress.protocol.funding.clamped import Funding
 from stress.protocol.keepers import Keepers
@@ -89,6 +91,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         insured="insurance_fund" in protocol.waterfall,
         socialised="socialised_loss" in protocol.waterfall,
         limit=_limit(protocol.liquidation),
+        backstop=None if protocol.backstop is None else _backstop(protocol.backstop, step_seconds),
         by_fill=protocol.liquidation.settlement == "fill",
         adl_price=protocol.adl.price,
     )
@@ -176,6 +179,17 @@ def _limit(rules: LiquidationConfig) -> LimitPrice | None:
             return Discount(rate=_f(rules.limit_discount or 0.0))
         case _:
             return None
+
+
+def _backstop(backstop: BackstopConfig, step_seconds: float) -> Backstop:
+    half_life = backstop.sale_half_life_minutes
+    return Backstop(
+        capital=_f(math.inf if backstop.capital_usd is None else backstop.capital_usd),
+        below=_f(backstop.below_requirement),
+        bankrupt=jnp.asarray(backstop.takes_bankrupt),
+        charge=_f(math.inf if backstop.charge is None else backstop.charge),
+        kept=_f(1.0 if half_life is None else 2.0 ** (-step_seconds / (60.0 * half_life))),
+    )
 
 
 def _keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:

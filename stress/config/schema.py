@@ -323,6 +323,21 @@ class BreakerConfig:
 
 
 @dataclass(kw_only=True)
+class BackstopConfig:
+    """A vault or pool that takes liquidated accounts over, at its own profit and loss."""
+
+    capital_usd: float | None = field("what it may lose before it stops; null for no limit", unit="USD", above=0)
+    below_requirement: float = field(
+        "it takes accounts with less equity than this share of the maintenance requirement; 1: all that are "
+        "liquidatable", above=0, high=1)
+    takes_bankrupt: bool = field("it takes accounts without equity, too, at its loss")
+    charge: float | None = field("what accounts pay for it, of notional, as far as equity goes; null: all that is left",
+                                 low=0, below=1)
+    sale_half_life_minutes: float | None = field(
+        "time in which half of its inventory goes through the book; null: it keeps it", unit="min", above=0)
+
+
+@dataclass(kw_only=True)
 class ProtocolConfig:
     """The venue's rules."""
 
@@ -336,6 +351,7 @@ class ProtocolConfig:
     funding: FundingConfig = field("funding")
     oracle: OracleConfig = field("oracle")
     breaker: BreakerConfig = field("circuit breaker")
+    backstop: BackstopConfig | None = field("vault or pool that takes accounts over; null for none", optional=True)
 
 
 # --- liquidity: the order book ---------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ def advance(
     opened, tick = open_rows(rules, stale, fundamental, multiplier, number)
     if normal is not None:
         opened = premium_moved(rules, opened, number, normal)
+    if opened.vault is not None:
+        opened = vault_paid(rules, opened, tick)
     pays = step.moves_cash(rules, number).any()
 
     def pay(parts: tuple[Packed, Packed]) -> tuple[Packed, Packed]:
@@ -179,6 +181,11 @@ def open_rows(venue: Venue, rows: Row, fundamental: Array, multiplier: Array, nu
 def premium_moved(venue: Venue, rows: Row, number: Array, normal: Array) -> Row:
     """Phase 3 of all rows, before anybody pays; ``normal`` [rows, A]."""
     return jax.vmap(step.move_premium, in_axes=(0, 0, None, 0))(venue, rows, number, normal)
+
+
+def vault_paid(venue: Venue, rows: Row, tick: Tick) -> Row:
+    """Phase 3 of the backstops of all rows."""
+    return jax.vmap(step.pay_vault)(venue, rows, tick)
 
 
 def paid(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:

@@ -26,6 +26,8 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     depleted = loss > venue.fund if venue.insured else deficits > 0
     adl_value = jnp.abs(closing.adl) * closing.adl_price
     sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.acted, adl_value, 0.0)
+    if closing.taken is not None:
+        sold = sold + closing.taken
     won = jnp.where(closing.acted, 0.0, adl_value)
     used = (closing.book != 0).any(1)
     if settled.crowd is not None:
@@ -80,6 +82,9 @@ def conserve(accounts: Accounts, row: Row, rest_quote: Array | float = 0.0, rest
     if accounts.ladders is not None and row.crowd is not None:
         owned = owned + quotes(accounts.ladders, row.crowd)
         held = held + contracts(accounts.ladders, row.crowd)
+    if row.vault is not None:
+        owned = owned + row.vault.quote + row.vault.sold_quote
+        held = held + row.vault.size + row.vault.sold_size
     cash = owned + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
     units = (held + ledger.outside_size) * row.mark
     out = row.outcome

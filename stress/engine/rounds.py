@@ -48,6 +48,8 @@ def liquidation_round(
 def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Round]:
     """Phases 7 to 9 and 11 of a batch."""
     closing = jax.vmap(step.book_closing)(accounts, rows, seen, share)
+    if venue.backstop is not None:
+        closing = jax.vmap(step.take_over)(venue, rows, seen, closing)
     if venue.limit is not None or venue.by_fill:
         closing = jax.vmap(step.place_orders)(venue, rows, tick, seen, closing)
     full = jax.vmap(step.settle)(venue, accounts, rows, tick, closing)

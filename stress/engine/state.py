@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd
+from stress.protocol.backstop import Vault
 from stress.protocol.breaker import BreakerState
 from stress.protocol.oracle import OracleState
 from stress.types import NEVER, Array
@@ -138,4 +139,5 @@ class Row:
     screen: Screen
     outcome: Outcome
     crowd: Crowd | None = None  # of the ladders
+    vault: Vault | None = None  # of the backstop
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process

@@ -30,6 +30,7 @@ from stress.engine.tick import Check, Closing, Round, Settlement, Tick
 from stress.liquidity.limit_orders import filled
 from stress.protocol.adl.base import AdlCase, Standing
 from stress.protocol.adl.pair import bankruptcy_price
+from stress.protocol.backstop import Vault
 from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.liquidation.limits import OrderCase
@@ -46,15 +47,20 @@ CRUMB = 1e-12
 def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, number: Array) -> tuple[Row, Tick]:
     """Phases 1, 2 and 4: recovery, mark, depth, oracle, breaker."""
     liquidity = venue.liquidity
-    z = row.z * liquidity.decay
+    z, vault = row.z * liquidity.decay, row.vault
     displacement = liquidity.impact.displacement(z)
+    depth = liquidity.depth_now(multiplier, displacement)
+    if venue.backstop is not None and vault is not None:
+        halted = venue.breaker.halted(row.breaker, number)
+        vault, z = venue.backstop.sell(vault, liquidity, z, fundamental, depth, halted)
+        displacement = liquidity.impact.displacement(z)
     mark = fundamental * (1.0 + displacement)
     oracle_input = fundamental * (1.0 + venue.oracle.impact_share * displacement)
     breaker = venue.breaker.observe(row.breaker, row.mark, mark, number)
     tick = Tick(
         number=number,
         fundamental=fundamental,
-        depth=liquidity.depth_now(multiplier, displacement),
+        depth=depth,
         halted=venue.breaker.halted(breaker, number),
         capacity=venue.keepers.capacity,
     )
@@ -62,7 +68,8 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     if venue.oracle.freezes:
         last = venue.oracle.price(row.oracle, row.mark / (1.0 + row.displacement), row.displacement)
         oracle = venue.oracle.freeze(oracle, last, number)
-    return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker), tick
+    vault = None if vault is None else vault.marked(mark)
+    return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker, vault=vault), tick
 
 
 def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:
@@ -84,6 +91,14 @@ def pay_funding(venue: Venue, row: Row, tick: Tick) -> Row:
     outside = ledger.outside_quote - (price * ledger.outside_size).sum()
     crowd = None if row.crowd is None else pay_crowd(row.crowd, price)
     return replace(row, ledger=replace(ledger, quote=quote, outside_quote=outside), crowd=crowd)
+
+
+def pay_vault(venue: Venue, row: Row, tick: Tick) -> Row:
+    """Phase 3 for the backstop's inventory."""
+    if row.vault is None:
+        return row
+    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.displacement, row.premium), 0.0)
+    return replace(row, vault=row.vault.paid(rate * row.mark))
 
 
 def moves_cash(venue: Venue, number: Array) -> Array:
@@ -187,6 +202,24 @@ def book_closing(accounts: Accounts, row: Row, seen: Check, share: Array) -> Clo
     return Closing(book=book, adl=none, adl_price=none, adl_cash=none[0], acted=acted, whole=whole, crowd=crowd)
 
 
+def take_over(venue: Venue, row: Row, seen: Check, closing: Closing) -> Closing:
+    """Phase 7: accounts that the backstop takes over, instead of the book."""
+    backstop, vault = venue.backstop, row.vault
+    assert backstop is not None and vault is not None  # the caller's branch
+    taken = closing.acted & backstop.takes(vault, seen.price, seen.equity, seen.requirement)
+    total, held = seen.notional.sum(0), row.ledger.size
+    kept = backstop.left(seen.equity, total)
+    part = seen.notional / jnp.where(total > 0, total, 1.0)
+    return replace(
+        closing,
+        book=jnp.where(taken, 0.0, closing.book),
+        whole=closing.whole | taken,
+        taken=jnp.where(taken, seen.notional, 0.0),
+        taken_price=bankruptcy_price(seen.price[:, None], seen.equity - kept, part, held),
+        kept=kept,
+    )
+
+
 def place_orders(venue: Venue, row: Row, tick: Tick, seen: Check, closing: Closing) -> Closing:
     """Phase 7: what orders with limits fill; the rest waits, but of bankrupt accounts that get nothing ADL takes it."""
     held = row.ledger.size
@@ -226,7 +259,9 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     value = closing.book * fill
     left = jnp.where(closing.whole, 0.0, ledger.size - closing.book - closing.adl)
     left = jnp.where(jnp.abs(left) <= CRUMB * jnp.abs(ledger.size), 0.0, left)
-    quote = ledger.quote + value.sum(0) + closing.adl_cash
+    quote, taken = ledger.quote + value.sum(0) + closing.adl_cash, closing.mine(closing.whole)
+    if closing.kept is not None:
+        quote = jnp.where(taken, closing.kept, quote)
     after = quote + (left * mark[:, None]).sum(0)
     gain = after
     if venue.by_fill and closing.bankruptcy is not None:
@@ -234,7 +269,7 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     fee = jnp.minimum(venue.fees.rate * jnp.abs(value).sum(0), jnp.maximum(gain, 0.0))
     quote = quote - fee
     flat = (left == 0).all(0) & (ledger.size != 0).any(0)
-    remainder = jnp.where(flat & closing.whole, jnp.maximum(quote, 0.0), 0.0) * venue.fees.remainder_to_fund
+    remainder = jnp.where(flat & closing.whole & ~taken, jnp.maximum(quote, 0.0), 0.0) * venue.fees.remainder_to_fund
     broke = jnp.where(flat, -quote, 0.0) if not venue.by_fill else -gain
     return Settlement(
         quote=quote - remainder,
@@ -374,15 +409,32 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     if venue.rule.waits:
         marks = marks | {CLOSED: jnp.where(acted, tick.number, marks[CLOSED])}
     ledger, crowd = book_ledger(venue, row, done)
+    vault = row.vault
+    if vault is not None:
+        vault = stocked(vault, row.ledger, done.closing)
     return replace(
         row,
         ledger=ledger,
         crowd=crowd,
         marks=marks,
+        vault=vault,
         z=done.settled.z,
         displacement=done.settled.displacement,
         mark=done.settled.mark,
         outcome=outcome,
+    )
+
+
+def stocked(vault: Vault, ledger: Ledger, closing: Closing) -> Vault:
+    """The backstop's vault after a round."""
+    if closing.taken is None or closing.kept is None:
+        return vault
+    taken = closing.mine(closing.whole)
+    return replace(
+        vault,
+        quote=vault.quote + jnp.where(taken, ledger.quote - closing.kept, 0.0).sum(),
+        size=vault.size + jnp.where(taken, ledger.size, 0.0).sum(1),
+        taken=vault.taken + closing.taken.sum(),
     )
 
 

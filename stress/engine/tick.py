@@ -56,7 +56,14 @@ class Closing:
     bankruptcy: Array | None = None  # [A, N] USD per unit at the check, where orders or fills are held to it
     stranded: Array | None = None  # [A, N] units that orders with limits leave to ADL
     waits: Array | None = None  # [N] bool, some of its order is not filled
+    taken: Array | None = None  # [A, N] USD of notional that the backstop takes over
+    taken_price: Array | None = None  # [A, N] USD per unit
+    kept: Array | None = None  # [N] USD that accounts taken over keep
     crowd: CrowdClosing | None = None
+
+    def mine(self, everybody: Array) -> Array:
+        """Accounts [N] of ``everybody`` [N] that the backstop takes over."""
+        return jnp.zeros_like(everybody, bool) if self.taken is None else (self.taken > 0).any(0)
 
     def left_to_adl(self) -> Array:
         """Units [A, N] that no order fills."""

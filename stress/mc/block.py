@@ -212,6 +212,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
         crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
+        vault=None if venue.backstop is None else venue.backstop.open(job.prices.shape[0]),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
     )
 
@@ -243,6 +244,7 @@ def _with_sleepers(rows: Row, companion: int) -> Row:
         mark=pick(rows.mark),
         outcome=jax.tree.map(pick, rows.outcome),
         ledger=replace(rows.ledger, fund_flow=pick(rows.ledger.fund_flow)),
+        vault=jax.tree.map(pick, rows.vault),
     )
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
-from stress.engine.dense import open_rows, paid, premium_moved
+from stress.engine.dense import open_rows, paid, premium_moved, vault_paid
 from stress.engine.record import conserve
 from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import Row
@@ -27,6 +27,7 @@ from stress.types import NEVER, Array
 
 _open = jax.jit(open_rows)
 _paid = jax.jit(paid)
+_vault_paid = jax.jit(vault_paid)
 _look = jax.jit(liquidation_round)
 _act = jax.jit(execute)
 _finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
@@ -86,6 +87,7 @@ def _tick(
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
     if normal is not None:
         row = premium_moved(venue, row, jnp.int32(number), normal)
+    row = row if row.vault is None else _vault_paid(venue, row, tick)
     row, held = _paid(job.accounts, venue, row, tick), np.asarray(row.ledger.size[0])
     accounts = jax.tree.map(lambda leaf: leaf[None], job.accounts)
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0
@@ -96,8 +98,9 @@ def _tick(
         row, share, seen = _look(accounts, venue, row, tick, acted)
         if not bool((share > 0).any()) or rounds >= int(venue.max_rounds[0]):
             break
+        before = np.asarray(row.ledger.size[0])
         row, done = _act(accounts, venue, row, tick, seen, share)
-        _record(book, done, np.asarray(share[0]).max(0), liquidations, adl, socialised)
+        _record(book, before, done, liquidations, adl, socialised)
         tick = replace(tick, capacity=tick.capacity - (share * seen.notional).sum((1, 2)))
         acted, rounds = acted | (share > 0).any(1), rounds + 1
     row = replace(row, outcome=_finish(job.accounts, row))
@@ -123,17 +126,17 @@ def _revalued(job: Job, book: Book, venue: Venue, held: np.ndarray, number: int)
 
 def _record(
     book: Book,
+    held: np.ndarray,
     done: Round,
-    share: np.ndarray,
     liquidations: list[dict[str, Any]],
     adl: list[dict[str, Any]],
     socialised: dict[str, float],
 ) -> None:
     """Append what happened in a round."""
     closing, settled = jax.tree.map(lambda leaf: np.asarray(leaf)[0], (done.closing, done.settled))
-    for n in np.flatnonzero(share > 0):
-        liquidations += _fills(book, closing, settled, int(n))
-    won = (closing.adl != 0) & ~(share > 0)
+    for n in np.flatnonzero(closing.acted):
+        liquidations += _fills(book, held, closing, settled, int(n))
+    won = (closing.adl != 0) & ~closing.acted
     adl += [
         {
             "account": _owner(book, n),
@@ -148,10 +151,13 @@ def _record(
         socialised[name] = socialised.get(name, 0.0) + float(done.levied[0, n])
 
 
-def _fills(book: Book, closing: Any, settled: Any, n: int) -> list[dict[str, Any]]:
-    """Fills of one liquidated account; fee and deficit are split over its fills on the book by notional."""
+def _fills(book: Book, held: np.ndarray, closing: Any, settled: Any, n: int) -> list[dict[str, Any]]:
+    """Fills of one liquidated account of sizes ``held`` [A, N] before; fee and deficit are split over its fills on the book by notional."""
     parts = [("book", a, closing.book[a, n], settled.fill[a, n]) for a in np.flatnonzero(closing.book[:, n])]
     parts += [("adl", a, closing.adl[a, n], closing.adl_price[a, n]) for a in np.flatnonzero(closing.adl[:, n])]
+    if closing.taken is not None:
+        mine = np.flatnonzero(closing.taken[:, n])
+        parts += [("backstop", a, held[a, n], closing.taken_price[a, n]) for a in mine]
     sold = sum(abs(units) * price for kind, _, units, price in parts if kind == "book")
     fills = []
     for kind, a, units, price in parts:

@@ -8,6 +8,7 @@ import jax
 
 from stress.liquidity.book import Liquidity
 from stress.protocol.adl.base import AdlPolicy
+from stress.protocol.backstop import Backstop
 from stress.protocol.breaker import Breaker
 from stress.protocol.collateral import Depeg
 from stress.protocol.funding.clamped import Funding
@@ -50,4 +51,5 @@ class Venue:
     adl_price: str = field(default="bankruptcy", metadata={"static": True})  # or mark, oracle
     depegs: tuple[Depeg, ...] = ()
     limit: LimitPrice | None = None  # None: market orders
+    backstop: Backstop | None = None
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices

@@ -73,6 +73,10 @@ class Breaker:
         self.reference = initial.copy()  # [A]
         self.until = [0] * len(initial)  # last halted tick of the latest halt
 
+    def still_halted(self, k: int) -> list[bool]:
+        """Whether each market is halted in tick k by what happened before it."""
+        return [self.move is not None and k <= until for until in self.until]
+
     def start_tick(self, k: int, mark: np.ndarray, last_mark: np.ndarray) -> list[bool]:
         """Whether each market is halted in tick k; ``mark`` [A] now, ``last_mark`` [A] the final one of tick k-1."""
         if self.move is None:

@@ -73,6 +73,8 @@ class Rules:
     recovery_half_life_minutes: float | None
     withdrawal: float
     max_displacement: float
+    # backstop: capital, share of the requirement, takes bankrupt, charge (None: all), half-life of its sale in minutes
+    backstop: tuple[float | None, float, bool, float | None, float | None] | None = None
     # hypothetical shocks
     freezes: tuple[tuple[float, float, tuple[str, ...]], ...] = ()  # from and for how many hours which oracles are silent
     depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
@@ -99,6 +101,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "insurance_fund": protocol.insurance_fund,
         "waterfall": tuple(protocol.waterfall),
         "adl_policy": protocol.adl.policy,
+        "backstop": None if protocol.backstop is None else dataclasses.astuple(protocol.backstop),
         **{name.name: getattr(liquidation, name.name) for name in dataclasses.fields(liquidation)},
         "funding_interval_hours": funding.interval_hours,
         "funding_interest_rate": funding.interest_rate,

@@ -31,16 +31,26 @@ class Venue:
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
     last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which it was last liquidated
 
+    vault_cash: float = 0.0  # quote balance of the backstop, apart from its capital
+    vault_size: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
+    vault_low: float = 0.0  # the least it was worth at the start of a tick
+    taken_over: float = 0.0  # USD
+
     @classmethod
     def open(cls, book: Book, rules: Rules) -> Venue:
         """The venue at time zero."""
         zeros = np.zeros(len(rules.markets))
-        return cls(rules, book, book.cash.astype(float), book.size.astype(float), zeros.copy(), zeros.copy())
+        return cls(rules, book, book.cash.astype(float), book.size.astype(float), zeros.copy(), zeros.copy(),
+                   vault_size=zeros.copy())
 
     @property
     def fund(self) -> float:
         """Balance of the insurance fund."""
         return self.rules.insurance_fund + self.fund_flow
+
+    def vault_worth(self, prices: np.ndarray) -> float:
+        """Profit and loss of the backstop at prices [A]."""
+        return self.vault_cash + float((self.vault_size * prices).sum())
 
     def displacements(self) -> np.ndarray:
         """X [A]."""
@@ -93,8 +103,8 @@ class Conservation:
     @staticmethod
     def _cash(venue: Venue) -> float:
         accounts = [*venue.cash, *(-venue.size * venue.book.entry).ravel()]
-        return math.fsum([*accounts, venue.fund_flow, venue.keepers, venue.outside_cash])
+        return math.fsum([*accounts, venue.fund_flow, venue.keepers, venue.outside_cash, venue.vault_cash])
 
     @staticmethod
     def _contracts(venue: Venue) -> np.ndarray:
-        return venue.size.sum(axis=0) + venue.outside_size
+        return venue.size.sum(axis=0) + venue.outside_size + venue.vault_size

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from stress.book.schema import Book
-from tests.reference import adl, ledger, waterfall
+from tests.reference import adl, backstop, ledger, waterfall
 from tests.reference.check import closing_shares, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Oracle, first_and_end, funding_due, funding_rate
 from tests.reference.orders import place
@@ -63,7 +63,11 @@ class Path:
         if rules.recovery_half_life_minutes is not None:
             venue.z = venue.z * 2 ** (-self.step / (rules.recovery_half_life_minutes * 60))
         displaced = venue.displacements()
+        depth = rules.depth_usd * self.depth_multiplier[k - 1] / (1 + rules.withdrawal * np.abs(displaced))
+        backstop.sell(venue, fundamental, depth, self.breaker.still_halted(k), self.step)
+        displaced = venue.displacements()
         mark = fundamental * (1 + displaced)
+        venue.vault_low = min(venue.vault_low, venue.vault_worth(mark))
         seen = self.result.oracle[k - 2] if k > 1 else self.prices[0]
         self.oracle.start_tick(k, fundamental * (1 + rules.oracle_impact_share * displaced), seen)
         self._revalue(k)
@@ -73,7 +77,7 @@ class Path:
         capacity = rules.keeper_capacity_usd_per_minute
         return Tick(
             number=k, fundamental=fundamental,
-            depth=rules.depth_usd * self.depth_multiplier[k - 1] / (1 + rules.withdrawal * np.abs(displaced)),
+            depth=depth,
             halted=self.breaker.start_tick(k, mark, last_mark),
             capacity_left=math.inf if capacity is None else capacity * self.step / 60)
 
@@ -83,6 +87,7 @@ class Path:
             per_unit = funding_rate(mark[a], fundamental[a], self.rules) * mark[a]
             self.venue.cash -= per_unit * self.venue.size[:, a]
             self.venue.outside_cash -= per_unit * float(self.venue.outside_size[a])
+            self.venue.vault_cash -= per_unit * float(self.venue.vault_size[a])
         self.conservation.check(self.venue)
 
     def _revalue(self, k: int) -> None:
@@ -124,12 +129,14 @@ class Path:
         if not shares:
             return False
         tick.acted |= set(shares)
-        orders = place(venue, check, tick, shares)
+        kept = backstop.taken(venue, check, list(shares))
+        orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept})
         tentative = settle(venue, tick, orders, Matches())
         share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
         matches = adl.match(venue, check, orders, tentative, share)
         final = settle(venue, tick, orders, matches)
         self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
+        self._take_over(tick, kept, oracle)
         ledger.add_round(venue, tick, final)
         owed = sum(tentative.deficits.values())
         result.bad_debt += owed
@@ -166,6 +173,18 @@ class Path:
         result.max_displacement = max(result.max_displacement, float(displaced.max()))
         walked = {fill.market for fill in final.book}  # a flow ended there
         result.displacement_capped += sum(displaced[a] >= self.rules.max_displacement for a in walked)
+
+    def _take_over(self, tick: Tick, kept: dict[int, float], oracle: np.ndarray) -> None:
+        """The backstop takes accounts over, besides what a round does through the book."""
+        result, venue = self.result, self.venue
+        moved = [(n, a, float(np.sign(venue.size[n, a]))) for n in kept for a in np.flatnonzero(venue.size[n])]
+        for (n, a, usd), (_, _, sign) in zip(backstop.take(venue, kept, oracle), moved, strict=True):
+            result.liquidated_notional += usd
+            result.liquidated_by_market[a] += usd
+            result.liquidated_by_tick[tick.number - 1, a, int(sign < 0)] += usd
+            venue.taken_over += usd
+            venue.first_seen.pop(n, None)
+        result.liquidated_accounts += len(kept)
 
     # --- step 11: record ---------------------------------------------------------------------------------------------
     def _close_tick(self, tick: Tick) -> None:

@@ -1,0 +1,57 @@
+"""The backstop: whom it takes over, what they keep, and the sale of its inventory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.reference.check import Check
+from tests.reference.impact import mean_displacement
+from tests.reference.state import Venue
+
+
+def taken(venue: Venue, check: Check, accounts: list[int]) -> dict[int, float]:
+    """What each of the accounts that it takes over keeps, in USD. It looks at its own worth once a round."""
+    if venue.rules.backstop is None:
+        return {}
+    capital, below, bankrupt, charge, _ = venue.rules.backstop
+    if capital is not None and capital + venue.vault_worth(check.oracle) <= 0:
+        return {}
+    kept = {}
+    for n in accounts:
+        equity = float(check.equity[n])
+        if equity < below * check.requirement[n].sum() and (bankrupt or equity >= 0):
+            notional = float((np.abs(venue.size[n]) * check.oracle).sum())
+            kept[n] = 0.0 if charge is None else max(equity - min(charge * notional, equity), 0.0)
+    return kept
+
+
+def take(venue: Venue, kept: dict[int, float], oracle: np.ndarray) -> list[tuple[int, int, float]]:
+    """Moves the accounts to the vault; account, market and USD of what it took."""
+    moved = []
+    for n, left in kept.items():
+        for a in np.flatnonzero(venue.size[n]):
+            moved.append((n, int(a), float(abs(venue.size[n, a]) * oracle[a])))
+        quote = float(venue.cash[n] - (venue.size[n] * venue.book.entry[n]).sum())
+        venue.vault_cash += quote - left
+        venue.vault_size = venue.vault_size + venue.size[n]
+        venue.size[n], venue.cash[n] = 0.0, left
+    return moved
+
+
+def sell(venue: Venue, fundamental: np.ndarray, depth: np.ndarray, halted: list[bool], step_seconds: float) -> None:
+    """This tick's share of the inventory through the book."""
+    if venue.rules.backstop is None or venue.rules.backstop[4] is None:
+        return
+    share = 1 - 2 ** (-step_seconds / (60 * venue.rules.backstop[4]))
+    for a in np.flatnonzero(venue.vault_size):
+        if halted[a]:
+            continue
+        flow = share * float(venue.vault_size[a])
+        end = venue.z[a] + flow * fundamental[a] / depth[a]
+        price = fundamental[a] * (1 + mean_displacement(venue.z[a], end, venue.rules))
+        price *= 1 - np.sign(flow) * venue.rules.half_spread_bps * 1e-4
+        venue.z[a] = end
+        venue.vault_cash += flow * price
+        venue.vault_size[a] -= flow
+        venue.outside_cash -= flow * price
+        venue.outside_size[a] += flow
