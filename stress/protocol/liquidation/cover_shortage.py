@@ -53,8 +53,9 @@ def pace(
     """
     xp = namespace(short)
     ramp = xp.where(duration > 0, elapsed / xp.where(duration > 0, duration, 1.0), 1.0)
-    allowed = xp.minimum(down(ramp, step) + initial, 1.0) * (short + freed) - freed
-    part = xp.clip(allowed, 0.0, short) / xp.where(short > 0, short, 1.0)
+    due = xp.minimum(down(ramp, step) + initial, 1.0)
+    allowed = due * short - (1.0 - due) * freed
+    part = xp.maximum(allowed, 0.0) / xp.where(short > 0, short, 1.0)
     return xp.where(short < small, 1.0, down(part, step))
 
 

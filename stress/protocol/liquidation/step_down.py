@@ -10,6 +10,9 @@ from functools import reduce
 
 from stress.protocol.margin.base import Line, MarginCurve, Values, namespace
 
+NOISE = 1e-9
+"""Share of a position's notional by which a line must be above another to be so, and not by rounding."""
+
 
 def tier_floor(curve: MarginCurve, units: Values, notional: Values) -> Values:
     """Notional [A, ...] in USD at which the tiers of positions [A, ...] begin; the lowest begins at zero.
@@ -28,7 +31,7 @@ def _active(lines: list[Line], notional: Values) -> Line:
     xp = namespace(notional)
     rate, deduction = (xp.broadcast_to(number, notional.shape) for number in lines[0])
     for steeper, lower in lines[1:]:
-        above = steeper * notional - lower > rate * notional - deduction
+        above = steeper * notional - lower > rate * notional - deduction + NOISE * notional
         rate, deduction = xp.where(above, steeper, rate), xp.where(above, lower, deduction)
     return rate, deduction
 
