@@ -147,8 +147,17 @@ def test_a_position_that_frees_nothing_closes_whole() -> None:
     found = cover_shortage.share(np.array([5.0]), 0.005 * notional, notional, 0.0, 0.01, 0.0, np.ones(1), 0.0)
     np.testing.assert_array_equal(found, [1.0])
     assert np.isinf(cover_shortage.cover_units(jnp.asarray(5.0), 100.0, 0.005, 0.01, 0.0))
-    held = jnp.asarray(3.0)
-    assert cover_shortage.units_now(held, jnp.asarray(jnp.inf), 0.5) == 3.0
+
+
+@EITHER
+def test_units_by_hand(xp: Any) -> None:
+    """Of 20 units at 100 USD the part of what covers, in steps of a hundredth; what is tiny or hopeless closes whole."""
+    held = xp.asarray([20.0, 20.0, 20.0, 0.5, 20.0, 0.5])
+    cover = xp.asarray([18.0, 18.004, 30.0, 18.0, xp.inf, 18.0])
+    part = xp.asarray([0.2888, 1.0, 1.0, 0.1, 0.1, 0.0])
+    found = cover_shortage.units_now(held, 100.0, cover, part, step=0.01)
+    np.testing.assert_allclose(found, [5.2, 18.01, 20.0, 0.5, 20.0, 0.0], rtol=1e-12)
+    np.testing.assert_allclose(cover_shortage.units_now(held, 100.0, cover, part)[:2], [5.1984, 18.004], rtol=1e-12)
 
 
 @EITHER

@@ -62,9 +62,10 @@ def taken_to_zero(health: Values, balance: Values, asset_price: Values, debt_pri
     """Tokens [...] that can be taken from a ``balance`` [...] before health falls to zero."""
     xp = namespace(health)
     owned = xp.maximum(balance, 0.0)
-    from_owned = xp.minimum(xp.maximum(health, 0.0) / asset_price, owned)
-    rest = xp.maximum(health - owned * asset_price, 0.0)
-    return from_owned + rest / debt_price
+    rest = health - owned * asset_price
+    of_owned = xp.where(rest < 0, health / xp.where(asset_price > 0, asset_price, 1.0), owned)
+    of_debt = xp.where(debt_price > 0, rest / xp.where(debt_price > 0, debt_price, 1.0), xp.inf)
+    return xp.where(health > 0, of_owned + xp.where(rest > 0, of_debt, 0.0), 0.0)
 
 
 def given_to_zero(health: Values, balance: Values, asset_price: Values, debt_price: Values) -> Values:
