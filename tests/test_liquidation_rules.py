@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -230,6 +231,41 @@ def test_first_fraction_by_hand(xp: Any) -> None:
     np.testing.assert_array_equal(found, [[0.2, 1.0, 1.0, 0.2, 0.2], [1.0] * 5])
     waiting = first_fraction.share_after_waiting(notional, since, 0.2, 100_000.0, 30)
     np.testing.assert_array_equal(waiting, [[0.2, 0.0, 0.0, 1.0, 1.0], [1.0, 0.0, 0.0, 1.0, 1.0]])
+
+
+# all of them
+
+
+def shares(notional: Any, equity: Any, since: Any) -> list[Any]:
+    """Of every rule, each [N] or [A, N]."""
+    xp = jnp if isinstance(notional, jnp.ndarray) else np
+    units, margin, ones = notional / PRICE, CURVE.requirement(notional / PRICE, notional), xp.ones_like(equity)
+    short = cover_shortage.shortage(equity, margin.sum(0), notional.sum(0), 0.1 * equity, 0.02)
+    part = cover_shortage.pace(short, 0.0 * ones, since + 1.0, 0.1, 20.0)
+    account = half.share(equity, 0.5 * margin.sum(0), notional, 0.5, 100.0)
+    return [
+        portion.share(notional, portion.largest(notional), 1_000.0, 0.1, 5_000.0 * ones),
+        account,
+        half.share_of_position(account, notional),
+        cover_shortage.share(short, margin, notional, 0.02, 0.01, 0.002, part, 50.0),
+        step_down.share(CURVE, units, notional),
+        step_down.share_until_healthy(CURVE, equity, units, notional, TIERS),
+        first_fraction.share(notional, since, 0.2, 10_000.0, 5),
+        first_fraction.share_after_waiting(notional, since, 0.2, 10_000.0, 5),
+    ]
+
+
+def test_rules_compile_and_are_the_same_there() -> None:
+    """Over paths too; every rule closes something, and not all of everything."""
+    notional = some_notional().reshape(2, 4, 100).swapaxes(0, 1)
+    equity = np.stack([need(path) for path in notional]) * RNG.uniform(0.2, 1.0, (4, 100))
+    since = RNG.integers(-1, 10, (4, 100))
+    compiled = jax.jit(jax.vmap(shares))(notional, equity, since)
+    for path in range(4):
+        for found, expected in zip(compiled, shares(notional[path], equity[path], since[path]), strict=True):
+            np.testing.assert_allclose(found[path], expected, rtol=1e-12, atol=1e-15)
+    for found in compiled:
+        assert ((found >= 0) & (found <= 1)).all() and (found < 1).any() and (found > 0).any()
 
 
 # prices

@@ -62,7 +62,8 @@ def share(curve: MarginCurve, units: Values, notional: Values, steps: int = 1) -
 def share_until_healthy(curve: MarginCurve, equity: Values, units: Values, notional: Values, tiers: int) -> Values:
     """Share [A, N] after which ``equity`` [N] covers the requirement: by the fewest steps of all positions at once.
 
-    ``tiers`` is the number of tiers of the largest market; an account that is not healthy in the lowest closes whole.
+    Closed at the prices of ``notional`` and without a fee. ``tiers`` is the number of tiers of the largest market; an
+    account that is not healthy in the lowest closes whole.
     """
     xp = namespace(notional)
     best = share(curve, units, notional, tiers)
