@@ -33,9 +33,14 @@ def numbers(i: Inputs, *names: str) -> list[Any]:
     return [jnp.asarray(float(i[name])) for name in names]
 
 
+def bounded(size: Any) -> Any:
+    """A size, or that there is no bound."""
+    return size if jnp.isfinite(size) else "unbounded"
+
+
 def partial_liquidation_size(i: Inputs) -> Inputs:
     names = "margin_shortage_usd", "oracle_price", "margin_ratio_with_buffer", "liquidator_fee", "if_fee", "quote_price"
-    return {"base_to_liquidate": cover_units(*numbers(i, *names))}
+    return {"base_to_liquidate": bounded(cover_units(*numbers(i, *names)))}
 
 
 def collateral_liquidation_size(i: Inputs) -> Inputs:
@@ -43,7 +48,7 @@ def collateral_liquidation_size(i: Inputs) -> Inputs:
     if "margin_shortage_usd" in i:
         names = "margin_shortage_usd", "liability_price", "asset_weight", "liability_weight"
         size = cover_liability(*numbers(i, *names), *multipliers, i["if_fee"], WEIGHT, UNIT)
-        return {"liability_transfer": size if jnp.isfinite(size) else "unbounded"}
+        return {"liability_transfer": bounded(size)}
     prices = numbers(i, "asset_price", "liability_price")
     if "asset_amount" in i:
         return {"liability": liability_for_asset(*numbers(i, "asset_amount"), *prices, *multipliers, UNIT)}
@@ -116,7 +121,7 @@ def _close(
     charged = fund_fee(short, jnp.asarray(abs(base) * price), ratio, fee, i["max_if_fee"])
     cover = cover_units(short, price, ratio, fee, charged)
     part = pace(short, freed, jnp.asarray(float(elapsed)), i["initial_pct"], i.get("duration_slots", 0.0), step=PERCENT)
-    units = min(float(units_now(jnp.asarray(abs(base)), cover, part, i["base_step"])), most)
+    units = min(float(units_now(jnp.asarray(abs(base)), price, cover, part, step=i["base_step"])), most)
     side = 1.0 if base > 0 else -1.0
     received = side * units * takeover_price(price, side, fee) - float(charged) * units * price
     return base - side * units, quote + received

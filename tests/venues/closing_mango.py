@@ -15,9 +15,9 @@ from tests.venues.cases import Answer
 Inputs = Mapping[str, Any]
 
 
-def _terms(price: float, lot: float, weight: float, debt: float, overall: float, fee: float, settle: float) -> Terms:
+def _terms(lot: float, *numbers: float) -> Terms:
     """A market that settles in a token of one USD with weights of one."""
-    return Terms(*(jnp.asarray(float(x)) for x in (price, lot, weight, debt, overall, fee, settle, 1.0, 1.0)))
+    return Terms(*(jnp.asarray(float(x)) for x in (*numbers, 1.0, 1.0)), lot=lot)
 
 
 def partial_liquidation_size(i: Inputs) -> Inputs:
@@ -25,7 +25,7 @@ def partial_liquidation_size(i: Inputs) -> Inputs:
         return _at_the_oracle(i)
     row = i["liqee"]
     account = Account(*(jnp.asarray(float(row[name])) for name in ("base", "quote", "spot", "other_token")))
-    terms = _terms(i["price"], i["lot_size"], i["base_asset_weight"], i["base_liab_weight"], i["overall_pnl_weight"],
+    terms = _terms(i["lot_size"], i["price"], i["base_asset_weight"], i["base_liab_weight"], i["overall_pnl_weight"],
                    i["base_liquidation_fee"], i["positive_pnl_liquidation_fee"])
     left = after(account, terms, reduction(account, terms, abs(i["max_base"]), i["max_pnl"]))
     return {"spot": left.token, "base": left.base, "quote": left.quote}
@@ -34,7 +34,7 @@ def partial_liquidation_size(i: Inputs) -> Inputs:
 def _at_the_oracle(i: Inputs) -> Inputs:
     """Health at the end of a liquidation is at the oracle price, whatever the stable price."""
     account = Account(*(jnp.asarray(float(x)) for x in (i["base"], i["quote"], i["spot"], 0.0)))
-    terms = _terms(i["oracle"], 1.0, i["init_weight"], 2.0 - i["init_weight"], 1.0, 0.0, 0.0)
+    terms = _terms(1.0, i["oracle"], i["init_weight"], 2.0 - i["init_weight"], 1.0, 0.0, 0.0)
     left = after(account, terms, reduction(account, terms, i["max_base"], jnp.asarray(float(i["max_pnl"]))))
     return {"base": left.base, "liq_end_health": start(left, terms).health}
 

@@ -60,8 +60,8 @@ def curie_scenario(i: Inputs) -> Inputs:
     penalty = i["penalty_ratio"] * closed
     reward, fund = split(penalty, 0.5, equity[0] < 0)
     return {
-        "liquidated_size": share * base,
-        "notional": side * closed,
+        "liquidated_size": share * abs(base),
+        "notional": closed,
         "penalty": penalty,
         "realized_pnl": side * closed + share * i["open_notional"],
         "liquidator_quote": -side * share * abs(base) * takeover_price(price, side, reward / closed),

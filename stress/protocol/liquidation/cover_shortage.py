@@ -53,17 +53,23 @@ def pace(
     """
     xp = namespace(short)
     ramp = xp.where(duration > 0, elapsed / xp.where(duration > 0, duration, 1.0), 1.0)
-    allowed = xp.minimum(down(ramp, step) + initial, 1.0) * (short + freed) - freed
-    part = xp.clip(allowed, 0.0, short) / xp.where(short > 0, short, 1.0)
+    due = xp.minimum(down(ramp, step) + initial, 1.0)
+    allowed = due * short - (1.0 - due) * freed
+    part = xp.maximum(allowed, 0.0) / xp.where(short > 0, short, 1.0)
     return xp.where(short < small, 1.0, down(part, step))
 
 
-def units_now(held: Values, cover: Values, part: Values, step: float = 0.0) -> Values:
-    """Units [...] of ``held`` [...] >= 0 that are closed now: the part [...] of what covers, rounded up to ``step``."""
+def units_now(
+    held: Values, price: Values, cover: Values, part: Values, whole_up_to: Values = 50.0, step: float = 0.0
+) -> Values:
+    """Units [...] of ``held`` [...] >= 0 that are closed now: the part [...] of what covers, rounded up to ``step``.
+
+    A position of at most ``whole_up_to`` USD closes whole, as does one that nothing covers; none while the part is 0.
+    """
     xp = namespace(held)
-    finite = xp.isfinite(cover)
-    units = up(up(xp.where(finite, cover, 0.0), step) * part, step)
-    return xp.where(finite, xp.minimum(units, held), held)
+    whole = xp.isinf(cover) | (held * price <= whole_up_to)
+    units = up(up(xp.where(whole, 0.0, cover), step) * part, step)
+    return xp.where(part > 0, xp.where(whole, held, xp.minimum(units, held)), 0.0)
 
 
 def share(
@@ -80,10 +86,10 @@ def share(
 
     ``margin`` [A, N] in USD is the requirement of each position, without the buffer, ``notional`` [A, N] in USD,
     ``fund_fee`` [N] or []. Accounts of at most ``whole_up_to`` USD of notional close whole, as do those in which
-    closing frees nothing.
+    closing frees nothing; none while the part is zero.
     """
     xp = namespace(short)
     total = notional.sum(0)
     freed = margin.sum(0) + (buffer - fee - fund_fee) * total
     paced = xp.clip(short / xp.where(freed > 0, freed, 1.0) * part, 0.0, 1.0)
-    return xp.where((freed > 0) & (total > whole_up_to), paced, 1.0)
+    return xp.where((freed > 0) & (total > whole_up_to), paced, xp.where(part > 0, 1.0, 0.0))

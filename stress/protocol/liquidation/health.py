@@ -8,10 +8,11 @@ Mango v4 ``instructions/perp_liq_base_or_positive_pnl.rs``, ``health/cache.rs``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import jax
 
+from stress.protocol.liquidation.rounding import up
 from stress.protocol.margin.base import Values, namespace
 
 ENOUGH = -0.5
@@ -24,7 +25,6 @@ class Terms:
     """Numbers of a market, arrays [...] all: prices in USD, weights and fees decimal."""
 
     price: Values  # of a unit of base
-    lot: Values  # base units
     asset_weight: Values  # of a long position's base
     liability_weight: Values  # of a short position's base
     overall_weight: Values  # of positive profit
@@ -32,6 +32,7 @@ class Terms:
     settle_fee: Values  # of buying profit
     asset_price: Values  # weighted, of a token that is owned
     debt_price: Values  # weighted, of a token that is owed
+    lot: float = field(default=0.0, metadata={"static": True})  # base units that are closed at once, zero for any
 
 
 @jax.tree_util.register_dataclass
@@ -61,9 +62,10 @@ def taken_to_zero(health: Values, balance: Values, asset_price: Values, debt_pri
     """Tokens [...] that can be taken from a ``balance`` [...] before health falls to zero."""
     xp = namespace(health)
     owned = xp.maximum(balance, 0.0)
-    from_owned = xp.minimum(xp.maximum(health, 0.0) / asset_price, owned)
-    rest = xp.maximum(health - owned * asset_price, 0.0)
-    return from_owned + rest / debt_price
+    rest = health - owned * asset_price
+    of_owned = xp.where(rest < 0, health / xp.where(asset_price > 0, asset_price, 1.0), owned)
+    of_debt = xp.where(debt_price > 0, rest / xp.where(debt_price > 0, debt_price, 1.0), xp.inf)
+    return xp.where(health > 0, of_owned + xp.where(rest > 0, of_debt, 0.0), 0.0)
 
 
 def given_to_zero(health: Values, balance: Values, asset_price: Values, debt_price: Values) -> Values:
@@ -103,9 +105,9 @@ def reduce_base(
     xp, profit = namespace(account.base), gain(account, terms)
     wanted = xp.minimum(given_to_zero(done.health, done.balance, terms.asset_price, terms.debt_price), limit)
     worth = profit * expected
-    lots = xp.ceil(xp.where(worth > 0, wanted / xp.where(worth > 0, worth, 1.0), 0.0) / terms.lot)
+    units = up(xp.where(worth > 0, wanted / xp.where(worth > 0, worth, 1.0), 0.0), terms.lot)
     room = xp.minimum(xp.abs(account.base), most) - done.base
-    units = xp.clip(lots * terms.lot, 0.0, xp.maximum(room, 0.0))
+    units = xp.clip(units, 0.0, xp.maximum(room, 0.0))
     moved = replace(done, base=done.base + units, profit=done.profit + units * profit)
     return rebalance(moved, terms, done.balance + units * profit * actual)
 

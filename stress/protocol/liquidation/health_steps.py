@@ -7,6 +7,9 @@ import jax
 from stress.protocol.liquidation.health import ENOUGH, Account, Reduction, Terms, reduce_base, settle, start
 from stress.protocol.margin.base import Values, namespace
 
+NOISE = 1e-12
+"""Share of a position by which its profit may be below zero for rounding alone, once base was closed to have none."""
+
 
 def reduction(account: Account, terms: Terms, most_base: Values, most_settled: Values) -> Reduction:
     """What is closed and settled [...], of at most ``most_base`` units and ``most_settled`` tokens of profit.
@@ -17,11 +20,12 @@ def reduction(account: Account, terms: Terms, most_base: Values, most_settled: V
     kept, weight = 1.0 - terms.settle_fee, terms.overall_weight
     first = reduce_base(done, account, terms, most_base, -done.profit, xp.ones_like(kept), xp.ones_like(kept))
     done = _where(done.profit < 0, first, done)
-    done = _settled(done, terms, most_settled)
+    none = -NOISE * (xp.abs(account.quote) + xp.abs(account.base) * terms.price)
+    done = _where(done.profit >= none, settle(done, terms, most_settled), done)
     limit = most_settled - done.settled
     third = reduce_base(done, account, terms, most_base, limit, kept, weight)
-    done = _where((done.profit >= 0) & (limit > 0), third, done)
-    done = _settled(done, terms, most_settled)
+    done = _where((done.profit >= none) & (limit > 0), third, done)
+    done = _where(done.profit >= none, settle(done, terms, most_settled), done)
     last = reduce_base(done, account, terms, most_base, xp.full_like(limit, xp.inf), weight, weight)
     return _where((done.health < ENOUGH) & (weight > 0), last, done)
 
@@ -37,10 +41,6 @@ def after(account: Account, terms: Terms, done: Reduction) -> Account:
         token=account.token + done.settled * (1.0 - terms.settle_fee),
         other=account.other,
     )
-
-
-def _settled(done: Reduction, terms: Terms, most: Values) -> Reduction:
-    return _where(done.profit >= 0, settle(done, terms, most), done)
 
 
 def _where(condition: Values, yes: Reduction, no: Reduction) -> Reduction:

@@ -16,6 +16,9 @@ from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.margin.base import Line, MarginCurve, Values, namespace
 from stress.types import Array
 
+NOISE = 1e-9
+"""Share of a position's notional by which a line must be above another to be so, and not by rounding."""
+
 
 def tier_floor(curve: MarginCurve, units: Values, notional: Values) -> Values:
     """Notional [A, ...] in USD at which the tiers of positions [A, ...] begin; the lowest begins at zero.
@@ -34,7 +37,7 @@ def _active(lines: list[Line], notional: Values) -> Line:
     xp = namespace(notional)
     rate, deduction = (xp.broadcast_to(number, notional.shape) for number in lines[0])
     for steeper, lower in lines[1:]:
-        above = steeper * notional - lower > rate * notional - deduction
+        above = steeper * notional - lower > rate * notional - deduction + NOISE * notional
         rate, deduction = xp.where(above, steeper, rate), xp.where(above, lower, deduction)
     return rate, deduction
 
@@ -65,7 +68,8 @@ def share(curve: MarginCurve, units: Values, notional: Values, steps: int = 1) -
 def share_until_healthy(curve: MarginCurve, equity: Values, units: Values, notional: Values, tiers: int) -> Values:
     """Share [A, N] after which ``equity`` [N] covers the requirement: by the fewest steps of all positions at once.
 
-    ``tiers`` is the number of tiers of the largest market; an account that is not healthy in the lowest closes whole.
+    Closed at the prices of ``notional`` and without a fee. ``tiers`` is the number of tiers of the largest market; an
+    account that is not healthy in the lowest closes whole.
     """
     xp = namespace(notional)
     best = share(curve, units, notional, tiers)
