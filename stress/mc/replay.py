@@ -152,7 +152,7 @@ def _record(
 
 
 def _fills(book: Book, held: np.ndarray, closing: Any, settled: Any, n: int) -> list[dict[str, Any]]:
-    """Fills of one liquidated account of sizes ``held`` [A, N] before; fee and deficit are split over its fills on the book by notional."""
+    """Fills of an account of sizes ``held`` [A, N] before; its fee and deficit are split over those on the book."""
     parts = [("book", a, closing.book[a, n], settled.fill[a, n]) for a in np.flatnonzero(closing.book[:, n])]
     parts += [("adl", a, closing.adl[a, n], closing.adl_price[a, n]) for a in np.flatnonzero(closing.adl[:, n])]
     if closing.taken is not None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.reference.check import Check
 from tests.reference.impact import mean_displacement
+from tests.reference.settlement import Fill
 from tests.reference.state import Venue
 
 
@@ -25,17 +26,20 @@ def taken(venue: Venue, check: Check, accounts: list[int]) -> dict[int, float]:
     return kept
 
 
-def take(venue: Venue, kept: dict[int, float], oracle: np.ndarray) -> list[tuple[int, int, float]]:
-    """Moves the accounts to the vault; account, market and USD of what it took."""
-    moved = []
+def take(venue: Venue, kept: dict[int, float], oracle: np.ndarray) -> list[Fill]:
+    """Moves the accounts to the vault. What one pays is spread over its positions by notional at the oracle price."""
+    fills = []
     for n, left in kept.items():
-        for a in np.flatnonzero(venue.size[n]):
-            moved.append((n, int(a), float(abs(venue.size[n, a]) * oracle[a])))
-        quote = float(venue.cash[n] - (venue.size[n] * venue.book.entry[n]).sum())
+        size = venue.size[n].copy()
+        quote = float(venue.cash[n] - (size * venue.book.entry[n]).sum())
+        paid, total = quote + float((size * oracle).sum()) - left, float((np.abs(size) * oracle).sum())
+        for a in np.flatnonzero(size):
+            price = float(oracle[a] - paid * (abs(size[a]) * oracle[a] / total) / size[a])
+            fills.append(Fill(n, int(a), float(size[a]), price))
         venue.vault_cash += quote - left
-        venue.vault_size = venue.vault_size + venue.size[n]
+        venue.vault_size = venue.vault_size + size
         venue.size[n], venue.cash[n] = 0.0, left
-    return moved
+    return fills
 
 
 def sell(venue: Venue, fundamental: np.ndarray, depth: np.ndarray, halted: list[bool], step_seconds: float) -> None:

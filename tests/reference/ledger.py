@@ -18,12 +18,12 @@ def add_round(venue: Venue, tick: Tick, final: Settlement) -> None:
     for fill in final.book:
         totals[fill.account] = totals.get(fill.account, 0.0) + fill.notional
     for fill in final.matches.losers:
-        tick.liquidations.append(_row(venue, fill) | {"fee": 0.0, "deficit": 0.0})
+        tick.liquidations.append(row(venue, fill) | {"fee": 0.0, "deficit": 0.0})
     for fill in final.book:
         part = fill.notional / totals[fill.account]
-        tick.liquidations.append(_row(venue, fill) | {
+        tick.liquidations.append(row(venue, fill) | {
             "fee": final.fees[fill.account] * part, "deficit": final.deficits.get(fill.account, 0.0) * part})
-    tick.adl.extend(_row(venue, fill) for fill in final.matches.winners)
+    tick.adl.extend(row(venue, fill) for fill in final.matches.winners)
 
 
 def tick_row(venue: Venue, tick: Tick, hours: float, mark: np.ndarray, oracle: np.ndarray) -> dict:
@@ -55,7 +55,8 @@ def final_row(venue: Venue, mark: np.ndarray) -> dict:
     return {"fund": venue.fund, "accounts": accounts}
 
 
-def _row(venue: Venue, fill: Fill) -> dict:
+def row(venue: Venue, fill: Fill) -> dict:
+    """What is closed of a position."""
     return {"account": venue.book.owners[venue.book.owner[fill.account]], "market": venue.rules.markets[fill.market],
             "size": fill.quantity, "price": fill.price}
 

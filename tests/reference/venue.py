@@ -177,13 +177,14 @@ class Path:
     def _take_over(self, tick: Tick, kept: dict[int, float], oracle: np.ndarray) -> None:
         """The backstop takes accounts over, besides what a round does through the book."""
         result, venue = self.result, self.venue
-        moved = [(n, a, float(np.sign(venue.size[n, a]))) for n in kept for a in np.flatnonzero(venue.size[n])]
-        for (n, a, usd), (_, _, sign) in zip(backstop.take(venue, kept, oracle), moved, strict=True):
+        for fill in backstop.take(venue, kept, oracle):
+            usd = abs(fill.quantity) * float(oracle[fill.market])
             result.liquidated_notional += usd
-            result.liquidated_by_market[a] += usd
-            result.liquidated_by_tick[tick.number - 1, a, int(sign < 0)] += usd
+            result.liquidated_by_market[fill.market] += usd
+            result.liquidated_by_tick[tick.number - 1, fill.market, int(fill.quantity < 0)] += usd
             venue.taken_over += usd
-            venue.first_seen.pop(n, None)
+            venue.first_seen.pop(fill.account, None)
+            tick.liquidations.append(ledger.row(venue, fill) | {"fee": 0.0, "deficit": 0.0})
         result.liquidated_accounts += len(kept)
 
     # --- step 11: record ---------------------------------------------------------------------------------------------
