@@ -120,6 +120,8 @@ def look_at_front(accounts: Accounts, companion: bool, state: list[Tree], given:
     undone = wakes | (end.beyond & ~goes_on)
     if venue.adl is not None or venue.socialised:
         undone = undone | (end.rows.outcome.uncovered > before.outcome.uncovered)
+    if venue.adl is not None:
+        undone = undone | end.stranded
     marks = {"todo": goes_on & ~undone, "undone": undone, "wakes": wakes}
     new = _kept(mine, end, front)
     pick = partial(jax.tree.map, partial(by_rows, undone))

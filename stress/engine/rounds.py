@@ -101,6 +101,7 @@ class Rounds:
     count: Array  # [batch] int32 rounds with a liquidation
     settled: Array  # [batch] bool, nobody new can act
     beyond: Array  # [batch] bool, prices went beyond what the front stands for
+    stranded: Array  # [batch] bool, orders left something to ADL
 
 
 def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: Array, front: Front | None) -> Rounds:
@@ -121,10 +122,11 @@ def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: A
             rows = _not_waiting(exhausted, state.rows, rows)
         # whoever could not act is looked at in the next tick
         rows = replace(rows, screen=replace(rows.screen, always=rows.screen.always | exhausted))
-        rows, others = jax.lax.cond(
+        none = jnp.zeros_like(exhausted)
+        rows, others, stranded = jax.lax.cond(
             acts.any(),
             lambda: _executed(accounts, venue, rows, state.tick, seen, share),
-            lambda: (rows, jnp.zeros_like(exhausted)),
+            lambda: (rows, none, none),
         )
         status = jnp.where(exhausted, jnp.maximum(rows.outcome.status, ROUNDS_EXHAUSTED), rows.outcome.status)
         rows = replace(rows, outcome=replace(rows.outcome, status=status))
@@ -132,24 +134,28 @@ def run_rounds(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, count: A
         again = acts & (others | jax.vmap(outside)(venue, rows, tick))
         far = state.beyond if front is None else state.beyond | _beyond(venue, front, rows, tick)
         acted = state.acted | (share > 0).any(1)
-        return Rounds(rows, tick, acted, state.count + acts, state.settled | ~again | far, far)
+        settled = state.settled | ~again | far
+        return Rounds(rows, tick, acted, state.count + acts, settled, far, state.stranded | stranded)
 
     none = jnp.zeros(count.shape, bool)
-    start = Rounds(rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), count, none, none)
+    start = Rounds(rows, tick, jnp.zeros(rows.ledger.quote.shape, bool), count, none, none, none)
     end = jax.lax.while_loop(lambda state: ~state.settled.all(), one_round, start)
     outcome = replace(end.rows.outcome, rounds=jnp.maximum(end.rows.outcome.rounds, end.count))
     return replace(end, rows=replace(end.rows, outcome=outcome))
 
 
-def _executed(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Array]:
-    """Rows after a round, and which of them [batch] changed accounts other than those that were closed."""
+def _executed(
+    accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array
+) -> tuple[Row, Array, Array]:
+    """Rows after a round; which of them [batch] changed other accounts than those closed, and left some to ADL."""
     rows, done = execute(accounts, venue, rows, tick, seen, share)
     others = (done.closing.adl != 0).any((1, 2)) | (done.levied != 0).any(1)
     if done.closing.waits is not None:
         rows = replace(rows, screen=replace(rows.screen, always=rows.screen.always | done.closing.waits.any(1)))
     if done.closing.crowd is not None:
         others = others | (done.closing.crowd.match.share > 0).any(1)
-    return rows, others
+    left = done.closing.stranded
+    return rows, others, jnp.zeros_like(others) if left is None else (left != 0).any((1, 2))
 
 
 def _not_waiting(where: Array, before: Row, rows: Row) -> Row:
