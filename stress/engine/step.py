@@ -37,7 +37,7 @@ from stress.protocol.liquidation.limits import OrderCase
 from stress.protocol.margin.health import falls_short
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
-from stress.protocol.waterfall.socialised_loss import levy
+from stress.protocol.waterfall.socialised_loss import DUST, levy
 from stress.types import NEVER, Array
 
 CRUMB = 1e-12
@@ -271,6 +271,8 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     flat = (left == 0).all(0) & (ledger.size != 0).any(0)
     remainder = jnp.where(flat & closing.whole & ~taken, jnp.maximum(quote, 0.0), 0.0) * venue.fees.remainder_to_fund
     broke = jnp.where(flat, -quote, 0.0) if not venue.by_fill else -gain
+    if closing.bankruptcy is not None:  # orders that end at it leave nothing but rounding
+        broke = jnp.where(broke <= DUST * (jnp.abs(ledger.size) * mark[:, None]).sum(0), 0.0, broke)
     return Settlement(
         quote=quote - remainder,
         size=left,

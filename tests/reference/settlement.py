@@ -88,6 +88,8 @@ def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settle
     else:
         _take_fees(venue, result, shares)
         _find_deficits(venue, result, shares)
+    if venue.rules.settlement == "fill" or venue.rules.limit_price is not None:
+        _drop_rounding(venue, result)
     return result
 
 
@@ -104,6 +106,13 @@ def _walk(venue: Venue, tick: Tick, to_book: np.ndarray) -> Settlement:
     book = [Fill(int(n), int(a), float(to_book[n, a]), float(sell[a] if to_book[n, a] > 0 else buy[a]))
             for n, a in np.argwhere(np.abs(to_book) > DUST * np.abs(venue.size))]
     return Settlement(venue.cash.copy(), venue.size.copy(), z, mark, sell, buy, book, Matches())
+
+
+def _drop_rounding(venue: Venue, result: Settlement) -> None:
+    """Who is closed at the bankruptcy price owes nothing but rounding: a billionth of the notional is no deficit."""
+    for n, owed in list(result.deficits.items()):
+        if owed <= 1e-9 * float((np.abs(venue.size[n]) * result.mark).sum()):
+            del result.deficits[n]
 
 
 def _settle_fills(venue: Venue, orders: Orders, result: Settlement) -> None:
