@@ -26,6 +26,6 @@ def liquidation_move(lines: Sequence[Line], notional: Values, slack: Values, sid
 
 
 def liquidation_price(curve: MarginCurve, size: Values, price: Values, slack: Values) -> Values:
-    """USD per unit [A, ...] for positions of ``size`` [A, ...] != 0 units, with ``slack`` [A, ...] at ``price`` [A, ...]."""
+    """USD per unit [A, ...] for positions of ``size`` [A, ...] != 0 units, given ``slack`` [A, ...] at ``price``."""
     xp, units = namespace(size), namespace(size).abs(size)
     return price * (1.0 + liquidation_move(curve.lines(units), units * price, slack, xp.sign(size)))
