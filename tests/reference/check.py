@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.reference.margin import requirement, restoring_share
+from tests.reference.margin import position_requirement, restoring_share
 from tests.reference.state import Tick, Venue
 
 
@@ -37,7 +37,7 @@ def risk_check(venue: Venue, oracle: np.ndarray, mark: np.ndarray) -> Check:
     for n in range(len(venue.cash)):
         held = np.flatnonzero(venue.size[n])
         for a in held:
-            need[n, a] = requirement(float(abs(venue.size[n, a]) * oracle[a]), venue.rules.tiers[a])
+            need[n, a] = position_requirement(float(abs(venue.size[n, a]) * oracle[a]), oracle[a], venue.rules.tiers[a])
         if len(held) and not venue.book.residual[n] and equity[n] < need[n].sum():
             liquidatable.add(n)
     return Check(oracle, mark, equity, need, liquidatable)
@@ -75,7 +75,8 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int]) 
     shares = {}
     for n in accounts:
         notionals = [float(x) for x in np.abs(venue.size[n]) * check.oracle]
-        share = _wanted_share(venue, float(check.equity[n]), float(equity_at_mark[n]), notionals)
+        share = _wanted_share(venue, float(check.equity[n]), float(equity_at_mark[n]), notionals,
+                              check.oracle.tolist())
         wanted = share * sum(notionals)
         if tick.capacity_left <= 0:
             break
@@ -87,11 +88,12 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int]) 
     return shares
 
 
-def _wanted_share(venue: Venue, equity: float, equity_at_mark: float, notionals: list[float]) -> float:
+def _wanted_share(venue: Venue, equity: float, equity_at_mark: float, notionals: list[float],
+                  prices: list[float]) -> float:
     rules = venue.rules
     if rules.rule == "full" or equity_at_mark <= 0 or sum(notionals) < rules.close_whole_below_usd:
         return 1.0
     if rules.rule == "close_factor":
         return rules.close_factor
     assert rules.rule == "restore_target", rules.rule
-    return restoring_share(equity, notionals, rules)
+    return restoring_share(equity, notionals, rules, prices)
