@@ -42,7 +42,7 @@ NO_DEFAULT = "in every entry"
 LONGEST_DEFAULT = 60
 """Characters of a default that still fit into a table."""
 
-ENTRY = {"regimes": "<regime>", "margin_tiers": "<market>", "shocks": "<shock>"}
+ENTRY = {"regimes": "<regime>", "margin_tiers": "<market>", "leverage_tiers": "<market>", "shocks": "<shock>"}
 """What the names in a map of sections stand for."""
 
 

@@ -10,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
+from stress.build.margin import build_margin
 from stress.build.price import Market
 from stress.build.study import Study, assemble
-from stress.build.venue import build_margin
 from stress.cli.compose import load
-from stress.config.schema import BackstopConfig, Config, TierConfig
+from stress.config.margin import MarginConfig
+from stress.config.schema import BackstopConfig, Config, ProtocolConfig, TierConfig
 from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
 
@@ -157,12 +158,31 @@ SHOCK_DESIGNS: dict[str, dict[str, Any]] = {
 """Structures with the shocks that the venue carries out."""
 
 
+CURVE_DESIGNS: dict[str, dict[str, Any]] = {
+    "rates by the root of the size, restore target, pro rata": {
+        "law": "linear",
+        "rule": "restore_target",
+        "adl": "pro_rata",
+        "margin": ["root_size"],
+    },
+    "rates linear in the size, restore target, ranked": {
+        "law": "power",
+        "rule": "restore_target",
+        "adl": "profit_leverage",
+        "margin": ["linear_size", "skew"],
+    },
+}
+"""Structures with rates that grow with the size. Each compiles twice, as those above."""
+
+
 def random_study(design: dict[str, Any], rng: np.random.Generator, *, ladder: bool = False) -> tuple[Study, np.ndarray]:
     """A study on one given path, and the path [T + 1, A]; with ``ladder`` one that a ladder can follow."""
     cfg = _base()
     cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, design, rng))
     path = _path(rng, design.get("delay", False) and not ladder)
     book = _book(rng, path[0], ladder)
+    if "margin" in design:
+        cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
     if "shocks" in design:
         cfg = dataclasses.replace(cfg, shocks={kind: _shock(kind, rng) for kind in design["shocks"]})
     if ladder:
@@ -243,6 +263,25 @@ def _book(rng: np.random.Generator, prices: np.ndarray, single: bool) -> Book:
         entry=entry,
         cash=cash,
     )
+
+
+def _with_curve(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, book: Book) -> ProtocolConfig:
+    """Rates in which the size of the largest position of a market adds up to 0.05 to its own."""
+    rate, largest = rng.uniform(0.005, 0.03), np.abs(book.size).max(0) + 1.0
+    added = rng.uniform(0.005, 0.05, 2)
+    base = {"initial_margin": 2 * rate, "maintenance_margin": rate}
+    match kind:
+        case "root_size":
+            margin = {**base, "size_factor": (added / np.sqrt(largest)).tolist()}
+        case "linear_size":
+            margin = {**base, "size_slope": (added / largest).tolist()}
+        case _:
+            share, scale = rng.uniform(0.3, 0.9), rng.uniform(1.0, 100.0) * largest
+            margin = {"initial_margin": rate / share, "maintenance_share": share, "skew_scale": scale.tolist()}
+            margin["skew_fraction"] = (added / share * scale / largest).tolist()
+    margin = {name: dict(zip(MARKETS, value, strict=True)) if isinstance(value, list) else value
+              for name, value in margin.items()}
+    return dataclasses.replace(protocol, maintenance_margin=None, margin=MarginConfig(kind=kind, **margin))
 
 
 def _structure(design: dict[str, Any], rng: np.random.Generator) -> tuple[bool, bool]:

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
+from stress.build.margin import build_margin
 from stress.build.price import Market, build_market
 from stress.build.study import Study, assemble
-from stress.build.venue import build_margin
 from stress.cli.compose import load
 from stress.config.schema import Config
 from stress.mc.block import BlockResult, simulate_block

@@ -15,7 +15,7 @@ import pytest
 from stress.engine.state import NEVER, ROUNDS_EXHAUSTED
 from stress.mc.block import simulate_block
 from stress.session import replay
-from tests.random_books import DESIGNS, STEP, random_study
+from tests.random_books import CURVE_DESIGNS, DESIGNS, STEP, random_study
 from tests.reference.result import Result
 from tests.reference.rules import Rules
 from tests.reference.venue import simulate
@@ -47,12 +47,15 @@ FRONT = 2
 block = jax.jit(simulate_block)
 
 
+ALL_DESIGNS = {**DESIGNS, **CURVE_DESIGNS}
+
+
 @pytest.mark.parametrize("first", slow([0, BOOKS], BOOKS))
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("design", ALL_DESIGNS)
 def test_engine_agrees_with_the_reference(design: str, first: int) -> None:
     events = dict.fromkeys(["liquidated_accounts", "adl_notional", "socialised_loss", "bad_debt"], 0.0)
     for case in range(first, first + BOOKS):
-        study, path = random_study(DESIGNS[design], np.random.default_rng([case, *design.encode()]))
+        study, path = random_study(ALL_DESIGNS[design], np.random.default_rng([case, *design.encode()]))
         result = block(dataclasses.replace(study.plan.job, front=FRONT), np.uint32(0), 0)
         rules = Rules.from_config(study.config, list(study.markets))
         for variant, venue in enumerate((rules, rules.twin(), rules.unlimited())):
@@ -65,10 +68,10 @@ def test_engine_agrees_with_the_reference(design: str, first: int) -> None:
                 replay(study), simulate(study.book, rules, path, np.ones(len(path) - 1), STEP), f"{design}, book {case}"
             )
     assert events["liquidated_accounts"] > 3 * BOOKS, "the books must be lively"
-    bounded = "backstop" in DESIGNS[design] or "limit_price" in DESIGNS[design].get("liquidation", {})
+    bounded = "backstop" in ALL_DESIGNS[design] or "limit_price" in ALL_DESIGNS[design].get("liquidation", {})
     assert bounded or events["bad_debt"] > 0
-    assert events["adl_notional"] > 0 or bounded or DESIGNS[design]["adl"] == "none"
-    assert events["adl_notional"] == 0 or DESIGNS[design]["adl"] != "none"
+    assert events["adl_notional"] > 0 or bounded or ALL_DESIGNS[design]["adl"] == "none"
+    assert events["adl_notional"] == 0 or ALL_DESIGNS[design]["adl"] != "none"
 
 
 def compare(result: Any, variant: int, expected: Result, case: str) -> None:

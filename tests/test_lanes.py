@@ -49,7 +49,12 @@ CASES = {
         *(*CROSS, *WITHOUT_ADL, "protocol.funding.interval_hours=0.2", "protocol.breaker.move=0.02"),
         *("protocol.liquidation.max_rounds=2", "cascade.window_minutes=10", "cascade.open_interest_share=0.01"),
     ),
+    "dense: rates by the root of the size": (
+        *(*CROSS, *WITHOUT_ADL),
+        "protocol.margin={kind:root_size,initial_margin:0.02,maintenance_margin:0.01,size_factor:1e-3}",
+    ),
 }
+SLOW = ("ladder: two markets, jumps, power law, funding, float64", "dense: rates by the root of the size")
 SAME = 1e-9
 """Relative difference of money; the kernels do the same operations, but a compiler may join two into one."""
 
@@ -59,7 +64,7 @@ def job_of(overrides: tuple[str, ...]) -> Job:
     return dataclasses.replace(build_study(load([*overrides])[0]).plan.job, block_paths=128)
 
 
-@pytest.fixture(scope="module", params=slow(CASES, "ladder: two markets, jumps, power law, funding, float64"), ids=lambda name: name.replace(" ", "_"))
+@pytest.fixture(scope="module", params=slow(CASES, *SLOW), ids=lambda name: name.replace(" ", "_"))
 def both(request: pytest.FixtureRequest) -> tuple[BlockResult, BlockResult]:
     """A block in an engine, and as a kernel."""
     job = job_of(CASES[request.param])

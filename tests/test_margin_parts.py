@@ -47,7 +47,7 @@ def test_a_median_of_marks_in_its_band():
 
 def test_tiers_by_leverage_are_continuous():
     """BTC on Hyperliquid: 40x up to 150 million USD, 20x above; the deduction is 150e6 x (1/40 - 1/80)."""
-    table = leverage_table([np.array([150e6, np.inf])], [np.array([40.0, 20.0])], 0.5)
+    table = leverage_table([np.array([150e6, np.inf])], [np.array([40.0, 20.0])], np.array([0.5]))
     np.testing.assert_allclose(table.rate, [[0.0125, 0.025]])
     np.testing.assert_allclose(table.deduction, [[0.0, 1.875e6]])
 

@@ -13,9 +13,10 @@ import numpy as np
 from stress.book.load import load_book
 from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles, obstacles, split_book
+from stress.build.margin import build_margin, planned_interest, refuse_whole_rates
 from stress.build.price import Market, build_market
 from stress.build.shocks import depegs_collateral, shocked_market, shocked_venue
-from stress.build.venue import build_margin, build_venue, stack, twin, unlimited
+from stress.build.venue import build_venue, stack, twin, unlimited
 from stress.config.schema import Config
 from stress.engine.state import Accounts
 from stress.mc.block import Job
@@ -75,9 +76,11 @@ class Study:
 def build_study(cfg: Config) -> Study:
     """Build and check everything; raises UserError before anything is simulated."""
     market = build_market(cfg.price, cfg.run, cfg.data)
-    margin = build_margin(cfg.protocol, cfg.price.markets, "maintenance_margin")
-    initial = build_margin(cfg.protocol, cfg.price.markets, "initial_margin")
-    book = load_book(cfg.book, cfg.price.markets, market.prices, initial, margin)
+    markets = cfg.price.markets
+    margin = build_margin(cfg.protocol, markets, "maintenance_margin")
+    initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(cfg.book, markets))
+    book = load_book(cfg.book, markets, market.prices, initial, margin)
+    refuse_whole_rates(book, margin)
     return assemble(cfg, market, book, margin, initial)
 
 

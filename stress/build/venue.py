@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stress.build.margin import build_margin
 from stress.config.fields import PerMarket
 from stress.config.markets import correlation_matrix, per_market
 from stress.config.schema import (
@@ -18,9 +19,7 @@ from stress.config.schema import (
     LiquidationConfig,
     LiquidityConfig,
     ProtocolConfig,
-    TierConfig,
 )
-from stress.errors import UserError
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
 from stress.protocol.adl.base import AdlPolicy
@@ -46,7 +45,6 @@ from stress.protocol.liquidation.limits import Bankruptcy, Discount, Fillable, L
 from stress.protocol.liquidation.portion import Portion
 from stress.protocol.liquidation.restore_target import RestoreTarget
 from stress.protocol.liquidation.step_down import StepDown
-from stress.protocol.margin.tiers import MarginTable, margin_table
 from stress.protocol.oracle import Oracle
 from stress.protocol.premium import premium_process
 from stress.protocol.venue import Fees, Venue
@@ -111,29 +109,6 @@ def unlimited(venue: Venue) -> Venue:
 def stack(venues: list[Venue]) -> Venue:
     """Variants as one venue whose leaves carry a leading axis [V]."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *venues)
-
-
-def build_margin(protocol: ProtocolConfig, markets: list[str], rate: str) -> MarginTable:
-    """Margin tiers of all markets; ``rate`` is maintenance_margin or initial_margin."""
-    flat = getattr(protocol, rate)
-    tiers = [_tiers(protocol, market) for market in markets]
-    if flat is not None:
-        return margin_table([np.array([np.inf])] * len(markets), [np.array([flat])] * len(markets))
-    bounds = [np.array([math.inf if t.up_to_usd is None else t.up_to_usd for t in rows]) for rows in tiers]
-    rates = [np.array([getattr(t, rate) for t in rows]) for rows in tiers]
-    if rate == "initial_margin" and protocol.maintenance_margin is not None:
-        rates = [np.maximum(r, protocol.maintenance_margin) for r in rates]
-    return margin_table(bounds, rates)
-
-
-def _tiers(protocol: ProtocolConfig, market: str) -> list[TierConfig]:
-    tiers = protocol.margin_tiers.get(market, protocol.margin_tiers.get("default"))
-    if not tiers:
-        raise UserError(
-            f"protocol.margin_tiers: no tiers for {market}. Add {market} or 'default', or set a flat "
-            "protocol.maintenance_margin and protocol.initial_margin."
-        )
-    return tiers
 
 
 def _rule(rules: LiquidationConfig, step_seconds: float) -> LiquidationRule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
 from stress.config.schema import Config, TierConfig
 from stress.errors import UserError, bad_value
 
@@ -13,22 +14,26 @@ WATERFALL = ("insurance_fund", "adl", "socialised_loss")
 
 def check_protocol(config: Config) -> Iterator[str]:
     """Messages on the protocol section, for the markets that are simulated."""
-    yield from _margins(config)
+    margins = [*_margins(config), *check_margin(config)]
+    yield from margins
     yield from _waterfall(config)
-    yield from _fee(config)
+    if not margins:
+        yield from _fee(config)
 
 
 def _margins(config: Config) -> Iterator[str]:
     protocol = config.protocol
     initial, maintenance = protocol.initial_margin, protocol.maintenance_margin
+    for market, tiers in protocol.margin_tiers.items():
+        yield from _tiers(f"protocol.margin_tiers.{market}", tiers)
+    if replaces_tiers(protocol):
+        return
     if initial is not None and maintenance is not None and maintenance > initial:
         yield str(bad_value("protocol.maintenance_margin", maintenance, f"<= protocol.initial_margin={initial:g}"))
     highest = max(_maintenance_rates(config), default=0.0)
     if initial is not None and maintenance is None and highest > initial:
         yield str(bad_value("protocol.initial_margin", initial, f">= the tiers' highest maintenance margin {highest:g}",
                             "Raise it, or give protocol.maintenance_margin too."))
-    for market, tiers in protocol.margin_tiers.items():
-        yield from _tiers(f"protocol.margin_tiers.{market}", tiers)
     if initial is None or maintenance is None:
         served = protocol.margin_tiers
         missing = [m for m in config.price.markets if m not in served and "default" not in served]
@@ -69,8 +74,10 @@ def _fee(config: Config) -> Iterator[str]:
 
 
 def _maintenance_rates(config: Config) -> list[float]:
-    """Every maintenance rate in force: the flat one, or those of the markets' tiers."""
+    """Every maintenance rate in force: the flat one, or those of the markets' tiers, or of small positions."""
     protocol = config.protocol
+    if protocol.margin is not None and replaces_tiers(protocol):
+        return lowest_maintenance(protocol.margin, config.price.markets)
     if protocol.maintenance_margin is not None:
         return [protocol.maintenance_margin]
     tables = [protocol.margin_tiers.get(m, protocol.margin_tiers.get("default", [])) for m in config.price.markets]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stress.config.fields import Matrix, PerMarket, field
+from stress.config.margin import MarginConfig
 from stress.config.shock import ShockConfig
 
 ADL_POLICIES = (
@@ -344,6 +345,8 @@ class ProtocolConfig:
     initial_margin: float | None = field("flat initial margin; replaces the tiers", above=0, high=1)
     maintenance_margin: float | None = field("flat maintenance margin; replaces the tiers", above=0, below=1)
     margin_tiers: dict[str, list[TierConfig]] = field("margin tiers by market; 'default' serves the rest")
+    margin: MarginConfig | None = field(
+        "margin rates that depend on a position's size or on open interest; null: tiers or flat rates", optional=True)
     insurance_fund: float = field("insurance fund at time zero", unit="USD", low=0)
     liquidation: LiquidationConfig = field("liquidation")
     waterfall: list[str] = field("who pays for deficits, in order: insurance_fund, adl, socialised_loss")

@@ -9,6 +9,7 @@ from stress.report import format as fmt
 from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
 from stress.report.history import history, source_words, speed_words
 from stress.report.load import Run
+from stress.report.margin import interest_margin, size_margin
 from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
 
 
@@ -120,6 +121,10 @@ def _book(run: Run) -> str:
 
 
 def _margin(run: Run) -> str:
+    return "; ".join(filter(None, [size_margin(run, _each) or _tiers(run), interest_margin(run, _each)]))
+
+
+def _tiers(run: Run) -> str:
     flat = run.setting("protocol.maintenance_margin")
     if flat is not None:
         return f"maintenance {percent_tick(flat)} of notional, flat"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.reference.margin import requirement
+from tests.reference.margin import position_requirement
 from tests.reference.sizing import Account, wanted_shares
 from tests.reference.state import Tick, Venue
 
@@ -38,7 +38,7 @@ def risk_check(venue: Venue, oracle: np.ndarray, mark: np.ndarray) -> Check:
     for n in range(len(venue.cash)):
         held = np.flatnonzero(venue.size[n])
         for a in held:
-            need[n, a] = requirement(float(abs(venue.size[n, a]) * oracle[a]), venue.rules.tiers[a])
+            need[n, a] = position_requirement(float(abs(venue.size[n, a]) * oracle[a]), oracle[a], venue.rules.tiers[a])
         if len(held) and not venue.book.residual[n] and equity[n] < need[n].sum():
             liquidatable.add(n)
     return Check(oracle, mark, equity, need, liquidatable)
@@ -79,7 +79,8 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
         notional = np.abs(venue.size[n]) * check.oracle
         account = Account(
             equity=float(check.equity[n]), equity_at_mark=float(equity_at_mark[n]), notional=notional,
-            units=np.abs(venue.size[n]), requirement=check.requirement[n], ticks_since=_since(venue, tick, n))
+            units=np.abs(venue.size[n]), requirement=check.requirement[n], ticks_since=_since(venue, tick, n),
+            prices=check.oracle)
         share = wanted_shares(venue.rules, account, step_seconds)
         wanted = float((share * notional).sum())
         if wanted == 0:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from tests.reference.rules import Rules, Tiers
+from tests.reference.rates import SizeRate, Tiers
+from tests.reference.rules import Rules
+
+STEPS = 200
+"""Halvings of an interval: more than doubles can tell apart."""
 
 
 def requirement(notional: float, tiers: Tiers) -> float:
@@ -16,24 +21,56 @@ def requirement(notional: float, tiers: Tiers) -> float:
     return total
 
 
-def restoring_share(equity: float, notionals: list[float], rules: Rules) -> float:
+def position_requirement(notional: float, price: float, margin: Tiers | SizeRate) -> float:
+    """Maintenance requirement in USD of a position's notional >= 0 at ``price``."""
+    if not isinstance(margin, SizeRate):
+        return requirement(notional, margin)
+    units = notional / price
+    if margin.root:
+        return notional * max(margin.base, 0.8 * margin.base + margin.growth * math.sqrt(units))
+    return notional * (margin.base + margin.growth * units)
+
+
+def restoring_share(equity: float, notionals: list[float], rules: Rules, prices: list[float] | None = None) -> float:
     """Smallest share x in [0, 1] of every position whose closing restores the target; 1 when none does.
 
     Closing x costs fee * x * N and leaves equity - fee x N >= target_multiple * MM((1 - x) positions). Equity is in
-    USD and below the target, notionals [A] in USD, both at the oracle price. The surplus is linear in x between the
-    points where a shrinking position crosses a tier's bound, so the first sign change is found piece by piece.
+    USD and below the target, notionals [A] in USD, both at the oracle price; rates that grow with the units need it.
     """
-    total = sum(notionals)
+    total, prices = sum(notionals), prices or [math.nan] * len(notionals)
 
     def surplus(x: float) -> float:
-        left = sum(requirement((1 - x) * n, tiers) for n, tiers in zip(notionals, rules.tiers, strict=True))
+        left = sum(position_requirement((1 - x) * n, p, margin)
+                   for n, p, margin in zip(notionals, prices, rules.tiers, strict=True))
         return equity - rules.fee * x * total - rules.target_multiple * left
 
-    bounds = [1 - upper / n for n, tiers in zip(notionals, rules.tiers, strict=True) if n > 0 for upper, _ in tiers
-              if math.isfinite(upper)]
+    if any(isinstance(margin, SizeRate) for margin in rules.tiers):
+        return _concave_root(surplus)
+    return _piecewise_root(surplus, [1 - upper / n for n, tiers in zip(notionals, rules.tiers, strict=True) if n > 0
+                                     for upper, _ in tiers if math.isfinite(upper)])
+
+
+def _piecewise_root(surplus: Callable[[float], float], bounds: list[float]) -> float:
+    """The surplus is linear between the points where a shrinking position crosses a tier's bound."""
     start = 0.0  # the surplus is negative here
     for end in [*sorted(x for x in bounds if 0 < x < 1), 1.0]:
         if surplus(end) >= 0:
             return start + (end - start) * surplus(start) / (surplus(start) - surplus(end))
         start = end
     return 1.0
+
+
+def _concave_root(surplus: Callable[[float], float]) -> float:
+    """Where a concave surplus is first zero: below its maximum, found by thirds, the root is by halves."""
+    low, high = 0.0, 1.0
+    for _ in range(STEPS):
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (left, high) if surplus(left) < surplus(right) else (low, right)
+    end = 1.0 if surplus(1.0) >= surplus(high) else high
+    if surplus(end) < 0:
+        return 1.0
+    low, high = 0.0, end
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if surplus(middle) >= 0 else (middle, high)
+    return high

@@ -11,9 +11,7 @@ import numpy as np
 from stress.config.markets import per_market
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
-
-Tiers = list[tuple[float, float]]
-"""Maintenance tiers of a market: (upper bound of notional in USD, inf for the last; rate of the slab below it)."""
+from tests.reference.rates import SizeRate, Tiers, market_margin
 
 GAMMA = {"linear": 1.0, "square_root": 0.5}
 
@@ -23,7 +21,7 @@ class Rules:
     """Everything the venue does, for ``A`` markets. Rates are decimals, money USD; units are in the names."""
 
     markets: tuple[str, ...]  # [A]
-    tiers: list[Tiers]  # [A]
+    tiers: list[Tiers | SizeRate]  # [A]
     insurance_fund: float  # inf for a fund that is never depleted
     waterfall: tuple[str, ...]  # insurance_fund, adl, socialised_loss
     adl_policy: str  # none, pro_rata, profit_leverage
@@ -97,7 +95,7 @@ class Rules:
 def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
     liquidation, funding, oracle, breaker = protocol.liquidation, protocol.funding, protocol.oracle, protocol.breaker
     return {
-        "tiers": [_tiers(protocol, market) for market in markets],
+        "tiers": [market_margin(protocol, market) for market in markets],
         "insurance_fund": protocol.insurance_fund,
         "waterfall": tuple(protocol.waterfall),
         "adl_policy": protocol.adl.policy,
@@ -140,12 +138,3 @@ def _from_shocks(shocks: dict[str, ShockConfig], markets: list[str]) -> dict:
             assert shock.loss is not None
             depegs.append((shock.at_hours, hours, shock.loss, shock.loss * (shock.recovery or 0.0)))
     return {"freezes": tuple(freezes), "depegs": tuple(depegs)}
-
-
-def _tiers(protocol: ProtocolConfig, market: str) -> Tiers:
-    if protocol.maintenance_margin is not None:
-        return [(math.inf, protocol.maintenance_margin)]
-    rows = protocol.margin_tiers.get(market, protocol.margin_tiers.get("default"))
-    if rows is None:
-        raise KeyError(f"no margin tiers for {market}")
-    return [(math.inf if row.up_to_usd is None else row.up_to_usd, row.maintenance_margin) for row in rows]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.reference.margin import requirement, restoring_share
+from tests.reference.margin import position_requirement, restoring_share
+from tests.reference.rates import SizeRate, Tiers
 from tests.reference.rules import Rules
 
 
@@ -21,6 +22,7 @@ class Account:
     units: np.ndarray  # [A] >= 0
     requirement: np.ndarray  # [A] USD
     ticks_since: int | None  # since it was last liquidated
+    prices: np.ndarray  # [A] USD per unit, the oracle's
 
 
 def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:
@@ -36,7 +38,7 @@ def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.nda
         case "restore_target":
             if account.notional.sum() < rules.close_whole_below_usd:
                 return whole
-            return restoring_share(account.equity, [float(x) for x in account.notional], rules) * whole
+            return restoring_share(account.equity, account.notional.tolist(), rules, account.prices.tolist()) * whole
         case "half":
             enough = account.equity >= (rules.half_from_margin or 0.0) * account.requirement.sum()
             small = account.notional.sum() <= rules.close_whole_below_usd
@@ -75,7 +77,7 @@ def _first_fraction(rules: Rules, account: Account, step_seconds: float) -> np.n
     if since is not None and since < cooldown:
         return np.ones(len(large))
     part = np.where(large, rules.close_factor, 1.0)
-    return part if account.equity >= _need(rules, (1 - part) * account.notional) else np.ones(len(large))
+    return part if account.equity >= _need(rules, account, (1 - part) * account.notional) else np.ones(len(large))
 
 
 def _step_down(rules: Rules, account: Account) -> np.ndarray:
@@ -83,13 +85,14 @@ def _step_down(rules: Rules, account: Account) -> np.ndarray:
     left = account.notional.copy()
     while left.any():
         left = np.array([_floor(x, tiers) for x, tiers in zip(left, rules.tiers, strict=True)])
-        if account.equity >= _need(rules, left):
+        if account.equity >= _need(rules, account, left):
             break
     return np.where(account.notional > 0, 1 - left / np.where(account.notional > 0, account.notional, 1.0), 0.0)
 
 
-def _floor(notional: float, tiers: list[tuple[float, float]]) -> float:
+def _floor(notional: float, tiers: Tiers | SizeRate) -> float:
     """Where the tier of a notional begins; a notional at a bound is in the tier below. Tiers of one rate are one."""
+    assert not isinstance(tiers, SizeRate)
     begin = 0.0
     for (upper, rate), (_, after) in zip(tiers, tiers[1:], strict=False):
         if upper < notional and after > rate:
@@ -97,5 +100,6 @@ def _floor(notional: float, tiers: list[tuple[float, float]]) -> float:
     return begin
 
 
-def _need(rules: Rules, notional: np.ndarray) -> float:
-    return sum(requirement(float(x), tiers) for x, tiers in zip(notional, rules.tiers, strict=True))
+def _need(rules: Rules, account: Account, notional: np.ndarray) -> float:
+    return sum(position_requirement(float(x), float(price), margin)
+               for x, price, margin in zip(notional, account.prices, rules.tiers, strict=True))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import jax
 
 from stress.protocol.margin.base import SIZE_STEPS, Line, MarginCurve, Values, spread
-from stress.types import Array
 
 
 @jax.tree_util.register_dataclass
@@ -18,8 +17,8 @@ from stress.types import Array
 class LinearSize(MarginCurve):
     """Base rates and slopes of every market. Axis: ``A`` markets."""
 
-    base: Array  # [A] decimal, a
-    slope: Array  # [A] per base unit, b
+    base: Values  # [A] decimal, a
+    slope: Values  # [A] per base unit, b
 
     def lines(self, units: Values) -> list[Line]:
         """One."""
@@ -35,7 +34,7 @@ class LinearSize(MarginCurve):
         return SIZE_STEPS
 
 
-def skew_scaled(minimum: Array, fraction: Array, skew_scale: Array, scalar: float | Array = 1.0) -> LinearSize:
+def skew_scaled(minimum: Values, fraction: Values, skew_scale: Values, scalar: Values = 1.0) -> LinearSize:
     """Rates [A] ``scalar x (minimum + fraction x units / skew_scale)``; the skew scale is in base units.
 
     Synthetix v3, ``PerpsMarketConfiguration.sol``: the initial margin with ``scalar`` 1, the maintenance margin with

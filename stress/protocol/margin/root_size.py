@@ -12,7 +12,6 @@ import jax
 
 from stress.protocol.margin.base import SIZE_STEPS, Line, MarginCurve, Values, namespace, spread
 from stress.protocol.rounding import round_down
-from stress.types import Array
 
 FLAT_SHARE = 0.8
 """Share of the base rate that the size premium is added to."""
@@ -25,8 +24,8 @@ INTERPOLATED = 0.2
 class RootSize(MarginCurve):
     """Base rates and size factors of every market. Axis: ``A`` markets."""
 
-    base: Array  # [A] decimal, w
-    factor: Array  # [A] per square root of a base unit, f
+    base: Values  # [A] decimal, w
+    factor: Values  # [A] per square root of a base unit, f
 
     def lines(self, units: Values) -> list[Line]:
         """The base rate's and the size's line."""

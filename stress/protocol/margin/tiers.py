@@ -59,9 +59,9 @@ def margin_table(bounds: list[np.ndarray], rates: list[np.ndarray]) -> MarginTab
     return MarginTable(rate=rate, deduction=deduction)  # type: ignore[arg-type]
 
 
-def leverage_table(bounds: list[np.ndarray], leverages: list[np.ndarray], share: float) -> MarginTable:
-    """Tiers per market by the most leverage that each allows; rates are ``share`` / leverage.
+def leverage_table(bounds: list[np.ndarray], leverages: list[np.ndarray], share: np.ndarray) -> MarginTable:
+    """Tiers per market by the most leverage that each allows; rates are ``share`` [A] / leverage.
 
     Hyperliquid, "Margin tiers": initial margin with share 1, maintenance margin with half.
     """
-    return margin_table(bounds, [share / leverage for leverage in leverages])
+    return margin_table(bounds, [part / most for part, most in zip(share, leverages, strict=True)])

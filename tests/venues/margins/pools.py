@@ -38,7 +38,7 @@ def synthetix_curve(market: Mapping[str, Any]) -> LinearSize:
     """Maintenance rates of one market."""
     names = ("min_initial_ratio", "initial_margin_fraction", "skew_scale")
     minimum, share, scale = (np.array([market[name]], float) for name in names)
-    return skew_scaled(minimum, share, scale, market["maintenance_scalar"])  # type: ignore[arg-type]
+    return skew_scaled(minimum, share, scale, market["maintenance_scalar"])
 
 
 def synthetix_liquidatable(case: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def hyperliquid_price(case: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _leverage(most: float, share: float) -> MarginTable:
-    return leverage_table([np.array([np.inf])], [np.array([most])], share)
+    return leverage_table([np.array([np.inf])], [np.array([most])], np.array([share]))
 
 
 ANSWERS: dict[tuple[str, str], Answer] = {

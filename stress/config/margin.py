@@ -1,0 +1,54 @@
+"""The section ``protocol.margin``: margin rates that depend on more than a position's notional."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stress.config.fields import PerMarket, field
+
+KINDS = ("tiers", "leverage", "root_size", "linear_size", "skew")
+
+
+@dataclass(kw_only=True)
+class LeverageTierConfig:
+    """One margin tier by its leverage: the initial rate of the slab of notional up to its bound is 1 / max_leverage."""
+
+    up_to_usd: float | None = field("upper bound of the tier's notional; null for no bound", unit="USD", above=0)
+    max_leverage: float = field("most leverage in the tier", low=1)
+
+
+@dataclass(kw_only=True)
+class OpenInterestConfig:
+    """Initial margin that grows with open interest; the synthetic book is made with it."""
+
+    lower_usd: PerMarket = field("up to this open interest (one side) initial rates are their own", unit="USD", low=0)
+    upper_usd: PerMarket = field("from this one on they are one; between the two they grow linearly", unit="USD",
+                                 above=0)
+
+
+@dataclass(kw_only=True)
+class MarginConfig:
+    """Where margin rates come from. Fields of other kinds are left out."""
+
+    kind: str = field(
+        "tiers: protocol.margin_tiers or the flat rates; leverage: tiers by leverage; root_size, linear_size: rates "
+        "that grow with the square root of a position's units, or linearly; skew: with its share of the skew scale",
+        choices=KINDS)
+    leverage_tiers: dict[str, list[LeverageTierConfig]] | None = field(
+        "leverage: tiers by market; 'default' serves the rest", optional=True)
+    initial_margin: PerMarket | None = field(
+        "root_size, linear_size, skew: initial rate of a small position", above=0, high=1, optional=True)
+    maintenance_margin: PerMarket | None = field(
+        "root_size, linear_size: maintenance rate of a small position", above=0, below=1, optional=True)
+    size_factor: PerMarket | None = field(
+        "root_size: a rate is at least 0.8 of a small position's plus this times the root of the units", low=0,
+        unit="per root of a unit", optional=True)
+    size_slope: PerMarket | None = field(
+        "linear_size: what each unit adds to both rates", unit="per unit", low=0, optional=True)
+    skew_scale: PerMarket | None = field("skew: the market's skew scale", unit="units", above=0, optional=True)
+    skew_fraction: PerMarket | None = field(
+        "skew: what a position as large as the skew scale adds to the initial rate", low=0, optional=True)
+    maintenance_share: PerMarket | None = field(
+        "leverage, skew: maintenance rate as a share of the initial rate", above=0, high=1, optional=True)
+    open_interest: OpenInterestConfig | None = field(
+        "initial margin grows with open interest; null: it does not", optional=True)

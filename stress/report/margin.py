@@ -1,0 +1,58 @@
+"""Margin rates of the section ``protocol.margin``, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from stress.report.format import percent_tick, plain_tick, usd_tick
+from stress.report.load import Run
+
+Each = Callable[[Run, Any, Callable[[Any], str]], str]
+"""Writes a per-market value."""
+
+
+def size_margin(run: Run, each: Each) -> str:
+    """How maintenance rates depend on the size; empty where they come from tiers or are flat."""
+    margin = run.setting("protocol.margin") or {}
+
+    def rate(name: str) -> str:
+        return each(run, margin.get(name), percent_tick)
+
+    def number(name: str) -> str:
+        return each(run, margin.get(name), plain_tick)
+
+    match margin.get("kind"):
+        case "root_size":
+            return (f"maintenance {rate('maintenance_margin')} of notional, at least 0.8 of that plus "
+                    f"{number('size_factor')} × √units")
+        case "linear_size":
+            return f"maintenance {rate('maintenance_margin')} of notional plus {number('size_slope')} × units"
+        case "skew":
+            return (f"maintenance {number('maintenance_share')} × ({rate('initial_margin')} of notional plus "
+                    f"{number('skew_fraction')} × units / {number('skew_scale')})")
+        case "leverage":
+            return f"maintenance {number('maintenance_share')} / leverage by slab of notional: {_slabs(run, margin)}"
+        case _:
+            return ""
+
+
+def interest_margin(run: Run, each: Each) -> str:
+    """How initial rates depend on open interest; empty where they do not."""
+    caps = (run.setting("protocol.margin") or {}).get("open_interest")
+    if not caps:
+        return ""
+    bounds = " to ".join(each(run, caps.get(name), usd_tick) for name in ("lower_usd", "upper_usd"))
+    return f"initial margin rises to all of the notional with open interest from {bounds}"
+
+
+def _slabs(run: Run, margin: dict[str, Any]) -> str:
+    tiers = margin.get("leverage_tiers") or {}
+    used = {name if name in tiers else "default" for name in run.markets}
+    return "; ".join(f"{name} {', '.join(map(_slab, slabs))}" for name, slabs in tiers.items() if name in used)
+
+
+def _slab(tier: dict[str, Any]) -> str:
+    bound = tier.get("up_to_usd")
+    reach = "beyond" if bound is None else f"up to {usd_tick(bound)}"
+    return f"{plain_tick(tier.get('max_leverage'))}× {reach}"
