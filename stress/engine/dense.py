@@ -183,5 +183,5 @@ def premium_moved(venue: Venue, rows: Row, number: Array, normal: Array) -> Row:
 
 def paid(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
     """Phase 3 of all rows."""
-    rows = jax.vmap(step.pay_funding)(venue, rows, tick)
+    rows = jax.vmap(step.pay_funding, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
     return jax.vmap(step.revalue, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick) if venue.depegs else rows

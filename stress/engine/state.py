@@ -133,4 +133,5 @@ class Row:
     screen: Screen
     outcome: Outcome
     crowd: Crowd | None = None  # of the ladders
+    funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process

@@ -9,7 +9,7 @@ import numpy as np
 from stress.book.schema import Book
 from tests.reference import adl, ledger, waterfall
 from tests.reference.check import closing_shares, may_act, risk_check, watch
-from tests.reference.clocks import Breaker, Oracle, first_and_end, funding_due, funding_rate
+from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
 from tests.reference.result import Result
 from tests.reference.rules import Rules
 from tests.reference.settlement import Matches, Settlement, settle
@@ -34,6 +34,7 @@ class Path:
         self.venue = Venue.open(book, rules)
         self.oracle = Oracle(rules, prices[0], step_seconds)
         self.breaker = Breaker(rules, prices[0], step_seconds)
+        self.funding = Funding(rules, step_seconds)
         self.conservation = Conservation(self.venue, prices[0])
         self.result = Result(
             mark=np.zeros((ticks, markets)), oracle=np.zeros((ticks, markets)), fund=np.zeros(ticks),
@@ -78,8 +79,9 @@ class Path:
 
     def _pay_funding(self, mark: np.ndarray, fundamental: np.ndarray) -> None:
         """Every party pays rate * mark * size from cash, residual account and outside market included."""
-        for a in range(len(mark)):
-            per_unit = funding_rate(mark[a], fundamental[a], self.rules) * mark[a]
+        sizes = self.venue.size[~self.venue.book.residual]
+        for a, rate in enumerate(self.funding.rates(mark, fundamental, sizes)):
+            per_unit = rate * mark[a]
             self.venue.cash -= per_unit * self.venue.size[:, a]
             self.venue.outside_cash -= per_unit * float(self.venue.outside_size[a])
         self.conservation.check(self.venue)
@@ -124,7 +126,7 @@ class Path:
             return False
         tentative = settle(venue, tick, shares, Matches())
         share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
-        matches = adl.match(venue, check, tentative, share)
+        matches = adl.match(venue, check, tentative, share, tick.number)
         final = settle(venue, tick, shares, matches)
         self._commit(tick, final, shares)
         ledger.add_round(venue, tick, final)
