@@ -15,30 +15,77 @@ from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.cli.compose import load
 from stress.config.margin import MarginConfig
-from stress.config.schema import BackstopConfig, Config, ProtocolConfig, TierConfig
+from stress.config.schema import (
+    AdaptiveConfig,
+    BackstopConfig,
+    Config,
+    ProtocolConfig,
+    TierConfig,
+    VelocityConfig,
+)
 from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
 
 ACCOUNTS, TICKS, STEP = 14, 30, 60.0
+SEED = 11
+"""Of the random order of ADL."""
 MARKETS = ("X", "Y")
+
+FUNDING: dict[str, dict[str, Any]] = {
+    "clamped": {"kind": "clamped"},
+    "clamped, in parts": {"kind": "clamped", "premium_hours": 12 * STEP / 3600},
+    "deadband": {"kind": "deadband", "deadband": 5e-4},
+    "velocity": {
+        "kind": "velocity",
+        "velocity": VelocityConfig(skew_scale=3e3, max_velocity=2e3, initial_rate=-0.5),
+    },
+    "adaptive": {
+        "kind": "adaptive",
+        "adaptive": AdaptiveConfig(
+            increase=3e-8,
+            decrease=4e-9,
+            stable_above=0.4,
+            fading_below=0.2,
+            smallest=1e-7,
+            largest=2e-5,
+            initial_rate=3e-6,
+        ),
+    },
+}
+"""Kinds of funding: payments are five ticks apart, so a rate of 1e-5 a second is 0.3 % a payment."""
 
 DESIGNS: dict[str, dict[str, Any]] = {
     "full, fund, pro rata, socialised": {"law": "linear", "rule": "full", "adl": "pro_rata"},
-    "full, ranked, delayed keepers": {"law": "power", "rule": "full", "adl": "profit_leverage", "delay": True},
-    "close factor, no ADL, lagging oracle": {"law": "square_root", "rule": "close_factor", "adl": "none", "lag": 2},
+    "full, ranked, delayed keepers": {"law": "power", "rule": "full", "adl": "binance", "delay": True},
+    "close factor, no ADL, lagging oracle": {
+        "law": "square_root",
+        "rule": "close_factor",
+        "adl": "none",
+        "lag": 2,
+        "funding": "velocity",
+    },
     "close factor, ranked, delayed, lagging": {
         "law": "power",
         "rule": "close_factor",
-        "adl": "profit_leverage",
+        "adl": "hyperliquid",
+        "adl_price": "mark",
         "delay": True,
         "lag": 1,
     },
-    "restore target, pro rata": {"law": "linear", "rule": "restore_target", "adl": "pro_rata"},
+    "restore target, pro rata by profit": {"law": "linear", "rule": "restore_target", "adl": "pro_rata_profit"},
     "restore target, fund only": {
         "law": "square_root",
         "rule": "restore_target",
         "adl": "none",
         "waterfall": ["insurance_fund"],
+        "funding": "adaptive",
+    },
+    "full, random order, the oracle's price": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "random",
+        "adl_price": "oracle",
+        "funding": "clamped, in parts",
     },
     "half, discount, pro rata": {
         "law": "square_root",
@@ -102,9 +149,10 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "full, ADL without a fund": {
         "law": "power",
         "rule": "full",
-        "adl": "pro_rata",
+        "adl": "water_filling",
         "waterfall": ["adl", "socialised_loss"],
         "lag": 1,
+        "funding": "deadband",
     },
 }
 """Structures of the venue; its numbers are drawn anew for every book. Each compiles twice (``_structure``)."""
@@ -112,7 +160,13 @@ DESIGNS: dict[str, dict[str, Any]] = {
 LADDER_DESIGNS: dict[str, dict[str, Any]] = {
     "fund and pro rata": {"law": "linear", "rule": "full", "adl": "pro_rata", "waterfall": ["insurance_fund", "adl"]},
     "fund only": {"law": "power", "rule": "full", "adl": "none", "waterfall": ["insurance_fund"]},
-    "pro rata without a fund": {"law": "square_root", "rule": "full", "adl": "pro_rata", "waterfall": ["adl"]},
+    "pro rata without a fund": {
+        "law": "square_root",
+        "rule": "full",
+        "adl": "pro_rata",
+        "waterfall": ["adl"],
+        "funding": "deadband",
+    },
     "delayed keepers": {
         "law": "linear",
         "rule": "full",
@@ -332,6 +386,7 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
         clamp=rng.choice([0.0, 5e-4]),
         cap=rng.choice([1e-3, 0.02]),
         premium=rng.normal(0, 1e-3),
+        **FUNDING[design.get("funding", "clamped")],
     )
     lag = design.get("lag", 0)
     oracle = dataclasses.replace(
@@ -366,7 +421,9 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
         liquidation=liquidation,
         insurance_fund=rng.choice([0.0, 500.0, 1e4]),
         waterfall=design.get("waterfall", ["insurance_fund", "adl", "socialised_loss"]),
-        adl=dataclasses.replace(protocol.adl, policy=design["adl"]),
+        adl=dataclasses.replace(
+            protocol.adl, policy=design["adl"], price=design.get("adl_price", "bankruptcy"), seed=SEED
+        ),
         funding=funding,
         oracle=oracle,
         breaker=breaker,

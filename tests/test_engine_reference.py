@@ -1,4 +1,4 @@
-"""The engine against the plain NumPy reference, every feature on: 70 random books in seven structures of the venue.
+"""The engine against the plain NumPy reference, every feature on: 80 random books in eight structures of the venue.
 
 Half of the books are left to the slow tests.
 """

@@ -14,6 +14,7 @@ import pytest
 from stress.build.engine import obstacles
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
+from stress.config.schema import ADL_POLICIES
 from stress.engine.ladder.book import sort_book
 from stress.engine.ladder.crowd import everybody
 from stress.engine.ladder.deleverage import matched_sides, nobody, sides
@@ -311,7 +312,8 @@ def test_more_accounts_closed_in_part_than_there_are_slots(monkeypatch: pytest.M
         ("protocol.liquidation.keeper_delay_seconds=90000", "delay"),
         ("protocol.breaker.move=0.1", "breaker"),
         ("protocol.oracle.lag_seconds=60", "lags"),
-        ("protocol.adl.policy=profit_leverage", "rank"),
+        *((f"protocol.adl.policy={name}", "rank") for name in ADL_POLICIES if name not in ("none", "pro_rata")),
+        ("protocol.adl.price=mark", "paid"),
         ("protocol.waterfall=[insurance_fund,socialised_loss]", "profit"),
         ("protocol.waterfall=[insurance_fund,adl,socialised_loss] protocol.adl.policy=none", "profit"),
         ("book.synthetic.multi_market_share=0.5 book.synthetic.isolated_share=0", "several markets"),

@@ -19,7 +19,7 @@ import pytest
 
 from stress.config import schema
 from tests.reference import Rules, simulate
-from tests.reference.adl import score
+from tests.reference.adl_policies import score
 from tests.reference.building import (
     FUND_THEN_ADL,
     FUND_THEN_ALL,
@@ -34,6 +34,7 @@ from tests.reference.building import (
     near,
     run,
 )
+from tests.reference.check import risk_check
 from tests.reference.impact import displacement, mean_displacement
 from tests.reference.margin import requirement, restoring_share
 from tests.reference.state import Venue
@@ -77,7 +78,8 @@ def test_wf05_ranked_adl():
     assert cash(result) == near({"A": 0.0, "B": 120.0, "C": 215.0, "D": 44.0, "M": 5000.0})
     assert (result.adl_haircut, result.adl_notional, result.outside_size[0]) == near((50.0, 900.0, 0.0))
     venue = Venue.open(make_book(rows), rules)
-    assert [score(venue, np.array([85.0]), n, 0) for n in (1, 2, 3)] == near([51 / 100, 34 / 147, 3315 / 5782])
+    check = risk_check(venue, np.array([85.0]), np.array([85.0]))
+    assert [score(venue, check, n, 0, 1) for n in (1, 2, 3)] == near([51 / 100, 34 / 147, 3315 / 5782])
 
 
 def test_wf06_partial_liquidation():
@@ -257,7 +259,7 @@ def random_case(seed: int, **changes: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("policy", ["none", "pro_rata", "profit_leverage"])
+@pytest.mark.parametrize("policy", schema.ADL_POLICIES)
 def test_random_books_conserve_and_account_for_bad_debt(seed, policy):
     case = random_case(seed, adl_policy=policy)
     result = simulate(*case)  # asserts both conservation laws every round
@@ -294,8 +296,9 @@ def test_rules_from_config():
              "X": [schema.TierConfig(up_to_usd=None, initial_margin=0.1, maintenance_margin=0.05)]}
     protocol = schema.ProtocolConfig(
         initial_margin=None, maintenance_margin=None, margin_tiers=tiers, insurance_fund=9.0, liquidation=liquidation,
-        waterfall=["insurance_fund"], adl=schema.AdlConfig(policy="none"),
-        funding=schema.FundingConfig(interval_hours=8.0, interest_rate=1e-4, clamp=5e-4, cap=0.02, premium=0.003),
+        waterfall=["insurance_fund"], adl=schema.AdlConfig(policy="none", price="bankruptcy", seed=0),
+        funding=schema.FundingConfig(
+            interval_hours=8.0, kind="clamped", interest_rate=1e-4, clamp=5e-4, cap=0.02, premium=0.003),
         oracle=schema.OracleConfig(
             lag_seconds=1.0, update_interval_seconds=2.0, deviation_threshold=0.1, impact_share=0.5),
         breaker=schema.BreakerConfig(move=0.1, window_minutes=4.0, halt_minutes=6.0))

@@ -9,6 +9,7 @@ import numpy as np
 from stress.book.schema import Book
 from stress.build.price import Market
 from stress.build.shocks import NO_SHOCKS, Shocks, depegs_collateral, freezes_oracle
+from stress.config.check_protocol import BY_SKEW
 from stress.config.schema import Config, ProtocolConfig
 from stress.engine.ladder.book import Ladders, first_tier, sort_book, tier_room
 from stress.engine.state import Accounts
@@ -100,6 +101,7 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
         "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         PREMIUM_MOVES: _premium_moves(protocol),
+        f"protocol.funding.kind={protocol.funding.kind}: the rate follows the book": _follows_book(protocol),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -127,6 +129,7 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
     checks = {
         "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         PREMIUM_MOVES: _premium_moves(protocol),
+        f"protocol.funding.kind={protocol.funding.kind}: the rate follows the book": _follows_book(protocol),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
@@ -142,6 +145,11 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
 def _premium_moves(protocol: ProtocolConfig) -> bool:
     """Whether the exogenous funding premium is a process."""
     return protocol.funding.premium_process is not None and protocol.funding.interval_hours is not None
+
+
+def _follows_book(protocol: ProtocolConfig) -> bool:
+    """Whether the funding rate follows the skew of the book."""
+    return protocol.funding.kind in BY_SKEW and protocol.funding.interval_hours is not None
 
 
 def _wait(protocol: ProtocolConfig) -> bool:

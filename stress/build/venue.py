@@ -7,19 +7,14 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from stress.build.funding import build_funding
+from stress.build.leaves import in_ticks
+from stress.build.leaves import real as _f
+from stress.build.leaves import whole as _i
 from stress.build.margin import build_margin
-from stress.config.fields import PerMarket
-from stress.config.markets import correlation_matrix, per_market
-from stress.config.schema import (
-    AdlConfig,
-    BackstopConfig,
-    FundingConfig,
-    LiquidationConfig,
-    LiquidityConfig,
-    ProtocolConfig,
-)
+from stress.config.markets import per_market
+from stress.config.schema import AdlConfig, BackstopConfig, LiquidationConfig, LiquidityConfig, ProtocolConfig
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
 from stress.protocol.adl.base import AdlPolicy
@@ -34,7 +29,6 @@ from stress.protocol.adl.random import Random
 from stress.protocol.adl.water_filling import WaterFilling
 from stress.protocol.backstop import Backstop
 from stress.protocol.breaker import Breaker
-from stress.protocol.funding.clamped import Funding
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.close_factor import CloseFactor
@@ -46,9 +40,7 @@ from stress.protocol.liquidation.portion import Portion
 from stress.protocol.liquidation.restore_target import RestoreTarget
 from stress.protocol.liquidation.step_down import StepDown
 from stress.protocol.oracle import Oracle
-from stress.protocol.premium import premium_process
 from stress.protocol.venue import Fees, Venue
-from stress.types import NEVER
 
 EXPONENTS = {"none": 1.0, "linear": 1.0, "square_root": 0.5}
 ADL_POLICIES: dict[str, type] = {
@@ -77,12 +69,12 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         ),
         fund=_f(protocol.insurance_fund),
         adl=_adl(protocol.adl) if with_adl else None,
-        funding=_funding(protocol.funding, markets, step_seconds),
+        funding=build_funding(protocol.funding, markets, step_seconds),
         oracle=_oracle(protocol, step_seconds),
         breaker=Breaker(
             move=_f(math.inf if breaker.move is None else breaker.move),
-            window=_ticks(breaker.window_minutes, 60.0 / step_seconds),
-            halt=_ticks(breaker.halt_minutes, 60.0 / step_seconds, up=True),
+            window=in_ticks(breaker.window_minutes, 60.0 / step_seconds),
+            halt=in_ticks(breaker.halt_minutes, 60.0 / step_seconds, up=True),
         ),
         liquidity=_liquidity(liquidity, markets, step_seconds),
         max_rounds=_i(fees.max_rounds),
@@ -186,32 +178,6 @@ def _adl(adl: AdlConfig) -> AdlPolicy:
     return Random(seed=_i(adl.seed)) if adl.policy == "random" else ADL_POLICIES[adl.policy]()
 
 
-def _funding(funding: FundingConfig, markets: list[str], step_seconds: float) -> Funding:
-    def by_market(value: PerMarket, name: str) -> np.ndarray:
-        return per_market(value, markets, f"protocol.funding.{name}")
-
-    interval, premium = _ticks(funding.interval_hours, 3600.0 / step_seconds), by_market(funding.premium, "premium")
-    given, process = funding.premium_process, None
-    if given is not None and funding.interval_hours is not None:
-        initial, key = given.initial, "premium_process"
-        process = premium_process(
-            premium,
-            by_market(given.half_life_hours, f"{key}.half_life_hours"),
-            by_market(given.std, f"{key}.std"),
-            correlation_matrix(given.correlation, markets, f"protocol.funding.{key}.correlation"),
-            None if initial is None else by_market(initial, f"{key}.initial"),
-            interval=int(interval) * step_seconds / 3600.0,
-        )
-    return Funding(
-        interval=interval,
-        interest=jnp.asarray(by_market(funding.interest_rate, "interest_rate")),
-        clamp=_f(funding.clamp),
-        cap=_f(funding.cap),
-        premium=jnp.asarray(premium),
-        process=process,
-    )
-
-
 def _oracle(protocol: ProtocolConfig, step_seconds: float) -> Oracle:
     oracle = protocol.oracle
     lag = round(oracle.lag_seconds / step_seconds)
@@ -243,19 +209,3 @@ def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: flo
         decay=_f(decay),
         withdrawal=_f(liquidity.withdrawal),
     )
-
-
-def _f(value: float) -> jax.Array:
-    return jnp.asarray(value, jnp.float64)
-
-
-def _i(value: int) -> jax.Array:
-    return jnp.asarray(value, jnp.int32)
-
-
-def _ticks(amount: float | None, ticks_per_unit: float, up: bool = False) -> jax.Array:
-    """A time as a whole number of ticks, at least one; None is never."""
-    if amount is None:
-        return _i(NEVER)
-    ticks = math.ceil(amount * ticks_per_unit - 1e-9) if up else round(amount * ticks_per_unit)
-    return _i(max(1, ticks))

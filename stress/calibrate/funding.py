@@ -43,6 +43,9 @@ def load_payments(cfg: Config, markets: list[str]) -> tuple[LongFile, list[Payme
     Premiums are behind the clamp and cap of ``protocol.funding``, and the interest that is paid most often.
     """
     rules = cfg.protocol.funding
+    if rules.kind != "clamped" or rules.premium_hours is not None:
+        raise UserError("protocol.funding: data.funding fits premiums behind a clamp, at payments that are not a part "
+                        "of it. Set kind=clamped and premium_hours=null.")
     if not rules.clamp > 0:
         raise UserError("protocol.funding.clamp: got 0, allowed is > 0 for data.funding: the rate is the premium then.")
     file = read_long(str(cfg.data.funding), "data.funding", markets, cfg.data, [RATE], None)

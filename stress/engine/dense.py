@@ -24,6 +24,7 @@ from stress.engine.rows import CLOCK, Rows, pack_holdings, parts_of, row_of
 from stress.engine.screen import outside
 from stress.engine.state import Accounts, Row
 from stress.engine.tick import Tick
+from stress.protocol.backstop import Vault
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -55,14 +56,13 @@ def advance(
     opened, tick = open_rows(rules, stale, fundamental, multiplier, number)
     if normal is not None:
         opened = premium_moved(rules, opened, number, normal)
-    if opened.vault is not None:
-        opened = vault_paid(rules, opened, tick)
     pays = step.moves_cash(rules, number).any()
 
-    def pay(parts: tuple[Packed, Packed]) -> tuple[Packed, Packed]:
-        return _all_paid(accounts, rules, opened, Rows(rows.clock, *parts), tick, batch > 1)
+    def pay(parts: tuple[Packed, Packed, Vault | None]) -> tuple[Packed, Packed, Vault | None]:
+        return _all_paid(accounts, rules, opened, Rows(rows.clock, *parts[:2]), tick, batch > 1)
 
-    books, holdings = when(pays, pay, (rows.books, rows.holdings))
+    books, holdings, vault = when(pays, pay, (rows.books, rows.holdings, opened.vault))
+    opened = replace(opened, vault=vault)
     look = jax.vmap(outside)(rules, opened, tick) | pays
     clock = {name: getattr(opened, name) for name in CLOCK}
     if companion:
@@ -150,15 +150,15 @@ def _beyond(books: Packed, price: Array) -> Array:
 
 def _all_paid(
     accounts: Accounts, venue: Venue, opened: Row, rows: Rows, tick: Tick, together: bool
-) -> tuple[Packed, Packed]:
-    """Phase 3 of all rows: books and holdings, with nobody in front."""
+) -> tuple[Packed, Packed, Vault | None]:
+    """Phase 3 of all rows: books and holdings, with nobody in front, and vaults."""
     row, width = rows.row(together), rows.books.unpack()["front"].index.shape[1]
     row = paid(accounts, venue, replace(opened, ledger=row.ledger, marks=row.marks, crowd=row.crowd), tick)
     if accounts.ladders is not None and row.crowd is not None:
         status = jax.vmap(partial(after_funding, accounts.ladders))(row.crowd, row.outcome.status)
         row = replace(row, outcome=replace(row.outcome, status=status))
     _, books, holdings = parts_of(row, jax.vmap(partial(nobody_in_front, width=width))(row))
-    return pack(books), pack_holdings(holdings)
+    return pack(books), pack_holdings(holdings), row.vault
 
 
 def _ticks_of_sleepers(tick: Tick, awake: Array, companion: int) -> Tick:
@@ -183,12 +183,7 @@ def premium_moved(venue: Venue, rows: Row, number: Array, normal: Array) -> Row:
     return jax.vmap(step.move_premium, in_axes=(0, 0, None, 0))(venue, rows, number, normal)
 
 
-def vault_paid(venue: Venue, rows: Row, tick: Tick) -> Row:
-    """Phase 3 of the backstops of all rows."""
-    return jax.vmap(step.pay_vault)(venue, rows, tick)
-
-
 def paid(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
     """Phase 3 of all rows."""
-    rows = jax.vmap(step.pay_funding)(venue, rows, tick)
+    rows = jax.vmap(step.pay_funding, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
     return jax.vmap(step.revalue, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick) if venue.depegs else rows

@@ -27,7 +27,7 @@ class Rows:
     """All rows of a block: what every tick changes as it is, what only looks change packed."""
 
     clock: dict[str, Any]  # fields of Row that every tick touches (CLOCK)
-    books: Packed  # outcome, purse (the ledger without accounts), front
+    books: Packed  # outcome, purse (the ledger without accounts), front, level of funding
     holdings: Packed  # quote, size and marks of all accounts, those in front out of date
 
     def row(self, together: bool) -> Row:
@@ -54,7 +54,7 @@ def parts_of(rows: Row, front: Front) -> Parts:
     purse = {name: getattr(ledger, name) for name in PURSE}
     return (
         {name: getattr(rows, name) for name in CLOCK},
-        {"outcome": rows.outcome, "purse": purse, "front": front, "crowd": rows.crowd},
+        {"outcome": rows.outcome, "purse": purse, "front": front, "crowd": rows.crowd, "funding": rows.funding_level},
         {"quote": ledger.quote, "size": ledger.size, **rows.marks},
     )
 
@@ -63,5 +63,11 @@ def row_of(clock: dict[str, Any], books: dict[str, Any], holdings: dict[str, Any
     """Rows of their parts, of which only what a row has counts; the front is not written back."""
     ledger = Ledger(quote=holdings["quote"], size=holdings["size"], **books["purse"])
     timed = {name: clock[name] for name in CLOCK}
-    marks = {name: holdings[name] for name in holdings if name not in ("quote", "size")}
-    return Row(ledger=ledger, marks=marks, outcome=books["outcome"], crowd=books["crowd"], **timed)
+    return Row(
+        ledger=ledger,
+        marks={name: holdings[name] for name in holdings if name not in ("quote", "size")},
+        outcome=books["outcome"],
+        crowd=books["crowd"],
+        funding_level=books["funding"],
+        **timed,
+    )

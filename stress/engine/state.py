@@ -140,4 +140,5 @@ class Row:
     outcome: Outcome
     crowd: Crowd | None = None  # of the ladders
     vault: Vault | None = None  # of the backstop
+    funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process

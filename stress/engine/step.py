@@ -31,6 +31,7 @@ from stress.liquidity.limit_orders import filled
 from stress.protocol.adl.base import AdlCase, Standing
 from stress.protocol.adl.pair import bankruptcy_price
 from stress.protocol.backstop import Vault
+from stress.protocol.funding.base import SkewRule
 from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.liquidation.limits import OrderCase
@@ -82,23 +83,30 @@ def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:
     )
 
 
-def pay_funding(venue: Venue, row: Row, tick: Tick) -> Row:
+def pay_funding(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
     """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero."""
-    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.displacement, row.premium), 0.0)
-    price = rate * row.mark
+    due, level = venue.funding.due(tick.number), row.funding_level
+    rule = venue.funding.rule
+    if isinstance(rule, SkewRule):
+        assert level is not None  # as in the first row
+        moved, rate = rule.next(level, *open_interest(accounts, row.ledger.size), row.mark)
+        level = jnp.where(due, moved, level)
+    else:
+        rate = venue.funding.rate(row.displacement, row.premium)
+    price = jnp.where(due, rate, 0.0) * row.mark
     ledger = row.ledger
     quote = ledger.quote - (price[:, None] * ledger.size).sum(0)
     outside = ledger.outside_quote - (price * ledger.outside_size).sum()
     crowd = None if row.crowd is None else pay_crowd(row.crowd, price)
-    return replace(row, ledger=replace(ledger, quote=quote, outside_quote=outside), crowd=crowd)
+    ledger = replace(ledger, quote=quote, outside_quote=outside)
+    vault = None if row.vault is None else row.vault.paid(price)
+    return replace(row, ledger=ledger, crowd=crowd, vault=vault, funding_level=level)
 
 
-def pay_vault(venue: Venue, row: Row, tick: Tick) -> Row:
-    """Phase 3 for the backstop's inventory."""
-    if row.vault is None:
-        return row
-    rate = jnp.where(venue.funding.due(tick.number), venue.funding.rate(row.displacement, row.premium), 0.0)
-    return replace(row, vault=row.vault.paid(rate * row.mark))
+def open_interest(accounts: Accounts, size: Array) -> tuple[Array, Array]:
+    """Units [A] long and short of sizes [A, N], the residual account's apart: it takes the place of a pool."""
+    held = jnp.where(accounts.residual, 0.0, size)
+    return jnp.maximum(held, 0.0).sum(1), jnp.maximum(-held, 0.0).sum(1)
 
 
 def moves_cash(venue: Venue, number: Array) -> Array:

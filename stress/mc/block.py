@@ -31,6 +31,7 @@ from stress.mc.market import Market, answered, move_market, open_market
 from stress.mc.noise import TILE
 from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
+from stress.protocol.funding.base import SkewRule
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
 
@@ -213,8 +214,14 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         outcome=empty_outcome(job.prices.shape[0]),
         crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
         vault=None if venue.backstop is None else venue.backstop.open(job.prices.shape[0]),
+        funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
     )
+
+
+def funding_level(venue: Venue) -> Array | None:
+    """Level [A] of the funding rate at time zero; None where rates follow from the premium of the moment."""
+    return venue.funding.rule.initial if isinstance(venue.funding.rule, SkewRule) else None
 
 
 def trace_path(rows: Row, fundamental: Array, path: Array) -> dict[str, Array]:

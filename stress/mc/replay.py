@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
-from stress.engine.dense import open_rows, paid, premium_moved, vault_paid
+from stress.engine.dense import open_rows, paid, premium_moved
 from stress.engine.record import conserve
 from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import Row
@@ -27,7 +27,6 @@ from stress.types import NEVER, Array
 
 _open = jax.jit(open_rows)
 _paid = jax.jit(paid)
-_vault_paid = jax.jit(vault_paid)
 _look = jax.jit(liquidation_round)
 _act = jax.jit(execute)
 _finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
@@ -87,7 +86,6 @@ def _tick(
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
     if normal is not None:
         row = premium_moved(venue, row, jnp.int32(number), normal)
-    row = row if row.vault is None else _vault_paid(venue, row, tick)
     row, held = _paid(job.accounts, venue, row, tick), np.asarray(row.ledger.size[0])
     accounts = jax.tree.map(lambda leaf: leaf[None], job.accounts)
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0

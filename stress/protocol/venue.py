@@ -11,7 +11,7 @@ from stress.protocol.adl.base import AdlPolicy
 from stress.protocol.backstop import Backstop
 from stress.protocol.breaker import Breaker
 from stress.protocol.collateral import Depeg
-from stress.protocol.funding.clamped import Funding
+from stress.protocol.funding.base import Funding
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.limits import LimitPrice

@@ -160,7 +160,9 @@ def _waterfall(run: Run) -> str:
         return ""
     order = " → ".join(str(layer).replace("_", " ").replace("adl", "ADL") for layer in layers) or "nobody"
     policy = str(run.setting("protocol.adl.policy")).replace("_", " ")
-    return f"{order}; fund {usd_tick(run.fund)}; ADL policy: {policy}"
+    price = run.setting("protocol.adl.price") or "bankruptcy"
+    at = "" if policy == "none" or price == "bankruptcy" else f" at the price of the {price}"
+    return f"{order}; fund {usd_tick(run.fund)}; ADL policy: {policy}{at}"
 
 
 def _funding(run: Run) -> str:

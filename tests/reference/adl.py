@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.reference.adl_policies import parts, score
 from tests.reference.check import Check
 from tests.reference.settlement import Fill, Matches, Orders, Settlement
 from tests.reference.state import Venue
 
+QUEUES = ("profit_leverage", "bitmex", "binance", "hyperliquid", "position_size", "random")
+"""Policies that take winners one after the other; the others give all of them a part at one price."""
+IN_PROFIT = ("profit_leverage", "binance", "pro_rata_profit")
+"""Policies that spare who is not in profit."""
 
-def match(venue: Venue, check: Check, orders: Orders, tentative: Settlement, share: float) -> Matches:
+def match(
+        venue: Venue, check: Check, orders: Orders, tentative: Settlement, share: float, tick: int) -> Matches:
     """Matches ``share`` of the deficit accounts' quantity with the other side, market by market and side by side.
 
     And all that orders with limits leave to ADL.
@@ -23,9 +29,9 @@ def match(venue: Venue, check: Check, orders: Orders, tentative: Settlement, sha
     order = check.risk_order([int(n) for n in np.flatnonzero(given.any(axis=1))])
     for a in range(len(venue.rules.markets)):
         for side in (1.0, -1.0):
-            losers = [Fill(n, a, float(given[n, a]), _price(venue, check, orders, tentative, n, a))
+            losers = [Fill(n, a, float(given[n, a]), price(venue, check, orders, tentative, n, a))
                       for n in order if given[n, a] * side > 0]
-            winners = eligible(venue, check, a, -side)
+            winners = eligible(venue, check, a, -side, losers)
             need = sum(abs(fill.quantity) for fill in losers)
             have = sum(abs(float(venue.size[n, a])) for n in winners)
             if need == 0 or have == 0:
@@ -33,11 +39,12 @@ def match(venue: Venue, check: Check, orders: Orders, tentative: Settlement, sha
             if have < need:
                 losers = [Fill(f.account, a, f.quantity * have / need, f.price) for f in losers]
             matches.losers.extend(losers)
-            if venue.rules.adl_policy == "pro_rata":
-                fraction = 1.0 if have <= need else need / have
-                matches.winners.extend(_pro_rata(venue, a, losers, winners, fraction))
+            if venue.rules.adl_policy in QUEUES:
+                queue = sorted(winners, key=lambda n: (-score(venue, check, n, a, tick), n))
+                matches.winners.extend(_queued(venue, a, losers, queue))
             else:
-                matches.winners.extend(_ranked(venue, check, a, losers, winners))
+                units = parts(venue, check, a, winners, min(need, have))
+                matches.winners.extend(_at_one_price(venue, a, losers, units))
     return matches
 
 
@@ -49,7 +56,16 @@ def _given(venue: Venue, orders: Orders, tentative: Settlement, share: float) ->
     return given
 
 
-def _price(venue: Venue, check: Check, orders: Orders, tentative: Settlement, n: int, a: int) -> float:
+def price(venue: Venue, check: Check, orders: Orders, tentative: Settlement, n: int, a: int) -> float:
+    """What the loser gets: by the rules the bankruptcy price, the mark at the round's start, or the oracle's price.
+
+    Where fills are settled one by one, or an order was not filled, it is the bankruptcy price of the check.
+    """
+    match venue.rules.adl_price:
+        case "mark":
+            return float(check.mark[a])
+        case "oracle":
+            return float(check.oracle[a])
     if venue.rules.settlement == "fill" or orders.stranded[n, a]:
         return float(orders.bankruptcy[n, a])
     return bankruptcy_price(venue, check, tentative, n, a)
@@ -65,40 +81,45 @@ def bankruptcy_price(venue: Venue, check: Check, tentative: Settlement, n: int, 
     return price - (-tentative.deficits[n] / size) * float(need[a] / need.sum())
 
 
-def eligible(venue: Venue, check: Check, a: int, side: float) -> list[int]:
-    """Accounts with a position on ``side`` that are neither liquidated nor pending; ranked policies: in profit only."""
-    accounts = []
+def eligible(venue: Venue, check: Check, a: int, side: float, losers: list[Fill]) -> list[int]:
+    """Accounts with a position on ``side`` that are neither liquidated nor pending, and that the policy may take.
+
+    Reading: a random queue skips who would be valid against some of the losers only.
+    """
+    policy, accounts = venue.rules.adl_policy, []
     for n in range(len(venue.cash)):
         if venue.size[n, a] * side <= 0 or n in check.liquidatable:
             continue
         in_profit = (check.mark[a] - venue.book.entry[n, a]) * side > 0
-        if venue.rules.adl_policy == "pro_rata" or in_profit:
-            accounts.append(n)
+        if policy in IN_PROFIT and not in_profit:
+            continue
+        if policy == "random" and not all(valid_pair(venue, check, n, a, fill) for fill in losers):
+            continue
+        accounts.append(n)
     return accounts
 
 
-def score(venue: Venue, mark: np.ndarray, n: int, a: int) -> float:
-    """Profit over entry times the margin account's leverage, both at the mark [A].
+def valid_pair(venue: Venue, check: Check, n: int, a: int, loser: Fill) -> bool:
+    """Whether equity over requirement does not fall when the whole position closes at the loser's price.
 
-    The leverage factor is 1 for the residual account and where equity is not positive.
+    Both at the oracle's price; the residual account has unlimited means.
     """
-    entry = float(venue.book.entry[n, a])
-    profit = (float(mark[a]) - entry) * float(np.sign(venue.size[n, a])) / entry
-    equity = float(venue.equity(mark)[n])
-    if venue.book.residual[n] or equity <= 0:
-        return profit
-    return profit * float((np.abs(venue.size[n]) * mark).sum()) / equity
+    if venue.book.residual[n]:
+        return True
+    size, whole = float(venue.size[n, a]), check.requirement[n].sum()
+    gain = size * (loser.price - float(check.oracle[a]))
+    equity, left = float(check.equity[n]), float(whole - check.requirement[n, a])
+    return bool((equity + gain) * whole >= equity * left - 1e-12 * abs(equity) * whole)
 
 
-def _pro_rata(venue: Venue, a: int, losers: list[Fill], winners: list[int], fraction: float) -> list[Fill]:
-    """One fraction of every eligible position, at the quantity-weighted mean of the bankruptcy prices."""
-    price = sum(fill.quantity * fill.price for fill in losers) / sum(fill.quantity for fill in losers)
-    return [Fill(n, a, fraction * float(venue.size[n, a]), price) for n in winners]
+def _at_one_price(venue: Venue, a: int, losers: list[Fill], units: dict[int, float]) -> list[Fill]:
+    """Units of every winner at the quantity-weighted mean of the losers' prices."""
+    mean = sum(fill.quantity * fill.price for fill in losers) / sum(fill.quantity for fill in losers)
+    return [Fill(n, a, amount * float(np.sign(venue.size[n, a])), mean) for n, amount in units.items() if amount > 0]
 
 
-def _ranked(venue: Venue, check: Check, a: int, losers: list[Fill], winners: list[int]) -> list[Fill]:
-    """Deficit accounts, riskiest first, laid end to end against winners, highest score first."""
-    queue = sorted(winners, key=lambda n: (-score(venue, check.mark, n, a), n))
+def _queued(venue: Venue, a: int, losers: list[Fill], queue: list[int]) -> list[Fill]:
+    """Deficit accounts, riskiest first, laid end to end against winners in the order of the queue."""
     left = {n: float(venue.size[n, a]) for n in queue}
     fills = []
     for loser in losers:

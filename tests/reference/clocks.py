@@ -97,11 +97,70 @@ def funding_due(k: int, rules: Rules, step_seconds: float) -> bool:
     return k % max(1, round(rules.funding_interval_hours * 3600 / step_seconds)) == 0
 
 
-def funding_rate(mark: float, fundamental: float, rules: Rules) -> float:
-    """Rate of one payment; positive: longs pay shorts."""
+class Funding:
+    """The rates of payments, and what they remember from one to the next."""
+
+    def __init__(self, rules: Rules, step_seconds: float) -> None:
+        self.rules = rules
+        if rules.funding_interval_hours is not None:
+            ticks = max(1, round(rules.funding_interval_hours * 3600 / step_seconds))
+            self.hours = ticks * step_seconds / 3600  # that are paid for
+        kind = {"velocity": rules.funding_velocity, "adaptive": rules.funding_adaptive}.get(rules.funding_kind)
+        self.level = [0.0 if kind is None else float(kind.initial_rate)] * len(rules.markets)
+
+    def rates(self, mark: np.ndarray, fundamental: np.ndarray, sizes: np.ndarray) -> list[float]:
+        """Rate [A] of a payment at prices [A]; ``sizes`` [N, A] are those of all accounts but the residual one.
+
+        Reading: the skew at the payment is taken for all of the interval before it.
+        """
+        found = []
+        for a in range(len(mark)):
+            longs = float(sizes[sizes[:, a] > 0, a].sum())
+            shorts = -float(sizes[sizes[:, a] < 0, a].sum())
+            match self.rules.funding_kind:
+                case "velocity":
+                    found.append(self._velocity(a, longs - shorts))
+                case "adaptive":
+                    found.append(self._adaptive(a, longs, shorts))
+                case _:
+                    found.append(funding_rate(float(mark[a]), float(fundamental[a]), self.rules, self.hours))
+        return found
+
+    def _velocity(self, a: int, skew: float) -> float:
+        """The rate a day moves; its mean over the interval is paid."""
+        numbers, days, before = self.rules.funding_velocity, self.hours / 24, self.level[a]
+        assert numbers is not None
+        self.level[a] += _clip(skew / float(numbers.skew_scale), 1.0) * numbers.max_velocity * days
+        return (before + self.level[a]) / 2 * days
+
+    def _adaptive(self, a: int, longs: float, shorts: float) -> float:
+        """The rate a second moves; the interval pays the new one."""
+        numbers, seconds, rate = self.rules.funding_adaptive, self.hours * 3600, self.level[a]
+        assert numbers is not None
+        skew = (longs - shorts) / (longs + shorts) if longs + shorts > 0 else 0.0
+        skew = skew if abs(skew) > 1e-12 else 0.0
+        same_side = rate * skew > 0 or rate == skew == 0
+        if not same_side or abs(skew) > numbers.stable_above:
+            rate += skew * numbers.increase * seconds
+        elif abs(skew) < numbers.fading_below:
+            left = max(abs(rate) - numbers.decrease * seconds, 0.0)
+            rate = left if rate > 0 else -left
+        if rate != 0:
+            held = min(max(abs(rate), numbers.smallest), numbers.largest)
+            rate = held if rate > 0 else -held
+        self.level[a] = rate
+        return rate * seconds
+
+
+def funding_rate(mark: float, fundamental: float, rules: Rules, hours: float = math.nan) -> float:
+    """Rate of one payment for ``hours``; positive: longs pay shorts."""
     premium = mark / fundamental - 1 + rules.funding_premium
+    if rules.funding_kind == "deadband":
+        beyond = abs(premium) - rules.funding_deadband
+        return _clip(math.copysign(beyond, premium) if beyond > 0 else 0.0, rules.funding_cap)
     pull = _clip(rules.funding_interest_rate - premium, rules.funding_clamp)
-    return _clip(premium + pull, rules.funding_cap)
+    share = 1.0 if rules.funding_premium_hours is None else hours / rules.funding_premium_hours
+    return _clip((premium + pull) * share, rules.funding_cap)
 
 
 def _clip(value: float, limit: float) -> float:

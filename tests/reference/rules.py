@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stress.config.markets import per_market
-from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
+from stress.config.schema import AdaptiveConfig, Config, LiquidityConfig, ProtocolConfig, VelocityConfig
 from stress.config.shock import ShockConfig
 from tests.reference.rates import SizeRate, Tiers, market_margin
 
@@ -24,7 +24,7 @@ class Rules:
     tiers: list[Tiers | SizeRate]  # [A]
     insurance_fund: float  # inf for a fund that is never depleted
     waterfall: tuple[str, ...]  # insurance_fund, adl, socialised_loss
-    adl_policy: str  # none, pro_rata, profit_leverage
+    adl_policy: str  # none, or one of tests.reference.adl
     # liquidation
     rule: str  # full, close_factor, restore_target, portion, first_fraction, step_down, half
     close_factor: float
@@ -76,6 +76,13 @@ class Rules:
     # hypothetical shocks
     freezes: tuple[tuple[float, float, tuple[str, ...]], ...] = ()  # from and for how many hours which oracles are silent
     depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
+    adl_price: str = "bankruptcy"  # or mark, oracle
+    adl_seed: int = 0
+    funding_kind: str = "clamped"  # or deadband, velocity, adaptive
+    funding_premium_hours: float | None = None
+    funding_deadband: float = 0.0
+    funding_velocity: VelocityConfig | None = None
+    funding_adaptive: AdaptiveConfig | None = None
 
     @classmethod
     def from_config(cls, cfg: Config, markets: list[str]) -> Rules:
@@ -100,12 +107,19 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "waterfall": tuple(protocol.waterfall),
         "adl_policy": protocol.adl.policy,
         "backstop": None if protocol.backstop is None else dataclasses.astuple(protocol.backstop),
+        "adl_price": protocol.adl.price,
+        "adl_seed": protocol.adl.seed,
         **{name.name: getattr(liquidation, name.name) for name in dataclasses.fields(liquidation)},
         "funding_interval_hours": funding.interval_hours,
         "funding_interest_rate": funding.interest_rate,
         "funding_clamp": funding.clamp,
         "funding_cap": funding.cap,
         "funding_premium": funding.premium,
+        "funding_kind": funding.kind,
+        "funding_premium_hours": funding.premium_hours,
+        "funding_deadband": funding.deadband or 0.0,
+        "funding_velocity": funding.velocity,
+        "funding_adaptive": funding.adaptive,
         "oracle_lag_seconds": oracle.lag_seconds,
         "oracle_interval_seconds": oracle.update_interval_seconds,
         "oracle_deviation_threshold": oracle.deviation_threshold,

@@ -9,7 +9,7 @@ import numpy as np
 from stress.book.schema import Book
 from tests.reference import adl, backstop, ledger, waterfall
 from tests.reference.check import closing_shares, may_act, risk_check, watch
-from tests.reference.clocks import Breaker, Oracle, first_and_end, funding_due, funding_rate
+from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
 from tests.reference.orders import place
 from tests.reference.result import Result
 from tests.reference.rules import Rules
@@ -35,6 +35,7 @@ class Path:
         self.venue = Venue.open(book, rules)
         self.oracle = Oracle(rules, prices[0], step_seconds)
         self.breaker = Breaker(rules, prices[0], step_seconds)
+        self.funding = Funding(rules, step_seconds)
         self.conservation = Conservation(self.venue, prices[0])
         self.result = Result(
             mark=np.zeros((ticks, markets)), oracle=np.zeros((ticks, markets)), fund=np.zeros(ticks),
@@ -83,8 +84,9 @@ class Path:
 
     def _pay_funding(self, mark: np.ndarray, fundamental: np.ndarray) -> None:
         """Every party pays rate * mark * size from cash, residual account and outside market included."""
-        for a in range(len(mark)):
-            per_unit = funding_rate(mark[a], fundamental[a], self.rules) * mark[a]
+        sizes = self.venue.size[~self.venue.book.residual]
+        for a, rate in enumerate(self.funding.rates(mark, fundamental, sizes)):
+            per_unit = rate * mark[a]
             self.venue.cash -= per_unit * self.venue.size[:, a]
             self.venue.outside_cash -= per_unit * float(self.venue.outside_size[a])
             self.venue.vault_cash -= per_unit * float(self.venue.vault_size[a])
@@ -133,7 +135,7 @@ class Path:
         orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept})
         tentative = settle(venue, tick, orders, Matches())
         share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
-        matches = adl.match(venue, check, orders, tentative, share)
+        matches = adl.match(venue, check, orders, tentative, share, tick.number)
         final = settle(venue, tick, orders, matches)
         self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
         self._take_over(tick, kept, oracle)

@@ -12,8 +12,8 @@ from stress.liquidity.skew import skewed_fill
 from stress.protocol.adl import trigger
 from stress.protocol.adl.binance import binance_score, profit_share
 from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate, static_rate
-from stress.protocol.funding.base import index_change, payment
 from stress.protocol.funding.clamped import clamped_rate, margin_cap
+from stress.protocol.funding.index import index_change, payment
 from stress.protocol.funding.premium_index import impact_price, premium_index
 from stress.protocol.funding.twap import largest_difference, sided_rates, twap_rate
 from stress.protocol.funding.velocity import accrued, velocity_rate

@@ -15,6 +15,9 @@ import jax.numpy as jnp
 from stress.protocol.adl.base import AdlCase, AdlMatch, at_one_price, matched_share
 from stress.types import Array
 
+DUST = 1e-12
+"""Share of a position below which what is above the cap is rounding."""
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -39,4 +42,4 @@ def above_cap(room: Array, need: Array, means: Array) -> Array:
     order = jnp.argsort(jnp.where(room > 0, -room / safe, jnp.inf), stable=True)
     cap = ((jnp.cumsum(room[order]) - need) / jnp.cumsum(safe[order])).max()
     units = jnp.clip(room - jnp.maximum(cap, 0.0) * safe, 0.0, room)
-    return jnp.where(need >= room.sum(), room, units)
+    return jnp.where(need >= room.sum(), room, jnp.where(units > DUST * room, units, 0.0))

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from stress.protocol.funding.base import SkewRule
 from stress.types import Array
+
+ROUNDING = 1e-12
+"""Imbalance up to which both sides are equal."""
 
 
 @jax.tree_util.register_dataclass
@@ -36,10 +40,16 @@ def imbalance(longs: Array, shorts: Array, exponent: Array | float = 1.0) -> Arr
     return jnp.abs(longs - shorts) ** exponent / jnp.where(total > 0, total, 1.0)
 
 
+def larger_side(longs: Array, shorts: Array) -> Array:
+    """1, -1, or 0 where both are equal but for rounding [...]."""
+    difference = longs - shorts
+    return jnp.where(jnp.abs(difference) > ROUNDING * (longs + shorts), jnp.sign(difference), 0.0)
+
+
 def adaptive_rate(rule: AdaptiveRule, rate: Array, longs: Array, shorts: Array, elapsed: Array,
                   exponent: Array | float = 1.0) -> Array:  # fmt: skip
     """Rate [...] a second after ``elapsed`` seconds; at rate > 0 longs pay."""
-    skewed, side = imbalance(longs, shorts, exponent), jnp.sign(longs - shorts)
+    skewed, side = imbalance(longs, shorts, exponent), larger_side(longs, shorts)
     grows = (jnp.sign(rate) != side) | (skewed > rule.stable)
     fades = ~grows & (skewed < rule.fading)
     grown = rate + side * skewed * rule.increase * elapsed
@@ -50,4 +60,19 @@ def adaptive_rate(rule: AdaptiveRule, rate: Array, longs: Array, shorts: Array, 
 
 def static_rate(factor: Array, longs: Array, shorts: Array, exponent: Array | float = 1.0) -> Array:
     """Rate [...] a second that the larger side pays; at rate > 0 longs pay."""
-    return jnp.sign(longs - shorts) * factor * imbalance(longs, shorts, exponent)
+    return larger_side(longs, shorts) * factor * imbalance(longs, shorts, exponent)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Adaptive(SkewRule):
+    """The level is the rate a second; the interval pays the new one, by the open interest at its end."""
+
+    initial: Array  # [A] a second, at time zero
+    rule: AdaptiveRule
+    elapsed: Array  # [] seconds between payments
+
+    def next(self, level: Array, longs: Array, shorts: Array, price: Array) -> tuple[Array, Array]:
+        """The level [A] after an interval, and the rate [A] of its payment."""
+        after = adaptive_rate(self.rule, level, longs * price, shorts * price, self.elapsed)
+        return after, after * self.elapsed

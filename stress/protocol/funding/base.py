@@ -1,35 +1,60 @@
-"""What all kinds of funding share: a rate moves an index in USD per unit, and positions pay what it moved.
+"""The contract of funding: when it is paid, and by which rule the rate comes about.
 
-Source: dYdX v4 (funding index), Nibiru perp v2 (cumulative premium fractions).
+At every payment each long pays each short rate x mark x size (the reverse at a negative rate), the outside market
+included, so it sums to zero.
 """
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
+import jax
+
+from stress.protocol.premium import PremiumProcess
 from stress.types import Array
 
-ROUNDING = 1e-9
-"""Multiples of a step this near to the next whole one are it: the rest is rounding of doubles."""
+
+class PremiumRule(ABC):
+    """The contract of rates that follow from the premium of the moment."""
+
+    @abstractmethod
+    def rate(self, premium: Array) -> Array:
+        """Rate [A] of a payment for a premium [A]; at rate > 0 longs pay."""
 
 
-def index_change(rate: Array, elapsed: Array, period: Array, price: Array, step: float = 0.0) -> Array:
-    """Growth [...] of the funding index in USD per unit: rate x elapsed / period x price.
+class SkewRule(ABC):
+    """The contract of rates that move with the skew of the book, from payment to payment."""
 
-    Parameters:
-        rate: [...] for one ``period`` (which has the unit of ``elapsed``).
-        step: the venue's smallest amount, to which it rounds toward zero; 0 for none.
-    """
-    return toward_zero(rate * elapsed / period * price, step)
+    initial: Array
+    """Level of the rate at time zero [A]."""
+
+    @abstractmethod
+    def next(self, level: Array, longs: Array, shorts: Array, price: Array) -> tuple[Array, Array]:
+        """The level [A] after an interval, and the rate [A] of its payment; at rate > 0 longs pay.
+
+        ``longs`` and ``shorts`` [A] are units > 0 of all accounts but the residual one, ``price`` [A] USD per unit.
+        """
 
 
-def payment(size: Array, change: Array) -> Array:
-    """What positions of ``size`` [...] units, long > 0, pay in USD while the index grows by ``change`` [...]."""
-    return size * change
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Funding:
+    """When payments are due, the exogenous premium, and the rule."""
 
+    interval: Array  # [] int32 ticks between payments, NEVER for none
+    premium: Array  # [A] exogenous premium, of a process its mean
+    process: PremiumProcess | None  # None: the premium is constant
+    rule: PremiumRule | SkewRule
 
-def toward_zero(amount: Array, step: float) -> Array:
-    """``amount`` [...] in whole steps, without what is left over; unchanged for a step of zero."""
-    if step == 0.0:
-        return amount
-    return jnp.sign(amount) * jnp.floor(jnp.abs(amount) / step + ROUNDING) * step
+    def due(self, tick: Array) -> Array:
+        """Whether this tick pays."""
+        return tick % self.interval == 0
+
+    def rate(self, displacement: Array, premium: Array | None = None) -> Array:
+        """Rate [A] of this payment by the premium; at rate > 0 longs pay.
+
+        ``displacement`` [A] is mark / fundamental - 1, ``premium`` [A] the exogenous one where there is a process.
+        """
+        assert not isinstance(self.rule, SkewRule)  # the caller's branch
+        return self.rule.rate(displacement + (self.premium if premium is None else premium))

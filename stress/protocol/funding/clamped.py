@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from stress.protocol.premium import PremiumProcess
+from stress.protocol.funding.base import PremiumRule
 from stress.types import Array
 
 
@@ -29,24 +29,14 @@ def margin_cap(factor: Array, initial: Array, maintenance: Array) -> Array:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Funding:
-    """Periodic funding: longs pay shorts (or the reverse) a rate on the mark, so it sums to zero."""
+class Clamped(PremiumRule):
+    """F of the venue's premium, or a share of it at every payment."""
 
-    interval: Array  # [] int32 ticks between payments, NEVER for none
-    interest: Array  # [A] a payment
+    interest: Array  # [A]
     clamp: Array  # [] largest |interest - premium| added to the premium
-    cap: Array  # [] largest |rate|
-    premium: Array  # [A] exogenous premium, of a process its mean
-    process: PremiumProcess | None  # None: the premium is constant
+    cap: Array  # [] largest |rate| of a payment
+    share: Array  # [] of F that a payment is
 
-    def due(self, tick: Array) -> Array:
-        """Whether this tick pays."""
-        return tick % self.interval == 0
-
-    def rate(self, displacement: Array, premium: Array | None = None) -> Array:
-        """Rate [A] of this payment; at rate > 0 longs pay.
-
-        ``displacement`` [A] is mark / fundamental - 1, ``premium`` [A] the exogenous one where there is a process.
-        """
-        premium = displacement + (self.premium if premium is None else premium)
-        return clamped_rate(premium, self.interest, self.clamp, self.cap)
+    def rate(self, premium: Array) -> Array:
+        """Rate [A] of a payment."""
+        return clamped_rate(premium, self.interest, self.clamp, self.cap, self.share)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from stress.protocol.funding.base import toward_zero
+from stress.protocol.funding.index import toward_zero
 from stress.types import Array
 
 DIVISORS = {"A": 33.0, "B": 33.0, "C": 20.0}

@@ -7,8 +7,12 @@ Source: Synthetix v3 perps (``PerpsMarket.sol``).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import jax
 import jax.numpy as jnp
 
+from stress.protocol.funding.base import SkewRule
 from stress.types import Array
 
 
@@ -18,5 +22,21 @@ def velocity_rate(rate: Array, skew: Array, scale: Array, velocity: Array, elaps
 
 
 def accrued(before: Array, after: Array, elapsed: Array, price: Array) -> Array:
-    """USD per unit [...] that longs pay over ``elapsed`` days in which the rate moved evenly."""
+    """USD per unit [...] that longs pay over ``elapsed`` days in which the rate moved evenly, at a price [...]."""
     return 0.5 * (before + after) * elapsed * price
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Velocity(SkewRule):
+    """The level is the rate a day; what is paid is its mean over the interval, by the skew at its end."""
+
+    initial: Array  # [A] a day, at time zero
+    scale: Array  # [A] units of skew at which the rate moves fastest
+    velocity: Array  # [] rate a day, gained a day
+    elapsed: Array  # [] days between payments
+
+    def next(self, level: Array, longs: Array, shorts: Array, price: Array) -> tuple[Array, Array]:
+        """The level [A] after an interval, and the rate [A] of its payment."""
+        after = velocity_rate(level, longs - shorts, self.scale, self.velocity, self.elapsed)
+        return after, accrued(level, after, self.elapsed, jnp.ones_like(price))
