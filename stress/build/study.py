@@ -143,6 +143,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
         chunk_seconds=cfg.run.chunk_seconds,
         fan_paths=cfg.report.fan_paths,
         worst_paths=cfg.report.worst_paths,
+        capital=math.inf if venue.backstop is None else float(venue.backstop.capital),
     )
     return Study(cfg, market, book, margin, initial, plan)
 

@@ -27,7 +27,7 @@ METRICS = (
     "time_to_depletion_hours", "liquidated_notional", "liquidated_accounts", "bad_debt", "insurance_paid",
     "adl_haircut", "socialised_loss", "uncovered", "fees_to_fund", "adl_notional", "amplification", "max_displacement",
     "fund_drawdown_var_99", "fund_drawdown_es_99", "required_fund_99", "required_fund_999", "required_fund_9999",
-    "fund_shortfall",
+    "fund_shortfall", "taken_over", "backstop_loss", "backstop_depletion_probability",
 )
 """Metrics that may carry a limit."""
 
@@ -53,7 +53,7 @@ def check(config: Config) -> list[str]:
     price, run = config.price, config.run
     groups = (check_price(price), check_history(config), _time(price, run), check_often(config), _block(run),
               _processes(run), _events(config), check_protocol(config), check_shocks(config), _book(config),
-              _limits(config), _dates(config))
+              _limits(config), _backstop_limits(config), _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 
@@ -131,6 +131,14 @@ def _limits(config: Config) -> Iterator[str]:
         if limited and not getattr(config.run, switch):
             yield str(bad_value(f"limits.{limited[0]}", config.limits[limited[0]], f"null while run.{switch}=false",
                                 f"The metric needs run.{switch}=true."))
+
+
+def _backstop_limits(config: Config) -> Iterator[str]:
+    for name in ("taken_over", "backstop_loss", "backstop_depletion_probability"):
+        limit = config.limits.get(name)
+        if limit is not None and config.protocol.backstop is None:
+            yield str(bad_value(f"limits.{name}", limit, "null while protocol.backstop=null",
+                                "The metric is about a backstop: give the venue one."))
 
 
 def _dates(config: Config) -> Iterator[str]:

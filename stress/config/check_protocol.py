@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
-from stress.config.schema import Config, TierConfig
+from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.errors import UserError, bad_value
 
 WATERFALL = ("insurance_fund", "adl", "socialised_loss")
@@ -23,6 +23,32 @@ def check_protocol(config: Config) -> Iterator[str]:
     if not margins:
         yield from _fee(config)
     yield from _funding(config)
+    yield from _rule(config.protocol)
+
+
+NEEDED = {
+    "portion": ("block_seconds", "close_at_least_usd"),
+    "first_fraction": ("first_above_usd", "cooldown_seconds", "waits_for_cooldown"),
+    "half": ("half_from_margin",),
+}
+"""Keys that a liquidation rule does not do without."""
+LIMITS = {"fillable": ("limit_adjustment", "limit_spread"), "discount": ("limit_discount",)}
+"""The same of limit prices."""
+
+
+def _rule(protocol: ProtocolConfig) -> Iterator[str]:
+    rules = protocol.liquidation
+    for key, word, needed in (("rule", rules.rule, NEEDED), ("limit_price", rules.limit_price, LIMITS)):
+        for name in needed.get(word or "", ()):
+            if getattr(rules, name) is None:
+                yield str(bad_value(f"protocol.liquidation.{name}", None, f"a value when {key}={word}"))
+    if rules.limit_price is not None and protocol.adl.price != "bankruptcy":
+        yield str(bad_value("protocol.adl.price", protocol.adl.price,
+                            f"bankruptcy when protocol.liquidation.limit_price={rules.limit_price}",
+                            "What such orders leave to ADL is closed where nothing is owed."))
+    if rules.rule == "step_down" and protocol.margin is not None and protocol.margin.kind != "tiers":
+        yield str(bad_value("protocol.liquidation.rule", "step_down", "another rule when rates grow with the size",
+                            "There are no tiers to step down to."))
 
 
 def _margins(config: Config) -> Iterator[str]:

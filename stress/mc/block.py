@@ -31,6 +31,7 @@ from stress.mc.market import Market, answered, move_market, open_market
 from stress.mc.noise import TILE
 from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
+from stress.protocol.backstop import Vault
 from stress.protocol.funding.base import SkewRule
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
@@ -97,6 +98,7 @@ class BlockResult:
     fan: Array  # [G, A, B] float32 mark of the main variant
     trace: dict[str, Array]  # [T, ...] of one path of the main variant
     anew: Array  # [B] bool, simulated by the dense engine after the ladder (``mc.fallback``)
+    vault: Vault | None = None  # [V, B, ...] of the backstop, at the last marks
 
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
@@ -169,9 +171,8 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    split = jax.tree.map(
-        lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), (_judge(last), last.ledger.fund_flow)
-    )
+    left = (_judge(last), last.ledger.fund_flow, _at_last(last))
+    split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
     return BlockResult(
         outcome=split[0],
         fund_flow=split[1],
@@ -179,7 +180,13 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         fan=jnp.moveaxis(end.fan, 1, 2),
         trace=trace,
         anew=jnp.zeros(paths, bool),
+        vault=split[2],
     )
+
+
+def _at_last(rows: Row) -> Vault | None:
+    """Vaults [rows] with the low of the horizon."""
+    return None if rows.vault is None else jax.vmap(Vault.marked)(rows.vault, rows.mark)
 
 
 @jax.tree_util.register_dataclass

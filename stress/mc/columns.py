@@ -6,6 +6,7 @@ import numpy as np
 
 from stress.engine.state import OK
 from stress.mc.block import BlockResult
+from stress.protocol.backstop import Vault
 from stress.types import NEVER, Array
 from stress.units import HOURS_PER_YEAR, SECONDS_PER_YEAR
 
@@ -36,8 +37,12 @@ def path_columns(
     markets: list[str],
     variants: tuple[str, ...],
     step_seconds: float,
+    capital: float = np.inf,
 ) -> dict[str, np.ndarray]:
-    """Columns of one block. NaN stands for null: companions that did not run, times of events that did not happen."""
+    """Columns of one block; ``capital`` is the backstop's.
+
+    NaN stands for null: companions that did not run, times of events that did not happen.
+    """
     out, main = result.outcome, 0
     depletion = np.asarray(out.depletion_tick)[main]
     depleted = depletion != NEVER
@@ -65,9 +70,17 @@ def path_columns(
     }
     columns |= {name: np.asarray(getattr(out, field))[main] for name, field in (MONEY | COUNTS).items()}
     columns |= {f"liquidated_{m}": liquidated[main, :, a].sum(-1) for a, m in enumerate(markets)}
+    if result.vault is not None:
+        columns |= _backstop(result.vault, capital)
     columns["cash_residual"] = np.asarray(out.cash_residual).max(0)
     columns["contracts_residual"] = np.asarray(out.contracts_residual).max(0)
     return columns
+
+
+def _backstop(vault: Vault, capital: float) -> dict[str, np.ndarray]:
+    """Columns of the backstop: what it took over, and the most it was down, in USD."""
+    loss = -np.asarray(vault.low)[0]
+    return {"taken_over": np.asarray(vault.taken)[0], "backstop_loss": loss, "backstop_depleted": loss > capital}
 
 
 def _status(status: Array) -> np.ndarray:

@@ -50,7 +50,8 @@ def stream(
 def _part(plan: Plan, block: int, result: BlockResult) -> dict[str, np.ndarray]:
     """Columns and price paths of one block, cut to the paths that were asked for."""
     first = block * plan.job.block_paths
-    columns = path_columns(result, first, plan.fund, plan.markets, plan.variants, plan.step_seconds)
+    about = (plan.fund, plan.markets, plan.variants, plan.step_seconds, plan.capital)
+    columns = path_columns(result, first, *about)
     keep = min(plan.job.block_paths, plan.paths - first)
     columns = {name: values[:keep] for name, values in columns.items()}
     sample = max(0, min(keep, plan.fan_paths - first))

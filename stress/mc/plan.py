@@ -24,6 +24,7 @@ class Plan:
     chunk_seconds: float
     fan_paths: int
     worst_paths: int
+    capital: float = math.inf  # USD of the backstop
 
     @property
     def blocks(self) -> int:

@@ -83,6 +83,15 @@ WORDINGS = {
     "socialised_loss_probability": Wording(
         "Socialised loss", "percent", "In {value} of periods ({odds}) everybody in profit pays a share of the loss.",
         "No path socialised a loss; with {confidence} confidence the probability is below {high}."),
+    "taken_over": Wording(
+        "Taken over by the backstop", "usd", "On average the backstop takes {value} of positions over in {horizon}.",
+        "The backstop took nothing over on any path."),
+    "backstop_loss": Wording(
+        "Backstop's largest loss", "usd", "At its worst the backstop is down {value}, on average over paths.",
+        "The backstop was never down on any path."),
+    "backstop_depletion_probability": Wording(
+        "Backstop depleted", "percent", "In {value} of periods ({odds}) the backstop loses more than its capital.",
+        "No path cost the backstop its capital; with {confidence} confidence the probability is below {high}."),
     "max_displacement": Wording(
         "Largest displacement", "percent", "At its worst the venue's own selling moves the mark {value} from the "
                                            "fundamental price, "
