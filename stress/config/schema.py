@@ -386,6 +386,8 @@ class ProtocolConfig:
     oracle: OracleConfig = field("oracle")
     breaker: BreakerConfig = field("circuit breaker")
     backstop: BackstopConfig | None = field("vault or pool that takes accounts over; null for none", optional=True)
+    provenance: dict[str, Any] | None = field(
+        "whose rules these are, where they come from and which are assumed; carried into the report", optional=True)
 
 
 # --- liquidity: the order book ---------------------------------------------------------------------------------------
