@@ -11,6 +11,7 @@ from functools import reduce
 from typing import ClassVar
 
 import jax
+import jax.numpy as jnp
 
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.margin.base import Line, MarginCurve, Values, namespace
@@ -71,13 +72,24 @@ def share_until_healthy(curve: MarginCurve, equity: Values, units: Values, notio
     Closed at the prices of ``notional`` and without a fee. ``tiers`` is the number of tiers of the largest market; an
     account that is not healthy in the lowest closes whole.
     """
-    xp = namespace(notional)
-    best = share(curve, units, notional, tiers)
-    for steps in range(tiers - 1, 0, -1):
-        part = share(curve, units, notional, steps)
-        need = curve.requirement((1.0 - part) * units, (1.0 - part) * notional).sum(0)
-        best = xp.where(equity >= need, part, best)
-    return best
+    xp, held = namespace(notional), notional > 0
+
+    def down(_: int, state: tuple[Values, Values]) -> tuple[Values, Values]:
+        left, healthy = state
+        ratio = left / xp.where(held, notional, 1.0)
+        lower = xp.where(healthy, left, tier_floor(curve, ratio * units, left))
+        ratio = lower / xp.where(held, notional, 1.0)
+        return lower, healthy | (equity >= curve.requirement(ratio * units, lower).sum(0))
+
+    state = (notional, xp.zeros(equity.shape, bool))
+    if xp is jnp:
+        state = jax.lax.fori_loop(0, tiers, down, state)
+    else:
+        for step in range(tiers):
+            state = down(step, state)
+    left, healthy = state
+    left = xp.where(healthy, left, 0.0)
+    return xp.where(held, 1.0 - left / xp.where(held, notional, 1.0), 0.0)
 
 
 @jax.tree_util.register_dataclass
