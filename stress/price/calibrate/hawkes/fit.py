@@ -1,6 +1,7 @@
 """Fitting self-exciting Merton jumps over a constant diffusion to bars of several markets.
 
-Market by market, by the likelihood of a filter of the hidden intensity; then the correlations and the common jumps,
+Market by market, by the likelihood of a filter of the hidden intensity given that the stationary variance is the
+sample's (a filter sees little of the level when the intensity is near critical); then the correlations and the common jumps,
 given those. All jumps of a market, own and common, are one process to the first stage. The sum of two self-exciting
 processes is one again if both decay and branch alike, so the common process takes the markets' mean of both: then
 every market's law stays about as fitted. Whether common jumps excite themselves otherwise is not estimated.
@@ -36,6 +37,7 @@ class HawkesFit:
     law: HawkesLaw
     each: list[MarketFit]
     tied: Ties
+    seen: np.ndarray  # [A] jumps a year in the sample, as the filters see them
 
     @property
     def bar_years(self) -> float:
@@ -83,27 +85,32 @@ class HawkesFit:
         return OneAhead(*(np.where(np.isfinite(returns), x, np.nan) for x in stacked))
 
 
-def fit_hawkes(returns: np.ndarray, bar_years: float, *, max_jumps_per_year: float = 1750.0) -> HawkesFit:
+def fit_hawkes(returns: np.ndarray, bar_years: float, *, max_jumps_per_year: float) -> HawkesFit:
     """Fit log-returns [T, A] (NaN where not seen)."""
     each = side_by_side(fit_market, [Problem(column, bar_years, max_jumps_per_year) for column in returns.T])
     found = [_marginal(fit, column) for fit, column in zip(each, returns.T, strict=True)]
     tied = ties(found) if len(each) > 1 else no_ties(len(returns))
-    return HawkesFit(_law(each, tied), each, tied)
+    seen = np.array([m.intensity.mean() for m in found]) / bar_years
+    return HawkesFit(_law(each, tied, seen), each, tied, seen)
 
 
-def common_rate(each: Sequence[MarketFit], tied: Ties) -> float:
-    """Mean common jumps a year."""
-    rates = [float(np.exp(fit.top.vector[0])) for fit in each]
-    return min(float(tied.common.mean()) / each[0].problem.bar_years, *rates)
+def rates(each: Sequence[MarketFit]) -> np.ndarray:
+    """Mean jumps [A] a year, own and common."""
+    return np.exp([fit.top.vector[0] for fit in each])
 
 
-def _law(each: list[MarketFit], tied: Ties) -> HawkesLaw:
+def common_rate(each: Sequence[MarketFit], tied: Ties, seen: np.ndarray) -> float:
+    """Mean common jumps a year: in no market a larger part than of the jumps [A] seen in the sample."""
+    return float(np.min(rates(each) * np.minimum(tied.common.mean() / each[0].problem.bar_years / seen, 1)))
+
+
+def _law(each: list[MarketFit], tied: Ties, seen: np.ndarray) -> HawkesLaw:
     models, diffusions = zip(*(fit.problem.model(fit.top.vector) for fit in each), strict=True)
     alpha, beta = (np.array([float(getattr(m, name)) for m in models]) for name in ("alpha", "beta"))
     volatility, mean, std = (np.array([float(getattr(d, name)) for d in diffusions])
                              for name in ("volatility", "mean", "std"))
-    common, ratio = common_rate(each, tied) if len(each) > 1 else 0.0, alpha / beta
-    rate = np.append(np.exp([fit.top.vector[0] for fit in each]) - common, common)
+    common, ratio = common_rate(each, tied, seen) if len(each) > 1 else 0.0, alpha / beta
+    rate = np.append(rates(each) - common, common)
     ratio, beta = np.append(ratio, ratio.mean()), np.append(beta, np.exp(np.log(beta).mean()))
     return HawkesLaw(volatility, tied.correlation, mean, std, tied.size_correlation,
                      Process(rate * (1 - ratio), ratio * beta, beta))
