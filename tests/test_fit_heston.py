@@ -201,6 +201,8 @@ def test_the_climb_finds_the_top_and_its_curvature() -> None:
     assert not found.held.any() and not found.around().flat.any()
     tight = Box(np.array([1.0, -3.0]), np.array([5.0, 3.0]))
     assert top(values, climb(values, np.array([2.0, 2.0]), tight, 50), tight).held.tolist() == [True, False]
+    again = climb(values, np.array([1.01, 0.0]), tight, 50)  # begins at the bound that it is pushed against
+    np.testing.assert_allclose(again, [1.0, 0.5 * np.log(np.mean((data - 1) ** 2))], atol=3e-3)
 
 
 def test_notes_of_the_climb() -> None:

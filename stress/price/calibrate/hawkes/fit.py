@@ -1,10 +1,10 @@
 """Fitting self-exciting Merton jumps over a constant diffusion to bars of several markets.
 
 Market by market, by the likelihood of a filter of the hidden intensity given that the stationary variance is the
-sample's (a filter sees little of the level when the intensity is near critical); then the correlations and the common jumps,
-given those. All jumps of a market, own and common, are one process to the first stage. The sum of two self-exciting
-processes is one again if both decay and branch alike, so the common process takes the markets' mean of both: then
-every market's law stays about as fitted. Whether common jumps excite themselves otherwise is not estimated.
+sample's (a filter says little of the mean rate of jumps); then the correlations and the common jumps, given those. All
+jumps of a market, own and common, are one process to the first stage. The sum of two self-exciting processes is one
+again if both decay and branch alike, so the common process takes the markets' mean of both: then every market's law
+stays about as fitted. Whether common jumps excite themselves otherwise is not estimated.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from scipy.stats import gamma
 from stress.price.calibrate.hawkes.filter import Diffusion, densities, log_densities
 from stress.price.calibrate.hawkes.grid import NUMBERS, Excitation
 from stress.price.calibrate.hidden.climb import Box, Top, Values, climb, top
-from stress.price.calibrate.hidden.level import with_level
 from stress.price.calibrate.hidden.lanes import joined, lanes
+from stress.price.calibrate.hidden.level import with_level
 from stress.types import Array
 
 LARGEST_SKEW = 1.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stress.price.calibrate.hidden.climb import FIRST_WIDTH, SECOND_WIDTH, WIDTH, Top, Values, blocks_of
+from stress.price.calibrate.hidden.climb import SECOND_WIDTH, Top, Values, blocks_of
 
 LEVEL_WIDTH = 1e-3
 """Step along the log of the level."""

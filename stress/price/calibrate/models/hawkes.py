@@ -29,11 +29,11 @@ class HawkesFitter:
     name = "hawkes"
     about = "Jumps that excite further jumps, own to every market and of all at once, over a constant diffusion."
     method = ("each market's own bars by maximum likelihood of a filter of the hidden intensity on a grid of "
-              "discounted numbers of jumps (own and common jumps as one process), given that the stationary variance is "
-              "the sample's (variance targeting); then, given these, the correlations and the share of jumps that are "
-              "common by a composite likelihood of pairs; common jumps decay and branch as the markets' do on average; "
-              "standard errors by the sandwich of weekly scores and weekly errors of the variance, those between "
-              "markets without the first stage's; the log-likelihood is the sum over markets")
+              "discounted numbers of jumps (own and common jumps as one process), given that the stationary variance "
+              "is the sample's (variance targeting); then, given these, the correlations and the share of jumps that "
+              "are common by a composite likelihood of pairs; common jumps decay and branch as the markets' do on "
+              "average; standard errors by the sandwich of weekly scores and weekly errors of the variance, those "
+              "between markets without the first stage's; the log-likelihood is the sum over markets")
     fewest = 1000
 
     def fit(self, sample: Sample, options: Options) -> Fitted:
@@ -150,6 +150,7 @@ def _too_many(market: str, fit: MarketFit, seen: float) -> list[str]:
     ratio = seen / float(np.exp(fit.top.vector[0]))
     if ratio < MANY:
         return []
-    return [f"{market}: in the sample the filter sees {ratio:.1f} times as many jumps as the fit has on average: it takes "
-            "spells of ordinary volatility for excitement. Simulations have the sample's variance, forecasts from the "
-            "filter are too wild."]
+    note = (f"{market}: in the sample the filter sees {ratio:.1f} times as many jumps as the fit has on average: "
+            "it takes spells of ordinary volatility for excitement. Simulations have the sample's variance, forecasts "
+            "from the filter are too wild.")
+    return [note]
