@@ -91,7 +91,7 @@ def fit_hawkes(returns: np.ndarray, bar_years: float, *, max_jumps_per_year: flo
     found = [_marginal(fit, column) for fit, column in zip(each, returns.T, strict=True)]
     tied = ties(found) if len(each) > 1 else no_ties(len(returns))
     seen = np.array([m.intensity.mean() for m in found]) / bar_years
-    return HawkesFit(_law(each, tied, seen), each, tied, seen)
+    return HawkesFit(_law(each, tied), each, tied, seen)
 
 
 def rates(each: Sequence[MarketFit]) -> np.ndarray:
@@ -99,17 +99,17 @@ def rates(each: Sequence[MarketFit]) -> np.ndarray:
     return np.exp([fit.top.vector[0] for fit in each])
 
 
-def common_rate(each: Sequence[MarketFit], tied: Ties, seen: np.ndarray) -> float:
-    """Mean common jumps a year: in no market a larger part than of the jumps [A] seen in the sample."""
-    return float(np.min(rates(each) * np.minimum(tied.common.mean() / each[0].problem.bar_years / seen, 1)))
+def common_rate(each: Sequence[MarketFit], tied: Ties) -> float:
+    """Mean common jumps a year: as many as are seen in the sample, and no larger a share of any market's mean rate."""
+    return min(float(tied.common.mean()) / each[0].problem.bar_years, tied.share * float(rates(each).min()))
 
 
-def _law(each: list[MarketFit], tied: Ties, seen: np.ndarray) -> HawkesLaw:
+def _law(each: list[MarketFit], tied: Ties) -> HawkesLaw:
     models, diffusions = zip(*(fit.problem.model(fit.top.vector) for fit in each), strict=True)
     alpha, beta = (np.array([float(getattr(m, name)) for m in models]) for name in ("alpha", "beta"))
     volatility, mean, std = (np.array([float(getattr(d, name)) for d in diffusions])
                              for name in ("volatility", "mean", "std"))
-    common, ratio = common_rate(each, tied, seen) if len(each) > 1 else 0.0, alpha / beta
+    common, ratio = common_rate(each, tied) if len(each) > 1 else 0.0, alpha / beta
     rate = np.append(rates(each) - common, common)
     ratio, beta = np.append(ratio, ratio.mean()), np.append(beta, np.exp(np.log(beta).mean()))
     return HawkesLaw(volatility, tied.correlation, mean, std, tied.size_correlation,

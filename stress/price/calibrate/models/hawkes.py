@@ -88,7 +88,7 @@ class _Named:
 def _split(found: list[Estimate], fit: HawkesFit, markets: list[str]) -> list[Estimate]:
     """Common jumps apart from own ones; a common jump of a market has the law of its own."""
     tied, process, ratio = fit.tied, fit.law.process, fit.law.process.alpha / fit.law.process.beta
-    spread = common_rate(fit.each, tied, fit.seen) * tied.share_error / max(tied.share, 1e-12)
+    spread = common_rate(fit.each, tied) * tied.share_error / max(tied.share, 1e-12)
     own, lost = np.hypot(error(found, "jump.intensity"), spread * (1 - ratio[:-1])), np.nan if tied.at_bound else 1.0
     return [
         *(e for e in found if not e.name.startswith("jump.intensity")),
