@@ -30,7 +30,7 @@ def drawn(which: GarchLaw, bars: int, seed: int) -> np.ndarray:
 
 
 def options() -> Options:
-    return Options(load(["price=garch"])[0].price, 1, 0, 2, 4.0, 1750.0, 100.0, 3)
+    return Options(load(["price=garch"])[0].price, 1, 0, 2, 4.0, 1750.0, 100.0, 100.0, 3)
 
 
 def test_recursion_and_likelihood_are_those_of_arch() -> None:

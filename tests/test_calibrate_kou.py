@@ -29,7 +29,7 @@ def law(often: float = 1.0) -> KouLaw:
 
 
 def options() -> Options:
-    return Options(None, 1, 0, 2, 4.0, 4000.0, 4000.0, 3)  # type: ignore[arg-type]
+    return Options(None, 1, 0, 2, 4.0, 4000.0, 4000.0, 4000.0, 3)  # type: ignore[arg-type]
 
 
 def test_density_of_one_market_is_the_convolution_of_its_parts() -> None:
@@ -143,4 +143,5 @@ def test_jumps_too_frequent_to_tell_are_said_to_be(monkeypatch: pytest.MonkeyPat
 def _with(chosen: Options, whole: KouLaw, most: float = 4000.0) -> Options:
     from stress.cli.compose import load
 
-    return Options(load(["price=kou"])[0].price, chosen.starts, chosen.seed, chosen.regimes, chosen.separation, most, most, 3)
+    return Options(load(["price=kou"])[0].price, chosen.starts, chosen.seed, chosen.regimes, chosen.separation, most, most,
+                   most, 3)

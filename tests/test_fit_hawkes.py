@@ -18,8 +18,20 @@ from stress.price.calibrate.base import Fitted, Options, Sample
 from stress.price.calibrate.hawkes.filter import Diffusion, densities, log_densities
 from stress.price.calibrate.hawkes.fit import HawkesFit
 from stress.price.calibrate.hawkes.grid import NUMBERS, Excitation, counts
-from stress.price.calibrate.hawkes.market import Lattice, Problem, objective, unpack, warm_up
+from stress.price.calibrate.hawkes.market import (
+    COORDINATES,
+    Lattice,
+    Problem,
+    fit_market,
+    lattice_for,
+    objective,
+    targeted,
+    unpack,
+    warm_up,
+)
 from stress.price.calibrate.hawkes.paths import Process
+from stress.price.calibrate.hidden.climb import Box, top
+from stress.price.calibrate.hidden.level import cross, with_level
 from stress.price.calibrate.models.hawkes import HawkesFitter
 from stress.price.calibrate.models.table import asked_model
 
@@ -27,6 +39,9 @@ BAR = 1 / 8760
 BASE, ALPHA, BETA = 120.0, 240.0, 400.0
 VOLATILITY, MEAN, STD = 0.5, -0.008, 0.035
 RATE = BASE / (1 - ALPHA / BETA)
+VARIANCE = VOLATILITY**2 + RATE * (MEAN**2 + STD**2)
+SHORT, MANY = 5000, 12
+SHARE = 1 - VOLATILITY**2 / VARIANCE
 BARS, SEED = 12_000, 21
 TRUE = {"intensity.alpha": ALPHA, "intensity.beta": BETA, "volatility": VOLATILITY, "jump.mean": MEAN, "jump.std": STD,
         "intensity.branching": ALPHA / BETA}
@@ -62,7 +77,7 @@ def true_model(**changed: float) -> tuple[Excitation, Diffusion]:
 
 
 def options() -> Options:
-    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0, 100.0, 3)
+    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0, 100.0, 1750.0, 3)
 
 
 def fit_of(fitted: Fitted) -> HawkesFit:
@@ -171,15 +186,32 @@ def test_likelihood_agrees_with_particles() -> None:
 
 def test_grid_and_pieces_do_not_matter() -> None:
     problem = Problem(simulated(4000, 4), BAR, 1750.0)
-    vector = problem.start(BETA, 0.6)
+    vector = np.array([np.log(RATE), ALPHA / BETA, np.log(BETA), SHARE, 0.0, MEAN / STD, problem.level])
     excitation, diffusion = problem.model(vector)
     given = densities(diffusion, BAR, jnp.asarray(np.append(np.full(600, np.nan), problem.returns))[:, None])
     fine = np.asarray(log_densities(excitation, given, 256, 4, BAR))[600:, 0]
-    coarse = np.asarray(log_densities(excitation, given, 96, 1, BAR))[600:, 0]
+    chosen = lattice_for(problem, vector)
+    assert chosen.size < 256 and chosen.per_jump < 4
+    coarse = np.asarray(log_densities(excitation, given, chosen.size, chosen.per_jump, BAR))[600:, 0]
     assert abs(fine.sum() - coarse.sum()) < 0.1
-    pieces = objective(problem, Lattice(96, 1), warm_up(problem, vector))(vector)
+    pieces = objective(problem, chosen, warm_up(problem, vector))(vector)
     np.testing.assert_allclose(pieces, coarse, atol=2e-3)
-    assert np.abs(pieces - objective(problem, Lattice(96, 1), 3)(vector)).max() > 0.02  # a warm-up is needed
+    assert np.abs(pieces - objective(problem, chosen, 3)(vector)).max() > 0.02  # a warm-up is needed
+
+
+def test_rounding_is_no_tail() -> None:
+    """A crash of twenty deviations of a jump is explained by jumps, not by what rounding leaves of a law's tail."""
+    law = counts(Excitation(jnp.asarray(200.0), jnp.asarray(240.0), jnp.asarray(400.0)), 64, 2, BAR)
+    probability = np.asarray(law.probability)
+    assert 0 < probability[-1, 0] < probability[-2, 0] < 1e-40
+    np.testing.assert_allclose(probability.sum(0), 1, rtol=1e-8)
+    returns = simulated(600, 4)
+    returns[[300, 313]] = -0.6
+    problem = Problem(returns, BAR, 1750.0)
+    f, at = targeted(problem, Lattice(128, 2), 200), problem.start(1000.0, 0.8)
+    at[0] = np.log(1500)
+    moved = [f(at + h * np.eye(6)[1]).sum() for h in (-1e-5, 0.0, 1e-5)]
+    assert abs(moved[2] + moved[0] - 2 * moved[1]) < 1e-4 * abs(moved[2] - moved[0])  # smooth
 
 
 # --- known parameters ------------------------------------------------------------------------------------------------
@@ -195,14 +227,16 @@ def test_parameters_are_recovered(hawkes: tuple[np.ndarray, Fitted]) -> None:
 def test_likelihood_prefers_the_truth_by_a_clear_margin(hawkes: tuple[np.ndarray, Fitted]) -> None:
     fit = fit_of(hawkes[1]).each[0]
     values = objective(fit.problem, fit.lattice, fit.warm)
-    scale = fit.problem.scale
-    truth = np.array([np.log(RATE), ALPHA / BETA, np.log(BETA), np.log(VOLATILITY * np.sqrt(BAR) / scale),
-                      0.0, MEAN / STD, np.log(STD / scale)])
+    truth = np.array([np.log(RATE), ALPHA / BETA, np.log(BETA), SHARE, 0.0, MEAN / STD, np.log(VARIANCE)])
     np.testing.assert_allclose(unpack(jnp.asarray(truth)), [BASE, ALPHA, BETA], rtol=1e-9)
     at_truth = values(truth).sum()
-    assert 0 <= fit.top.log_likelihood - at_truth < 18
+    assert -18 < fit.top.log_likelihood - at_truth < 18  # the level is the sample's, not the likeliest
+    given = targeted(fit.problem, fit.lattice, fit.warm)(truth[:6]).sum()
+    assert fit.top.log_likelihood > given
+    found = [float(x) for x in fit.problem.model(truth)[1]]
+    np.testing.assert_allclose(found, [VOLATILITY, 0.0, MEAN, STD], rtol=1e-9)
     for name, (place, change) in {"rate": (0, np.log(1.8)), "branching": (1, -0.55), "beta": (2, np.log(5.0)),
-                                  "volatility": (3, 0.08), "mean": (5, 0.4), "std": (6, -0.3)}.items():
+                                  "share": (3, -0.15), "mean": (5, 0.4), "level": (6, -0.4)}.items():
         moved = truth.copy()
         moved[place] += change
         assert at_truth - values(moved).sum() > 10, name
@@ -227,6 +261,59 @@ def test_probabilities_of_what_came_are_uniform(hawkes: tuple[np.ndarray, Fitted
     both = fit.predict(returns, np.array([50, 3000, BARS]), 1, 20_000, random)
     deviation = fit.one_ahead(np.vstack([returns, [[0.0]]])).deviation[[50, 3000, BARS], 0]
     np.testing.assert_allclose(both.std((1, 2)), deviation, rtol=0.15)
+
+
+def test_simulations_have_the_sample_s_variance(hawkes: tuple[np.ndarray, Fitted]) -> None:
+    fitted, sample = hawkes[1], float(np.mean(hawkes[0] ** 2))
+    moves = fitted.dynamics.simulate(500, 1500, np.random.default_rng(4))[..., 0]
+    found = z_tests.mean((moves**2).mean(0))
+    ZTest(found, sample, "square of a bar", "hawkes", 4).agrees()
+    ZTest(found, 1.15 * sample, "square of a bar", "hawkes", 4).rejects()
+    excitation, d = fit_of(fitted).each[0].problem.model(fit_of(fitted).each[0].top.vector)
+    rate = float(excitation.base / (1 - excitation.alpha / excitation.beta))
+    implied = float(d.volatility**2 + rate * (d.mean**2 + d.std**2)) * BAR
+    assert implied == pytest.approx(sample, rel=1e-9)
+    assert not np.isclose(implied, VARIANCE * BAR, rtol=0.01)  # not the truth's: the sample's
+
+
+# --- the level's own error -------------------------------------------------------------------------------------------
+def test_a_level_set_to_the_sample_s_has_its_error() -> None:
+    """Against the influence of every observation, for a parameter that hangs on the level and for one that does not."""
+    random = np.random.default_rng(5)
+    x = random.normal(size=40_000) * random.choice([0.5, 2.0], size=40_000)
+    box = Box(np.array([-3.0]), np.array([3.0]))
+
+    def values(v: np.ndarray, hangs: float) -> np.ndarray:
+        return -0.5 * (np.log(np.abs(x) + 0.1) - v[0] - hangs * v[1]) ** 2
+
+    level, root = float(np.log(np.mean(x**2))), len(x) ** -0.5
+    moment = x**2 / np.mean(x**2) - 1
+    for hangs in (0.0, 1.0):
+        given = top(lambda v, h=hangs: values(np.append(v, level), h), np.array([0.0]), box)
+        both = with_level(lambda v, h=hangs: values(v, h), given, level, x**2)
+        score = np.log(np.abs(x) + 0.1) - given.vector[0] - hangs * level
+        expected = np.array([np.std(score - hangs * moment), np.std(moment)]) * root
+        np.testing.assert_allclose(np.sqrt(np.diag(both.around().covariance)), expected, rtol=0.1)
+        assert cross(lambda v, h=hangs: values(v, h), given, level)[0] == pytest.approx(hangs * len(x), abs=5.0)
+        assert both.vector[1] == level and not both.held.any()
+    assert abs(np.std(score - moment) / np.std(score) - 1) > 0.5  # else the case shows nothing
+
+
+@pytest.mark.slow
+def test_standard_errors_allow_for_the_level_s_own() -> None:
+    """Over samples, estimates spread about as their standard errors say, and by more than those without the level's."""
+    rows = []
+    for seed in range(100, 100 + MANY):
+        fit = fit_market(Problem(simulated(SHORT, seed), BAR, 1750.0))
+        error = np.sqrt(np.diag(fit.top.around().covariance))
+        inner = np.append(np.sqrt(np.diag(fit.given.around().covariance)), np.nan)
+        off = fit.top.vector - [np.log(RATE), ALPHA / BETA, np.log(BETA), SHARE, 0.0, MEAN / STD, np.log(VARIANCE)]
+        rows.append([off / error, off / inner])
+    whole, without = np.sqrt(np.mean(np.square(rows), axis=0))
+    for name in ("rate", "branching", "share", "mean", "level"):
+        assert 0.5 < whole[COORDINATES.index(name)] < 1.7, (name, whole, without)
+    for name in ("rate", "share"):  # power: errors without the level's are too small
+        assert without[COORDINATES.index(name)] > 1.4 * whole[COORDINATES.index(name)], (name, whole, without)
 
 
 @pytest.mark.slow

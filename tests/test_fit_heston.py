@@ -69,7 +69,7 @@ def model(**changed: float) -> Heston:
 
 
 def options() -> Options:
-    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0, 100.0, 3)
+    return Options(load(["price=merton"])[0].price, 1, 1, 2, 2.0, 1750.0, 100.0, 100.0, 3)
 
 
 def bates_of(fitted: Fitted) -> HestonFit:
@@ -201,10 +201,12 @@ def test_the_climb_finds_the_top_and_its_curvature() -> None:
     assert not found.held.any() and not found.around().flat.any()
     tight = Box(np.array([1.0, -3.0]), np.array([5.0, 3.0]))
     assert top(values, climb(values, np.array([2.0, 2.0]), tight, 50), tight).held.tolist() == [True, False]
+    again = climb(values, np.array([1.01, 0.0]), tight, 50)  # begins at the bound that it is pushed against
+    np.testing.assert_allclose(again, [1.0, 0.5 * np.log(np.mean((data - 1) ** 2))], atol=3e-3)
 
 
 def test_notes_of_the_climb() -> None:
-    flat = Top(np.array([2.0, 1.0, 1.0]), 0.0, np.diag([4.0, 0.0, 1.0]), np.diag([64.0, 0.0, 1.0]),
+    flat = Top(np.array([2.0, 1.0, 1.0]), 0.0, np.diag([4.0, 0.0, 1.0]), np.diag([8.0, 0.0, 1.0]),
                np.array([False, False, True]), 1.0)
 
     def named(v: jax.Array) -> dict:

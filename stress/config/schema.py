@@ -486,6 +486,9 @@ class CalibrateConfig:
         "YAML to write, or the folder for several models; null: configs/price/<name>.yaml under the working directory")
     name: str | None = field("name of the preset, with several models <model>_<name>; null: <model>_<markets>")
     max_kou_jumps_per_year: float = field("the same for price=kou", unit="per year", above=1)
+    max_hawkes_jumps_per_year: float = field(
+        "the same for price=hawkes: most jumps of a market, those that others excited included", unit="per year",
+        above=1)
     joint_markets: int = field(
         "merton and regime: so many markets, the first ones, are fitted together; further ones each given these",
         low=1, high=4)

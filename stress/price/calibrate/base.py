@@ -41,6 +41,7 @@ class Options:
     separation: float
     max_jumps_per_year: float
     max_kou_jumps_per_year: float
+    max_hawkes_jumps_per_year: float
     joint_markets: int
 
 

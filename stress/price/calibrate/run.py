@@ -79,7 +79,7 @@ def _one(cfg: Config, study: Study, fitter: Fitter, folder: Path, file: Path) ->
     chosen = cfg.calibrate
     fit = fitter.fit(study.sample, Options(cfg.price, chosen.starts, cfg.run.seed, chosen.regimes, chosen.separation,
                                            chosen.max_jumps_per_year, chosen.max_kou_jumps_per_year,
-                                           chosen.joint_markets))
+                                           chosen.max_hawkes_jumps_per_year, chosen.joint_markets))
     provenance = provenance_of(cfg, study, fitter, fit)
     result = assess(study, fitter, fit, folder, file, provenance)
     return result, write_preset(cfg, study, fitter, fit, file, provenance)

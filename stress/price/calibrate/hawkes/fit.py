@@ -1,9 +1,10 @@
 """Fitting self-exciting Merton jumps over a constant diffusion to bars of several markets.
 
-Market by market, by the likelihood of a filter of the hidden intensity; then the correlations and the common jumps,
-given those. All jumps of a market, own and common, are one process to the first stage. The sum of two self-exciting
-processes is one again if both decay and branch alike, so the common process takes the markets' mean of both: then
-every market's law stays about as fitted. Whether common jumps excite themselves otherwise is not estimated.
+Market by market, by the likelihood of a filter of the hidden intensity given that the stationary variance is the
+sample's (a filter says little of the mean rate of jumps); then the correlations and the common jumps, given those. All
+jumps of a market, own and common, are one process to the first stage. The sum of two self-exciting processes is one
+again if both decay and branch alike, so the common process takes the markets' mean of both: then every market's law
+stays about as fitted. Whether common jumps excite themselves otherwise is not estimated.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class HawkesFit:
     law: HawkesLaw
     each: list[MarketFit]
     tied: Ties
+    seen: np.ndarray  # [A] jumps a year in the sample, as the filters see them
 
     @property
     def bar_years(self) -> float:
@@ -83,18 +85,23 @@ class HawkesFit:
         return OneAhead(*(np.where(np.isfinite(returns), x, np.nan) for x in stacked))
 
 
-def fit_hawkes(returns: np.ndarray, bar_years: float, *, max_jumps_per_year: float = 1750.0) -> HawkesFit:
+def fit_hawkes(returns: np.ndarray, bar_years: float, *, max_jumps_per_year: float) -> HawkesFit:
     """Fit log-returns [T, A] (NaN where not seen)."""
     each = side_by_side(fit_market, [Problem(column, bar_years, max_jumps_per_year) for column in returns.T])
     found = [_marginal(fit, column) for fit, column in zip(each, returns.T, strict=True)]
     tied = ties(found) if len(each) > 1 else no_ties(len(returns))
-    return HawkesFit(_law(each, tied), each, tied)
+    seen = np.array([m.intensity.mean() for m in found]) / bar_years
+    return HawkesFit(_law(each, tied), each, tied, seen)
+
+
+def rates(each: Sequence[MarketFit]) -> np.ndarray:
+    """Mean jumps [A] a year, own and common."""
+    return np.exp([fit.top.vector[0] for fit in each])
 
 
 def common_rate(each: Sequence[MarketFit], tied: Ties) -> float:
-    """Mean common jumps a year."""
-    rates = [float(np.exp(fit.top.vector[0])) for fit in each]
-    return min(float(tied.common.mean()) / each[0].problem.bar_years, *rates)
+    """Mean common jumps a year: as many as are seen in the sample, and no larger a share of any market's mean rate."""
+    return min(float(tied.common.mean()) / each[0].problem.bar_years, tied.share * float(rates(each).min()))
 
 
 def _law(each: list[MarketFit], tied: Ties) -> HawkesLaw:
@@ -103,7 +110,7 @@ def _law(each: list[MarketFit], tied: Ties) -> HawkesLaw:
     volatility, mean, std = (np.array([float(getattr(d, name)) for d in diffusions])
                              for name in ("volatility", "mean", "std"))
     common, ratio = common_rate(each, tied) if len(each) > 1 else 0.0, alpha / beta
-    rate = np.append(np.exp([fit.top.vector[0] for fit in each]) - common, common)
+    rate = np.append(rates(each) - common, common)
     ratio, beta = np.append(ratio, ratio.mean()), np.append(beta, np.exp(np.log(beta).mean()))
     return HawkesLaw(volatility, tied.correlation, mean, std, tied.size_correlation,
                      Process(rate * (1 - ratio), ratio * beta, beta))

@@ -20,6 +20,9 @@ NUMBERS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 19, 24, 30, 38, 48])
 
 TINY = 1e-300
 
+NOISE = 1e-9
+"""What is left of a law by rounding, not by its tail: as a tail it would explain a crash."""
+
 
 class Excitation(NamedTuple):
     """Parameters per year."""
@@ -58,12 +61,13 @@ def counts(model: Excitation, size: int, per_jump: int, bar_years: float) -> Cou
 
 def _clusters(immigrants: Array, offspring: Array) -> Array:
     """Borel-Tanner law [n, N] of all jumps of Poisson many families (Consul and Jain 1973, eq. 2.1)."""
-    n = np.arange(1.5 * NUMBERS[-1])[:, None]
+    n = np.arange(4.0 * NUMBERS[-1])[:, None]
     total = immigrants + n * offspring
     each = jnp.exp(jnp.log(immigrants + TINY) + (n - 1) * jnp.log(total + TINY) - total - gammaln(n + 1))
     nearest = np.abs(n - NUMBERS).argmin(1)
     weight = jnp.zeros((len(NUMBERS), len(immigrants))).at[nearest].add(each)
-    return weight.at[-1].add(jnp.maximum(1 - weight.sum(0), 0.0))
+    rest = 1 - weight.sum(0)
+    return weight.at[-1].add(jnp.where(rest > NOISE, rest, 0.0))
 
 
 def _decay(factor: Array, sources: int, size: int) -> Array:

@@ -1,4 +1,7 @@
-"""One market's self-exciting Merton jumps over a constant diffusion, by maximum likelihood."""
+"""One market's self-exciting Merton jumps over a constant diffusion, by maximum likelihood at the sample's variance.
+
+Stationary variance a year: volatility^2 + mean rate E[J^2], J a log-jump.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,22 @@ from stress.price.calibrate.hawkes.filter import Diffusion, densities, log_densi
 from stress.price.calibrate.hawkes.grid import NUMBERS, Excitation
 from stress.price.calibrate.hidden.climb import Box, Top, Values, climb, top
 from stress.price.calibrate.hidden.lanes import joined, lanes
+from stress.price.calibrate.hidden.level import with_level
 from stress.types import Array
 
-SMALLEST_JUMP, LARGEST_JUMP, LARGEST_SKEW = 1.0, 50.0, 1.0
-"""Of a log-jump: its standard deviation in those of a bar's return (robust), and its mean in its own."""
+LARGEST_SKEW = 1.0
+"""Mean of a log-jump, in its own standard deviations."""
+
+SHARE = (0.02, 0.98)
+"""Of the variance that is jumps'."""
 
 RAREST_PER_YEAR, SLOWEST = 0.5, 20.0
 """Fewest jumps a year, and the slowest decay of an excitation."""
 
 BRANCHING = (0.0, 0.99)
 
-COORDINATES = ("rate", "branching", "beta", "volatility", "location", "mean", "std")
-"""Names of the coordinates."""
+COORDINATES = ("rate", "branching", "beta", "share", "location", "mean", "level")
+"""Names of the coordinates; the last is the sample's."""
 
 BETAS, BRANCHINGS = (100.0, 800.0), (0.4, 0.85)
 """Starts that are tried."""
@@ -69,28 +76,33 @@ class Problem:
         """Length of the sample seen."""
         return float(np.isfinite(self.returns).sum() * self.bar_years)
 
+    @property
+    def level(self) -> float:
+        """Logarithm of the sample's variance a year."""
+        return float(np.log(np.nanmean(self.returns**2) / self.bar_years))
+
     def box(self) -> Box:
-        """Lowest and highest coordinates."""
+        """Lowest and highest coordinates but the level."""
         base = excitation_box(self.bar_years, self.max_jumps_per_year)
-        low = [np.log(0.2), -50.0, -LARGEST_SKEW, np.log(SMALLEST_JUMP)]
-        high = [np.log(3.0), 50.0, LARGEST_SKEW, np.log(LARGEST_JUMP)]
-        return Box(np.concatenate([base.low, low]), np.concatenate([base.high, high]))
+        return Box(np.append(base.low, [SHARE[0], -50.0, -LARGEST_SKEW]),
+                   np.append(base.high, [SHARE[1], 50.0, LARGEST_SKEW]))
 
     def model(self, vector: np.ndarray | Array) -> tuple[Excitation, Diffusion]:
-        """Parameters per year at the coordinates: logarithms of the mean rate, beta, volatility and the jumps'
-        standard deviation; the branching ratio alpha / beta; location and mean in their natural units."""
-        v, root = jnp.asarray(vector), np.sqrt(self.bar_years)
-        std = jnp.exp(v[6]) * self.scale
-        location = v[4] * self.scale / (root * np.sqrt(self.years))
-        return unpack(v[:3]), Diffusion(jnp.exp(v[3]) * self.scale / root, location, v[5] * std, std)
+        """Parameters per year at the coordinates: logarithms of the mean rate and of beta; the branching ratio alpha /
+        beta; the share of the stationary variance that is jumps'; location in its natural unit, the mean of a jump in
+        its standard deviations; logarithm of that variance."""
+        v, variance = jnp.asarray(vector), jnp.exp(vector[6])
+        std = jnp.sqrt(v[3] * variance / jnp.exp(v[0]) / (1 + v[5] ** 2))
+        location = v[4] * self.scale / np.sqrt(self.bar_years * self.years)
+        return unpack(v[:3]), Diffusion(jnp.sqrt((1 - v[3]) * variance), location, v[5] * std, std)
 
     def start(self, beta: float, branching: float) -> np.ndarray:
-        """A start: jumps are what lies beyond four standard deviations."""
+        """A start, without the level: jumps are what lies beyond four standard deviations."""
         known = self.returns[np.isfinite(self.returns)]
         large = known[np.abs(known) > 4 * self.scale]
         rate = max(len(large) / self.years, 4 / self.years)
-        size = np.sqrt(np.mean(large**2)) / self.scale if len(large) else 5.0
-        at, box = np.array([np.log(rate), branching, np.log(beta), np.log(0.9), 0.0, 0.0, np.log(size)]), self.box()
+        share = np.sum(large**2) / np.sum(known**2)
+        at, box = np.array([np.log(rate), branching, np.log(beta), share, 0.0, 0.0]), self.box()
         return np.clip(at, box.low + 0.02 * box.span, box.high - 0.02 * box.span)
 
 
@@ -112,17 +124,26 @@ class MarketFit:
 
     problem: Problem
     top: Top
+    given: Top  # the same without the level and its error
     lattice: Lattice
     warm: int
 
 
 def fit_market(problem: Problem) -> MarketFit:
-    """Maximum likelihood: first on a part of the sample, then on all of it."""
+    """Maximum likelihood given the sample's level: first on a part of the sample, then on all of it."""
     tried = [problem.start(beta, branching) for beta in BETAS for branching in BRANCHINGS]
-    vector = max(tried, key=lambda at: objective(problem, lattice_for(problem, at), WARM_UPS[0], PART)(at).sum())
+    vector = max(tried, key=lambda at: targeted(problem, lattice_for(problem, at), WARM_UPS[0], PART)(at).sum())
     vector, _, _ = _climbed(problem, vector, PART)
     vector, lattice, warm = _climbed(problem, vector, 1)
-    return MarketFit(problem, top(objective(problem, lattice, warm), vector, problem.box()), lattice, warm)
+    given = top(targeted(problem, lattice, warm), vector, problem.box())
+    whole = with_level(objective(problem, lattice, warm), given, problem.level, problem.returns**2)
+    return MarketFit(problem, whole, given, lattice, warm)
+
+
+def targeted(problem: Problem, lattice: Lattice, warm: int, every: int = 1) -> Values:
+    """The objective at the sample's level."""
+    values, level = objective(problem, lattice, warm, every), problem.level
+    return lambda vector: values(np.append(vector, level))
 
 
 def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarray, Lattice, int]:
@@ -134,7 +155,7 @@ def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarr
             wanted = lattice_for(problem, at, 1 / OUTGROWN)
             return wanted.size > now.size or wanted.per_jump > 2 * now.per_jump
 
-        vector = climb(objective(problem, lattice, warm, every), vector, problem.box(), CLIMB_STEPS, outgrown)
+        vector = climb(targeted(problem, lattice, warm, every), vector, problem.box(), CLIMB_STEPS, outgrown)
         if not outgrown(vector):
             break
     return vector, lattice, warm
@@ -142,11 +163,11 @@ def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarr
 
 def lattice_for(problem: Problem, vector: np.ndarray, room: float = 1.0) -> Lattice:
     """Nodes that reach the stationary law's end and the most excitement the sample seems to have had."""
-    model, diffusion = problem.model(vector)
+    model, diffusion = problem.model(np.append(vector[:6], problem.level))
     base, alpha, beta = (float(x) for x in model)
-    variance = float(diffusion.volatility) ** 2 * problem.bar_years
-    square = np.nan_to_num(problem.returns) ** 2
-    number = np.clip((square - variance) / float(diffusion.std**2 + diffusion.mean**2), 0, NUMBERS[-1])
+    size = np.sqrt(float(diffusion.std**2 + diffusion.mean**2))
+    beyond = np.abs(np.nan_to_num(problem.returns)) - 2 * float(diffusion.volatility) * np.sqrt(problem.bar_years)
+    number = np.clip(beyond / size, 0, NUMBERS[-1])  # most likely a few large ones, not as many as the square says
     seen = np.max(lfilter([1.0], [1.0, -np.exp(-beta * problem.bar_years)], number))
     return lattice(base, alpha, beta, ROOM * float(seen) * room)
 
@@ -161,7 +182,7 @@ def lattice(base: float, alpha: float, beta: float, least: float) -> Lattice:
 
 def warm_up(problem: Problem, vector: np.ndarray) -> int:
     """Bars after which the intensity has forgotten its start."""
-    model, _ = problem.model(vector)
+    model = unpack(jnp.asarray(vector[:3]))
     wanted = MEMORIES / (float(model.beta - model.alpha) * problem.bar_years)
     return next((length for length in WARM_UPS if length >= wanted), WARM_UPS[-1])
 

@@ -46,13 +46,13 @@ class Top:
     vector: np.ndarray  # [p]
     log_likelihood: float
     information: np.ndarray  # [p, p] minus the Hessian
-    outer: np.ndarray  # [p, p] outer product of the scores of blocks of bars
+    blocks: np.ndarray  # [n, p] scores of blocks of bars
     held: np.ndarray  # [p] bool: at a bound
     slope: float  # left, in log-likelihood per standard error
 
     def around(self, robust: bool = True) -> Spread:
         """How far the estimates may be off: the sandwich, or what would hold if the model did."""
-        return spread(self.information, ~self.held, self.outer if robust else None)
+        return spread(self.information, ~self.held, self.blocks.T @ self.blocks if robust else None)
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,21 @@ class Box:
 
 def climb(values: Values, start: np.ndarray, box: Box, steps: int,
           stop: Callable[[np.ndarray], bool] | None = None) -> np.ndarray:
-    """The best vector found from ``start``, or the best when ``stop`` first says so."""
-    first = box.free(start)
+    """The best vector found from ``start``, or the best when ``stop`` first says so.
+
+    What begins near a bound and is pushed against it is put there and stays.
+    """
     at_start = scores(values, start, values(start), FIRST_WIDTH * box.span)
+    away = np.sign(start - 0.5 * (box.low + box.high))
+    pushed = box.held(start) & (at_start.sum(0) * away > 0)
+    first = box.free(np.where(pushed, np.where(away > 0, box.high, box.low), start))
     unit, at_start = WIDTH / _roots(at_start), at_start * box.slope(first)
-    natural = 1 / _roots(at_start)  # free coordinates are climbed in about their standard errors
+    natural = np.where(pushed, 0.0, 1 / _roots(at_start))  # free coordinates are climbed in about their standard errors
     best = (-np.inf, start)
 
     def negative(at: np.ndarray) -> tuple[float, np.ndarray]:
         nonlocal best
-        free = at * natural
+        free = first + at * natural
         vector = box.vector(free)
         here = values(vector)
         if not np.isfinite(total := float(here.sum())):
@@ -104,11 +109,11 @@ def climb(values: Values, start: np.ndarray, box: Box, steps: int,
         return -total, -scores(values, vector, here, unit).sum(0) * box.slope(free) * natural
 
     def check(at: np.ndarray) -> None:
-        if stop is not None and stop(box.vector(at * natural)):
+        if stop is not None and stop(box.vector(first + at * natural)):
             raise StopIteration
 
     curvature = (at_start * natural).T @ (at_start * natural) + 1e-6 * np.eye(len(start))
-    minimize(negative, first / natural, jac=True, method="BFGS", callback=check,
+    minimize(negative, np.zeros_like(first), jac=True, method="BFGS", callback=check,
              options={"maxiter": steps, "gtol": SLOPE, "hess_inv0": inverse_of(curvature)})
     return best[1]
 
@@ -128,8 +133,12 @@ def top(values: Values, vector: np.ndarray, box: Box, newton: int = 2) -> Top:
         if slope < SLOPE or step == newton or not (after := values(trial)).sum() > here.sum():
             break
         vector, here = trial, after
-    blocks = np.add.reduceat(each, np.arange(0, len(each), BLOCK), axis=0)
-    return Top(vector, float(here.sum()), _without_noise(information), blocks.T @ blocks, held, slope)
+    return Top(vector, float(here.sum()), _without_noise(information), blocks_of(each), held, slope)
+
+
+def blocks_of(each: np.ndarray) -> np.ndarray:
+    """Sums over blocks of bars, of what there is by bar [T, ...]."""
+    return np.add.reduceat(each, np.arange(0, len(each), BLOCK), axis=0)
 
 
 def scores(values: Values, vector: np.ndarray, here: np.ndarray, width: np.ndarray) -> np.ndarray:

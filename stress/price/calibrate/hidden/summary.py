@@ -20,9 +20,12 @@ MENDED = 0.005
 """Change of a correlation that is worth a warning."""
 
 
-def of_market(market: str, top: Top, coordinates: Sequence[str], named: Callable[[Array], Named]
-              ) -> tuple[list[Estimate], list[str]]:
-    """A market's parameters with robust standard errors, and what the climb has to say."""
+def of_market(market: str, top: Top, coordinates: Sequence[str], named: Callable[[Array], Named],
+              given: Top | None = None) -> tuple[list[Estimate], list[str]]:
+    """A market's parameters with robust standard errors, and what the climb has to say.
+
+    Where those of ``top`` allow for more than the likelihood's own error, ``given`` is the likelihood's top.
+    """
     around = top.around()
     found, slopes = named_estimates(named, top.vector, around, lambda name, _: [((), f"{name}.{market}")])
     notes = [f"{market}: {note[0].lower()}{note[1:]}" for note in weak(found, slopes, around, top.slope)]
@@ -30,7 +33,8 @@ def of_market(market: str, top: Top, coordinates: Sequence[str], named: Callable
     if held:
         notes.append(f"{market}: {', '.join(held)} at a bound of what is looked for; what hangs on it has no standard "
                      "error of its own.")
-    robust, plain = (np.diag(top.around(which).covariance)[~top.held] for which in (True, False))
+    inner = given or top
+    robust, plain = (np.diag(inner.around(which).covariance)[~inner.held] for which in (True, False))
     ratio = float(np.sqrt(np.max(robust[plain > 0] / plain[plain > 0], initial=0.0)))
     if ratio > MISSPECIFIED:
         notes.append(f"{market}: standard errors are up to {ratio:.1f} times what they would be if the model held: "

@@ -11,12 +11,13 @@ from stress.price.calibrate.base import Estimate, Fitted, Options, Sample
 from stress.price.calibrate.delta import Named
 from stress.price.calibrate.hawkes.fit import HawkesFit, common_rate, fit_hawkes
 from stress.price.calibrate.hawkes.market import COORDINATES, MarketFit, Problem
+from stress.price.calibrate.hidden.climb import BLOCK
 from stress.price.calibrate.hidden.summary import by_name, error, of_market, of_pairs, single, tie_notes, value
 from stress.price.calibrate.notes import DRIFT, DURATION, DURATION_WARNING, JUMPS, ONE_MARKET, plain
 from stress.price.calibrate.rounding import by_market, by_pair, rounded
 from stress.types import Array
 
-FEW_JUMPS, CRITICAL, SHORT_LIFE, SMALL = 30, 0.9, 2, 2
+FEW_JUMPS, CRITICAL, SHORT_LIFE, SMALL, MANY = 30, 0.9, 2, 2, 1.5
 
 NOT_ESTIMATED = "The common jumps' decay and branching are the markets' mean, not estimated."
 
@@ -28,20 +29,21 @@ class HawkesFitter:
     name = "hawkes"
     about = "Jumps that excite further jumps, own to every market and of all at once, over a constant diffusion."
     method = ("each market's own bars by maximum likelihood of a filter of the hidden intensity on a grid of "
-              "discounted numbers of jumps (own and common jumps as one process); then, given these, the correlations "
-              "and the share of jumps that are common by a composite likelihood of pairs; common jumps decay and "
-              "branch as the markets' do on average; standard errors by the sandwich of weekly scores, those between "
-              "markets without the first stage's; the log-likelihood is the sum over markets")
+              "discounted numbers of jumps (own and common jumps as one process), given that the stationary variance "
+              "is the sample's (variance targeting); then, given these, the correlations and the share of jumps that "
+              "are common by a composite likelihood of pairs; common jumps decay and branch as the markets' do on "
+              "average; standard errors by the sandwich of weekly scores and weekly errors of the variance, those "
+              "between markets without the first stage's; the log-likelihood is the sum over markets")
     fewest = 1000
 
     def fit(self, sample: Sample, options: Options) -> Fitted:
         """Fit the sample."""
-        fit = fit_hawkes(sample.returns, sample.bar_years, max_jumps_per_year=options.max_jumps_per_year)
+        fit = fit_hawkes(sample.returns, sample.bar_years, max_jumps_per_year=options.max_hawkes_jumps_per_year)
         markets, size, found, warnings = sample.markets, len(sample.markets), [], []
-        for market, each in zip(markets, fit.each, strict=True):
-            own, notes = of_market(market, each.top, COORDINATES, _Named(each.problem))
+        for market, each, seen in zip(markets, fit.each, fit.seen, strict=True):
+            own, notes = of_market(market, each.top, COORDINATES, _Named(each.problem), each.given)
             found += own
-            warnings += [*notes, *_identified(market, each, own)]
+            warnings += [*notes, *_identified(market, each, own), *_too_many(market, each, seen)]
         if size > 1:
             found = [*_split(found, fit, markets), *of_pairs(fit.tied, markets)]
             warnings += [*tie_notes(fit.tied, True), NOT_ESTIMATED]
@@ -52,7 +54,7 @@ class HawkesFitter:
             free=own + between, between=between,
             warnings=[*warnings, DURATION_WARNING, *([ONE_MARKET] if size == 1 else [])],
             section=_section(fit, sample, options), dynamics=fit, notes=NOTES,
-            settings={"max_jumps_per_year": options.max_jumps_per_year},
+            settings={"max_hawkes_jumps_per_year": options.max_hawkes_jumps_per_year},
             assumed=["drift", "jump_duration_seconds",
                      *(["intensity.common_alpha", "intensity.common_beta"] if size > 1 else [])])
 
@@ -127,14 +129,28 @@ def _identified(market: str, fit: MarketFit, found: list[Estimate]) -> list[str]
         notes.append(f"{market}: the branching ratio alpha / beta ({branching:.2f} ± {1.96 * spread:.2f}) may be zero; "
                      "then beta means nothing.")
     if branching > CRITICAL:
-        last = 1 / (float(excitation.beta - excitation.alpha) * dt)
-        notes.append(f"{market}: the branching ratio alpha / beta is {branching:.3f}, near one: excitement lasts for "
-                     f"{last:.0f} bars, and the mean rate of jumps is loosely known.")
+        notes.append(f"{market}: the branching ratio alpha / beta is {branching:.3f}, near one: single years of the "
+                     "fit differ much in volatility.")
+    last = 1 / (float(excitation.beta - excitation.alpha) * dt)
+    if last > BLOCK:
+        notes.append(f"{market}: excitement lasts for {last:.0f} bars, longer than the {BLOCK} whose scores are taken "
+                     "together: standard errors are somewhat too small.")
     if float(excitation.beta) * dt > 1 / SHORT_LIFE:
         notes.append(f"{market}: what a jump excites lasts {1 / (float(excitation.beta) * dt):.1f} bars; shorter bars "
                      "would tell more.")
     if float(d.std) < SMALL * float(d.volatility) * np.sqrt(dt):
         notes.append(f"{market}: jumps are no larger than what the diffusion does in a bar or two: they stand for "
-                     "changing volatility rather than for gaps. A lower calibrate.max_jumps_per_year keeps jumps rare "
-                     "and large.")
+                     "changing volatility rather than for gaps. A lower calibrate.max_hawkes_jumps_per_year keeps "
+                     "jumps rare and large.")
     return notes
+
+
+def _too_many(market: str, fit: MarketFit, seen: float) -> list[str]:
+    """Where the sample is not what the fit is like on average."""
+    ratio = seen / float(np.exp(fit.top.vector[0]))
+    if ratio < MANY:
+        return []
+    note = (f"{market}: in the sample the filter sees {ratio:.1f} times as many jumps as the fit has on average: "
+            "it takes spells of ordinary volatility for excitement. Simulations have the sample's variance, forecasts "
+            "from the filter are too wild.")
+    return [note]

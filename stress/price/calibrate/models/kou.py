@@ -45,7 +45,8 @@ class KouFitter:
             section=_section(top.law, sample, options), dynamics=KouDynamics(top.law),
             notes={"drift": f"per year; {DRIFT}", "volatility": "per sqrt(year)", "jump_duration_seconds": DURATION,
                    **{f"jump.{key}": note for key, note in JUMPS.items()}},
-            settings={"max_jumps_per_year": options.max_kou_jumps_per_year}, assumed=["drift", "jump_duration_seconds"])
+            settings={"max_kou_jumps_per_year": options.max_kou_jumps_per_year},
+            assumed=["drift", "jump_duration_seconds"])
 
 
 def per_year(law: KouLaw, bar_years: float) -> Named:
