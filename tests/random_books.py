@@ -14,7 +14,8 @@ from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.build.venue import build_margin
 from stress.cli.compose import load
-from stress.config.schema import AdaptiveConfig, Config, TierConfig, VelocityConfig
+from stress.config.funding import AdaptiveConfig, VelocityConfig
+from stress.config.schema import Config, TierConfig
 from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
 

@@ -13,8 +13,9 @@ from stress.build.funding import build_funding
 from stress.build.leaves import in_ticks
 from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
+from stress.config.adl import AdlConfig
 from stress.config.markets import per_market
-from stress.config.schema import AdlConfig, LiquidityConfig, ProtocolConfig, TierConfig
+from stress.config.schema import LiquidityConfig, ProtocolConfig, TierConfig
 from stress.errors import UserError
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
