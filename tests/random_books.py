@@ -14,15 +14,9 @@ from stress.build.margin import build_margin
 from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.cli.compose import load
+from stress.config.funding import AdaptiveConfig, VelocityConfig
 from stress.config.margin import MarginConfig
-from stress.config.schema import (
-    AdaptiveConfig,
-    BackstopConfig,
-    Config,
-    ProtocolConfig,
-    TierConfig,
-    VelocityConfig,
-)
+from stress.config.schema import BackstopConfig, Config, ProtocolConfig, TierConfig
 from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
 

@@ -128,3 +128,9 @@ def test_the_random_order_is_a_function_of_seed_and_tick() -> None:
     limit = 5.5 * np.sqrt((20**2 - 1) / 12 / 4000)  # of a mean rank's normal law, one in a million for the 20 of them
     assert np.abs(ranks.mean(0) - 9.5).max() < limit
     assert (np.asarray(draws(jnp.int32(SEED + 1), jnp.int32(TICK), 2, 50)) != one).all()
+
+
+def test_no_two_policies_share_a_program() -> None:
+    trees = [jax.tree.structure(policy) for policy in POLICIES.values()]
+    assert all(a != b for n, a in enumerate(trees) for b in trees[:n])
+    assert [policy.name for policy in POLICIES.values()] == list(POLICIES)

@@ -11,7 +11,7 @@ import pytest
 
 from stress.build.engine import obstacles
 from stress.build.study import Study
-from stress.config.schema import PremiumProcessConfig
+from stress.config.funding import PremiumProcessConfig
 from stress.engine.state import NOT_FINITE
 from stress.mc.noise import draw_noise, tile_keys
 from stress.mc.premium import STREAM

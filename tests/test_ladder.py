@@ -14,7 +14,7 @@ import pytest
 from stress.build.engine import obstacles
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
-from stress.config.schema import ADL_POLICIES
+from stress.config.adl import ADL_POLICIES
 from stress.engine.ladder.book import sort_book
 from stress.engine.ladder.crowd import everybody
 from stress.engine.ladder.deleverage import matched_sides, nobody, sides
@@ -35,6 +35,7 @@ PICTURE = 3e-6
 """The fan is float32."""
 CONSERVED = 1e-12
 BOOKS = 15
+VELOCITY = "{skew_scale:1,max_velocity:1,initial_rate:0}"
 
 run = jax.jit(simulate_block)
 
@@ -314,6 +315,7 @@ def test_more_accounts_closed_in_part_than_there_are_slots(monkeypatch: pytest.M
         ("protocol.oracle.lag_seconds=60", "lags"),
         *((f"protocol.adl.policy={name}", "rank") for name in ADL_POLICIES if name not in ("none", "pro_rata")),
         ("protocol.adl.price=mark", "paid"),
+        (f"protocol.funding.kind=velocity protocol.funding.velocity={VELOCITY}", "book"),
         ("protocol.waterfall=[insurance_fund,socialised_loss]", "profit"),
         ("protocol.waterfall=[insurance_fund,adl,socialised_loss] protocol.adl.policy=none", "profit"),
         ("book.synthetic.multi_market_share=0.5 book.synthetic.isolated_share=0", "several markets"),

@@ -30,6 +30,7 @@ def ledger(
     lam: float = 0.0,
     waterfall: list[str] | None = None,
     adl: str = "none",
+    adl_price: str = "bankruptcy",
     **liquidation: Any,
 ) -> dict[str, Any]:
     """The ledger of a path; ``lam`` is the linear impact in USD a unit at the second price. Asserts conservation."""
@@ -37,7 +38,7 @@ def ledger(
         "maintenance_margin": margin,
         "insurance_fund": fund,
         "waterfall": waterfall or FUND_THEN_ALL,
-        "adl": {"policy": adl},
+        "adl": {"policy": adl, "price": adl_price},
         "liquidation": {"fee": fee, **liquidation},
     }
     liquidity = {"law": "linear", "depth_usd": 0.01 * prices[1] ** 2 / lam} if lam else {}
@@ -135,6 +136,35 @@ def test_wf05_order_of_deleveraging(units: float, order: str) -> None:
     ]
     out = ledger(rows, 100.0, 85.0, waterfall=ADL_THEN_ALL, adl="profit_leverage")
     assert sorted(row["account"] for row in out["ticks"][0]["adl"]) == sorted(order)
+
+
+@pytest.mark.parametrize("price", ["mark", "oracle"])
+def test_adl_at_the_market_leaves_losers_their_deficit(price: str) -> None:
+    """At 85 the loser is 50 short: the winner gives all units there and keeps its profit of 150; nobody else has one."""
+    rows: list[Row] = [
+        LONG,
+        ("B", 1000.0, {"X": (-10.0, 100.0)}),
+        ("M", 5000.0, {"X": (-4.0, 80.0)}),
+        ("N", 5000.0, {"X": (4.0, 90.0)}),
+    ]
+    out = ledger(rows, 100.0, 85.0, waterfall=ADL_THEN_ALL, adl="hyperliquid", adl_price=price)
+    assert closed(out, "adl") == [("B", -10.0, 85.0)]
+    assert closed(out) == [("A", 10.0, 85.0)]
+    names = ("bad_debt", "adl_haircut", "adl_notional", "socialised_loss", "uncovered")
+    assert [out["outcome"][name] for name in names] == [near(x) for x in (50, 0, 850, 0, 50)]
+    assert cash(out) == near({"A": -50, "B": 1150, "M": 5000, "N": 5000})
+
+
+def test_a_random_queue_skips_who_would_be_left_riskier() -> None:
+    """Of the shorts, C is bankrupt at 88 and the loser at 90; D at 120."""
+    rows: list[Row] = [
+        LONG,
+        ("C", -28.0, {"X": (-4.0, 95.0)}),
+        ("D", 400.0, {"X": (-20.0, 100.0)}),
+        ("N", 1e4, {"X": (14.0, 90.0)}),
+    ]
+    out = ledger(rows, 100.0, 85.0, waterfall=ADL_THEN_ALL, adl="random")
+    assert closed(out, "adl") == [("D", -10.0, 90.0)]
 
 
 def test_wf06_partial_liquidation() -> None:

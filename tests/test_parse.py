@@ -142,6 +142,8 @@ TIERS = [{"up_to_usd": 1e6, "initial_margin": 0.02, "maintenance_margin": 0.01},
     ({"run__horizon_hours": 0.01}, "The nearest is run.horizon_hours=0.0166666666667."),
     ({"price__jump_duration_seconds": 40000}, "allowed is <= 30720 (512 ticks of run.step_seconds=60)"),
     ({"protocol__funding__interval_hours": 0.01}, "protocol.funding.interval_hours: got 0.01, allowed is at least one"),
+    ({"protocol__funding__kind": "deadband"}, "protocol.funding.deadband: got None, allowed is set when kind=deadband"),
+    ({"protocol__funding__kind": "adaptive"}, "protocol.funding.adaptive: got None"),
     ({"protocol__breaker__move": 0.1, "protocol__breaker__window_minutes": 0.5}, "protocol.breaker.window_minutes"),
     ({"price__markets": []}, "price.markets: got []"), ({"price__markets": ["BTC", "BTC"]}, "each once"),
     ({"price__markets": ["BTC", "default"]}, "none of them 'default'"),
@@ -217,10 +219,10 @@ def test_declared_keys_follow_maps_and_sections() -> None:
 
 
 def test_metrics_with_limits_are_the_metrics_there_are(base: dict[str, Any]) -> None:
-    from stress.mc.estimators.metrics import COMPANION
+    from stress.mc.estimators.metrics import BACKSTOP, COMPANION
     from stress.mc.estimators.metrics import METRICS as DEFINED
 
-    assert set(METRICS) == set(DEFINED) == set(base["limits"])
+    assert set(METRICS) == set(DEFINED) | set(BACKSTOP) == set(base["limits"])
     needed = {name: COMPANION[column].removeprefix("run.") for name, definition in DEFINED.items()
               for column in definition.columns if column in COMPANION}
     assert needed == {name: switch for switch, names in COMPANIONS.items() for name in names}

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from stress.config import schema
+from stress.config.adl import ADL_POLICIES
 from tests.reference import Rules, simulate
 from tests.reference.adl_policies import score
 from tests.reference.building import (
@@ -259,7 +260,7 @@ def random_case(seed: int, **changes: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("policy", schema.ADL_POLICIES)
+@pytest.mark.parametrize("policy", ADL_POLICIES)
 def test_random_books_conserve_and_account_for_bad_debt(seed, policy):
     case = random_case(seed, adl_policy=policy)
     result = simulate(*case)  # asserts both conservation laws every round

@@ -9,7 +9,7 @@ import numpy as np
 from stress.book.schema import Book
 from stress.build.price import Market
 from stress.build.shocks import NO_SHOCKS, Shocks, depegs_collateral, freezes_oracle
-from stress.config.check_protocol import BY_SKEW
+from stress.config.funding import BY_SKEW
 from stress.config.schema import Config, ProtocolConfig
 from stress.engine.ladder.book import Ladders, first_tier, sort_book, tier_room
 from stress.engine.state import Accounts

@@ -9,8 +9,8 @@ import numpy as np
 
 from stress.build.leaves import in_ticks, real
 from stress.config.fields import PerMarket
+from stress.config.funding import AdaptiveConfig, FundingConfig, VelocityConfig
 from stress.config.markets import correlation_matrix, per_market
-from stress.config.schema import AdaptiveConfig, FundingConfig, VelocityConfig
 from stress.protocol.funding.adaptive import Adaptive, AdaptiveRule
 from stress.protocol.funding.base import Funding, PremiumRule, SkewRule
 from stress.protocol.funding.clamped import Clamped

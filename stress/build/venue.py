@@ -13,8 +13,9 @@ from stress.build.leaves import in_ticks
 from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
 from stress.build.margin import build_margin
+from stress.config.adl import AdlConfig
 from stress.config.markets import per_market
-from stress.config.schema import AdlConfig, BackstopConfig, LiquidationConfig, LiquidityConfig, ProtocolConfig
+from stress.config.schema import BackstopConfig, LiquidationConfig, LiquidityConfig, ProtocolConfig
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
 from stress.protocol.adl.base import AdlPolicy
@@ -60,7 +61,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
     """The main variant."""
     breaker, fees = protocol.breaker, protocol.liquidation
     with_adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
-    return Venue(
+    venue = Venue(
         maintenance=build_margin(protocol, markets, "maintenance_margin"),
         rule=_rule(protocol.liquidation, step_seconds),
         keepers=_keepers(protocol, step_seconds),
@@ -85,6 +86,8 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         by_fill=protocol.liquidation.settlement == "fill",
         adl_price=protocol.adl.price,
     )
+    parts = (venue.maintenance, venue.rule, venue.adl, venue.funding.rule, venue.limit)
+    return dataclasses.replace(venue, parts=tuple(type(part).__name__ for part in parts))
 
 
 def twin(venue: Venue) -> Venue:

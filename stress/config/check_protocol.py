@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stress.config.check_funding import check_funding
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.errors import UserError, bad_value
 
 WATERFALL = ("insurance_fund", "adl", "socialised_loss")
 """Layers of the waterfall, in the one order in which each can act on what the one before left."""
-
-BY_SKEW = ("velocity", "adaptive")
-"""Kinds of funding whose rate follows the book."""
 
 
 def check_protocol(config: Config) -> Iterator[str]:
@@ -22,7 +20,7 @@ def check_protocol(config: Config) -> Iterator[str]:
     yield from _waterfall(config)
     if not margins:
         yield from _fee(config)
-    yield from _funding(config)
+    yield from check_funding(config.protocol.funding)
     yield from _rule(config.protocol)
 
 
@@ -112,15 +110,3 @@ def _maintenance_rates(config: Config) -> list[float]:
         return [protocol.maintenance_margin]
     tables = [protocol.margin_tiers.get(m, protocol.margin_tiers.get("default", [])) for m in config.price.markets]
     return [tier.maintenance_margin for tiers in tables for tier in tiers]
-
-
-def _funding(config: Config) -> Iterator[str]:
-    funding = config.protocol.funding
-    if funding.kind != "clamped" and getattr(funding, funding.kind) is None:
-        yield str(bad_value(f"protocol.funding.{funding.kind}", None, f"set when kind={funding.kind}"))
-    if funding.kind in BY_SKEW and funding.premium_process is not None:
-        yield str(bad_value("protocol.funding.premium_process", "a process", f"null when kind={funding.kind}",
-                            "Its rate follows the book, not a premium."))
-    if funding.adaptive is not None and funding.adaptive.smallest > funding.adaptive.largest:
-        yield str(bad_value("protocol.funding.adaptive.smallest", funding.adaptive.smallest,
-                            f"<= protocol.funding.adaptive.largest={funding.adaptive.largest:g}"))

@@ -59,6 +59,7 @@ class Venue:
     max_rounds: Array  # [] int32
     insured: bool = field(metadata={"static": True})  # the insurance fund is in the waterfall
     socialised: bool = field(metadata={"static": True})  # socialised loss is in the waterfall
+    parts: tuple[str, ...] = field(default=(), metadata={"static": True})  # JAX tells trees apart by static fields
     adl_price: str = field(default="bankruptcy", metadata={"static": True})  # or mark, oracle
     depegs: tuple[Depeg, ...] = ()
     limit: LimitPrice | None = None  # None: market orders

@@ -171,6 +171,9 @@ def _funding(run: Run) -> str:
         return ""
     if interval is None:
         return "none"
+    kind = run.setting("protocol.funding.kind")
+    if kind in ("velocity", "adaptive"):
+        return f"every {fmt.hours(interval)}, by the skew of the book ({kind})"
     cap = percent_tick(run.setting("protocol.funding.cap") or 0)
     return f"every {fmt.hours(interval)}, at most {cap} a payment{_premium(run)}"
 

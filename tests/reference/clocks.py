@@ -143,11 +143,11 @@ class Funding:
         if not same_side or abs(skew) > numbers.stable_above:
             rate += skew * numbers.increase * seconds
         elif abs(skew) < numbers.fading_below:
-            left = max(abs(rate) - numbers.decrease * seconds, 0.0)
-            rate = left if rate > 0 else -left
+            left = max(abs(rate) - numbers.decrease * seconds, 1e-30)  # it keeps its side
+            rate = math.copysign(left, rate) if rate != 0 else 0.0
         if rate != 0:
             held = min(max(abs(rate), numbers.smallest), numbers.largest)
-            rate = held if rate > 0 else -held
+            rate = math.copysign(held, rate)
         self.level[a] = rate
         return rate * seconds
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stress.config.funding import AdaptiveConfig, VelocityConfig
 from stress.config.markets import per_market
-from stress.config.schema import AdaptiveConfig, Config, LiquidityConfig, ProtocolConfig, VelocityConfig
+from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
 from tests.reference.rates import SizeRate, Tiers, market_margin
 

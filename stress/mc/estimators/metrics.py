@@ -15,8 +15,6 @@ from stress.mc.estimators.sample import Sample, as_float, path_weights, sample
 
 COMPANION = {"fund_drawdown": "run.fund_curve", "cascade": "run.twin", "liquidated_notional_twin": "run.twin"}
 """Columns that only a companion variant fills, and the switch that runs it."""
-BACKSTOP = {"taken_over", "backstop_loss", "backstop_depleted"}
-"""Columns of a venue with a backstop."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,7 @@ def summarise(columns: Mapping[str, np.ndarray], *, confidence: float, fund: flo
     weights, failed = path_weights(columns)
     paths = Paths(columns, weights, failed, confidence, fund, horizon_hours)
     return {name: _value(definition, paths).metric(confidence, definition.unit)
-            for name, definition in METRICS.items() if not _of_no_backstop(definition, columns)}
-
-
-def _of_no_backstop(definition: Definition, columns: Mapping[str, np.ndarray]) -> bool:
-    """Whether it is about a backstop that the venue does not have."""
-    return "taken_over" not in columns and bool(BACKSTOP.intersection(definition.columns))
+            for name, definition in (METRICS | (BACKSTOP if "taken_over" in columns else {})).items()}
 
 
 def _value(definition: Definition, paths: Paths) -> Interval:
@@ -143,8 +136,12 @@ METRICS: dict[str, Definition] = {
     "required_fund_999": _drawdown_quantile(0.999),
     "required_fund_9999": _drawdown_quantile(0.9999),
     "fund_shortfall": Definition("USD", ("fund_drawdown",), _shortfall_of_fund),
+}
+"""By name in ``summary.json``; ``limits.*`` takes the same names."""
+
+BACKSTOP: dict[str, Definition] = {
     "taken_over": _mean("taken_over"),
     "backstop_loss": _mean("backstop_loss"),
     "backstop_depletion_probability": _share("backstop_depleted"),
 }
-"""By name in ``summary.json``; ``limits.*`` takes the same names."""
+"""Metrics of venues with a backstop."""

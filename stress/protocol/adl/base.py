@@ -88,6 +88,11 @@ class AdlPolicy(Protocol):
     profitable_only: ClassVar[bool]
     ranked: ClassVar[bool]  # reads the losers' order
 
+    @property
+    def name(self) -> str:
+        """A static field: JAX tells trees apart by those, not by their class."""
+        ...
+
     def match(self, case: AdlCase) -> AdlMatch:
         """Share the losers' quantity among the winners."""
         ...

@@ -8,7 +8,7 @@ documents on USD-margined futures (ADL).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -38,6 +38,8 @@ class Binance(RankedPolicy):
     """Positions in profit, by the score of their account."""
 
     profitable_only: ClassVar[bool] = True
+
+    name: str = field(default="binance", metadata={"static": True})
 
     def score(self, standing: Standing) -> Array:
         """Rank [A, N], the same for all positions of an account."""

@@ -6,7 +6,7 @@ loss. For winners it is ``profit_leverage``, which leaves the others out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -28,6 +28,8 @@ class BitMex(RankedPolicy):
     """Everybody on the other side, those who profit most from the highest leverage first."""
 
     profitable_only: ClassVar[bool] = False
+
+    name: str = field(default="bitmex", metadata={"static": True})
 
     def score(self, standing: Standing) -> Array:
         """Rank [A, N]."""

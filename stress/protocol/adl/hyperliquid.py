@@ -7,7 +7,7 @@ Source: Hyperliquid's documents (auto-deleveraging).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -30,6 +30,8 @@ class Hyperliquid(RankedPolicy):
     """Everybody on the other side, in profit or not."""
 
     profitable_only: ClassVar[bool] = False
+
+    name: str = field(default="hyperliquid", metadata={"static": True})
 
     def score(self, standing: Standing) -> Array:
         """Rank [A, N]."""

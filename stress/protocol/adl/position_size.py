@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -19,6 +19,8 @@ class PositionSize(RankedPolicy):
     """Everybody on the other side, by units: it needs the fewest counterparties."""
 
     profitable_only: ClassVar[bool] = False
+
+    name: str = field(default="position_size", metadata={"static": True})
 
     def score(self, standing: Standing) -> Array:
         """Rank [A, N]."""

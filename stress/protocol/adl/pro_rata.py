@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -18,6 +18,8 @@ class ProRata:
 
     profitable_only: ClassVar[bool] = False
     ranked: ClassVar[bool] = False
+
+    name: str = field(default="pro_rata", metadata={"static": True})
 
     def match(self, case: AdlCase) -> AdlMatch:
         """One fraction a market and side."""

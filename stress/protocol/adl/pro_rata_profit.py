@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -19,6 +19,8 @@ class ProRataProfit:
 
     profitable_only: ClassVar[bool] = True
     ranked: ClassVar[bool] = False
+
+    name: str = field(default="pro_rata_profit", metadata={"static": True})
 
     def match(self, case: AdlCase) -> AdlMatch:
         """One rate of units for a USD of profit, a market and side."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -18,6 +18,8 @@ class ProfitLeverage(RankedPolicy):
     """Profit over entry times the account's leverage."""
 
     profitable_only: ClassVar[bool] = True
+
+    name: str = field(default="profit_leverage", metadata={"static": True})
 
     def score(self, standing: Standing) -> Array:
         """Rank [A, N]."""

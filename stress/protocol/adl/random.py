@@ -7,7 +7,7 @@ Source: dYdX v4 (``clob/keeper/deleveraging.go``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -29,6 +29,7 @@ class Random:
     ranked: ClassVar[bool] = True
 
     seed: Array  # [] int32
+    name: str = field(default="random", metadata={"static": True})
 
     def match(self, case: AdlCase) -> AdlMatch:
         """Fill every market and side in random order."""

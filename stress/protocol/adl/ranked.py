@@ -18,6 +18,7 @@ class RankedPolicy(ABC):
 
     profitable_only: ClassVar[bool]
     ranked: ClassVar[bool] = True
+    name: str
 
     @abstractmethod
     def score(self, standing: Standing) -> Array:

@@ -6,7 +6,7 @@ market, what minimises the largest leverage is to lower the highest ones until t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -26,6 +26,8 @@ class WaterFilling:
 
     profitable_only: ClassVar[bool] = False
     ranked: ClassVar[bool] = False
+
+    name: str = field(default="water_filling", metadata={"static": True})
 
     def match(self, case: AdlCase) -> AdlMatch:
         """One cap a market and side."""

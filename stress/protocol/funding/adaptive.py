@@ -19,6 +19,8 @@ from stress.types import Array
 
 ROUNDING = 1e-12
 """Imbalance up to which both sides are equal."""
+FAINT = 1e-30
+"""Rate a second, the smallest in GMX's integers, that is left of one that has faded: it keeps its side."""
 
 
 @jax.tree_util.register_dataclass
@@ -53,7 +55,7 @@ def adaptive_rate(rule: AdaptiveRule, rate: Array, longs: Array, shorts: Array, 
     grows = (jnp.sign(rate) != side) | (skewed > rule.stable)
     fades = ~grows & (skewed < rule.fading)
     grown = rate + side * skewed * rule.increase * elapsed
-    faded = jnp.sign(rate) * jnp.maximum(jnp.abs(rate) - rule.decrease * elapsed, 0.0)
+    faded = jnp.sign(rate) * jnp.maximum(jnp.abs(rate) - rule.decrease * elapsed, FAINT)
     moved = jnp.where(grows, grown, jnp.where(fades, faded, rate))
     return jnp.sign(moved) * jnp.clip(jnp.abs(moved), rule.smallest, rule.largest)
 
