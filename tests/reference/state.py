@@ -71,6 +71,7 @@ class Tick:
     halted: list[bool]  # [A]
     capacity_left: float  # USD at the oracle price that keepers can still take
     acted: set[int] = field(default_factory=set)
+    in_part: int = 0  # accounts of which the rule closes a part, each counted once a round
     liquidations: list[dict] = field(default_factory=list)  # ledger rows
     adl: list[dict] = field(default_factory=list)
     socialised: dict[str, float] = field(default_factory=dict)
