@@ -1,9 +1,10 @@
 """Orders with limits that reach the book together: which are filled, and how far.
 
-All trade against the book and with each other at once, so the book ends where the orders that accept its last price
-sum up to the flow that brings it there. Offers only shrink and bids only grow as that price falls, so there is one
-such place. Axes: ``A`` markets, ``N`` orders. Positions in the book are measured by the absorbed flow ``z``
-(``liquidity.impact``), which falls with the price.
+Those that accept the price at which the book stands trade against it and with each other at once, so the book ends
+where the orders that accept its last price, too, sum up to the flow that brings it there. Offers only shrink and bids
+only grow as that price falls, so there is one such place. The mean price of the walk lies between its first and its
+last: nobody is filled beyond a limit, whichever way the book goes. Axes: ``A`` markets, ``N`` orders. Positions in the
+book are measured by the absorbed flow ``z`` (``liquidity.impact``), which falls with the price.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ import jax.numpy as jnp
 from stress.liquidity.book import Liquidity
 from stress.types import Array
 
+HERE = 1e-9
+"""Share of ``1 + |z|`` within which a place in the book is where it stands."""
+
 
 def filled(liquidity: Liquidity, orders: Array, limit: Array, start: Array, fundamental: Array, depth: Array) -> Array:
     """What is filled [A, N] in units of ``orders`` [A, N] > 0 for offers and < 0 for bids.
 
-    ``limit`` [A, N] in USD per unit is the worst price of the last unit, half-spread included; the book stands at
-    ``start`` [A], ``fundamental`` [A] in USD per unit and ``depth`` [A] in USD as in ``Liquidity.walk``.
+    ``limit`` [A, N] in USD per unit is the worst price of the first and the last unit, half-spread included; the book
+    stands at ``start`` [A], ``fundamental`` [A] in USD per unit and ``depth`` [A] in USD as in ``Liquidity.walk``.
     """
-    unit = fundamental / depth
-    places = _places(liquidity, orders > 0, limit / fundamental[:, None])
-    return jax.vmap(_cleared)(orders * unit[:, None], places, start) / unit[:, None]
+    unit, offers = fundamental / depth, orders > 0
+    places = _places(liquidity, offers, limit / fundamental[:, None])
+    first, near = start[:, None], HERE * (1.0 + jnp.abs(start[:, None]))
+    accepts = jnp.where(offers, places >= first - near, places <= first + near)
+    return jax.vmap(_cleared)(jnp.where(accepts, orders, 0.0) * unit[:, None], places, start) / unit[:, None]
 
 
 def _places(liquidity: Liquidity, offers: Array, relative: Array) -> Array:

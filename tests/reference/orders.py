@@ -65,14 +65,16 @@ def _limits(venue: Venue, check: Check, bankruptcy: np.ndarray) -> np.ndarray:
 def _filled(venue: Venue, tick: Tick, a: int, wanted: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """What is filled [N]: the book ends at the one price at which those that accept it sum up to the flow to it.
 
-    Found by halving. Reading: where the last price is several orders' limit, they share what is left in proportion.
+    Found by halving. Who does not accept the first price has to wait for another round. Reading: where the last price
+    is several orders' limit, they share what is left in proportion.
     """
-    def accept(z: float) -> np.ndarray:
+    def accept(z: float, near: float = 0.0) -> np.ndarray:
         price = tick.fundamental[a] * (1 + displacement(z, venue.rules))
         half = venue.rules.half_spread_bps * 1e-4
-        return np.where(wanted > 0, price * (1 - half) >= limit, price * (1 + half) <= limit)
+        return np.where(wanted > 0, price * (1 - half) >= limit * (1 - near), price * (1 + half) <= limit * (1 + near))
 
     unit, start = tick.fundamental[a] / tick.depth[a], float(venue.z[a])
+    wanted = np.where(accept(start, near=1e-11), wanted, 0.0)
     reach = float(np.abs(wanted).sum()) * unit + 1e-9
     low, high = start - reach, start + reach
     for _ in range(200):
