@@ -15,8 +15,9 @@ from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.cli.compose import load
 from stress.config.funding import AdaptiveConfig, VelocityConfig
+from stress.config.liquidation import BackstopConfig
 from stress.config.margin import MarginConfig
-from stress.config.schema import BackstopConfig, Config, ProtocolConfig, TierConfig
+from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
 

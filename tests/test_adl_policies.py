@@ -17,7 +17,7 @@ from tests.reference import adl
 from tests.reference.adl_policies import draw
 from tests.reference.building import FUND_THEN_ADL, Row, bare_rules, make_book
 from tests.reference.check import Check, risk_check
-from tests.reference.settlement import Matches, Settlement
+from tests.reference.settlement import Matches, Orders, Settlement
 from tests.reference.state import Venue
 
 ACCOUNTS, BOOKS, SEED, TICK = 40, 12, 3, 7
@@ -71,7 +71,9 @@ def matched(policy: str, seed: int, share: float) -> tuple[AdlCase, AdlMatch, Ma
     """A moment, who is closed, and who is by the reference."""
     venue, check, tentative = moment(policy, seed)
     case = case_of(venue, check, tentative, share, POLICIES[policy].profitable_only)
-    return case, match(POLICIES[policy], case), adl.match(venue, check, tentative, share, TICK)
+    none = np.zeros_like(venue.size)
+    orders = Orders(quantity=none, stranded=none, bankruptcy=none, accounts=[])  # market orders
+    return case, match(POLICIES[policy], case), adl.match(venue, check, orders, tentative, share, TICK)
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -17,8 +17,8 @@ from stress.protocol.liquidation.prices import (
     fillable_price,
     inverse_bankruptcy_price,
 )
-from stress.protocol.liquidation.rounding import down, up
 from stress.protocol.margin.tiers import margin_table
+from stress.protocol.rounding import round_down, round_up
 
 CURVE = margin_table([np.array([1_000.0, 5_000.0, np.inf]), np.array([2_000.0, np.inf])],
                      [np.array([0.01, 0.02, 0.05]), np.array([0.03, 0.10])])
@@ -316,7 +316,7 @@ def test_fillable_and_bankruptcy_prices_cross_where_six_tenths_of_the_requiremen
 @EITHER
 def test_rounding(xp: Any) -> None:
     values = xp.asarray([0.3, 0.31, -0.31, 0.0, 1.0])
-    np.testing.assert_allclose(down(values, 0.1), [0.3, 0.3, -0.4, 0.0, 1.0], rtol=1e-12)
-    np.testing.assert_allclose(up(values, 0.1), [0.3, 0.4, -0.3, 0.0, 1.0], rtol=1e-12)
-    np.testing.assert_array_equal(down(values, 0.0), values)
-    np.testing.assert_allclose(down(xp.asarray([1.0, 123_456.789]), 1e-9), [1.0, 123_456.789], rtol=1e-14)
+    np.testing.assert_allclose(round_down(values, 0.1), [0.3, 0.3, -0.4, 0.0, 1.0], rtol=1e-12)
+    np.testing.assert_allclose(round_up(values, 0.1), [0.3, 0.4, -0.3, 0.0, 1.0], rtol=1e-12)
+    np.testing.assert_array_equal(round_down(values, 0.0), values)
+    np.testing.assert_allclose(round_down(xp.asarray([1.0, 123_456.789]), 1e-9), [1.0, 123_456.789], rtol=1e-14)

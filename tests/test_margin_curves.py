@@ -14,8 +14,8 @@ import pytest
 from stress.book.exposure import distance_to_liquidation
 from stress.book.margin import shortfall
 from stress.book.schema import Book
+from stress.engine.check import check_at
 from stress.engine.screen import reaches
-from stress.engine.step import check_at
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.liquidation.restore_target import RestoreTarget
 from stress.protocol.margin.base import MarginCurve

@@ -19,6 +19,7 @@ import pytest
 
 from stress.config import schema
 from stress.config.adl import ADL_POLICIES
+from stress.config.liquidation import LiquidationConfig
 from tests.reference import Rules, simulate
 from tests.reference.adl_policies import score
 from tests.reference.building import (
@@ -289,7 +290,7 @@ def test_unlimited_fund_gives_the_whole_fund_curve(seed):
 
 # --- from a config ---------------------------------------------------------------------------------------------------
 def test_rules_from_config():
-    liquidation = schema.LiquidationConfig(
+    liquidation = LiquidationConfig(
         rule="full", close_factor=0.2, close_whole_below_usd=1.0, target_multiple=1.1, fee=0.005, keeper_share=0.2,
         remaining_equity="fund", keeper_delay_seconds=3.0, keeper_capacity_usd_per_minute=None, max_rounds=7)
     tiers = {"default": [schema.TierConfig(up_to_usd=10.0, initial_margin=0.2, maintenance_margin=0.1),

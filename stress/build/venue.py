@@ -12,10 +12,11 @@ from stress.build.funding import build_funding
 from stress.build.leaves import in_ticks
 from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
+from stress.build.liquidation import build_backstop, build_keepers, build_limit, build_rule
 from stress.build.margin import build_margin
 from stress.config.adl import AdlConfig
 from stress.config.markets import per_market
-from stress.config.schema import BackstopConfig, LiquidationConfig, LiquidityConfig, ProtocolConfig
+from stress.config.schema import LiquidityConfig, ProtocolConfig
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
 from stress.protocol.adl.base import AdlPolicy
@@ -28,18 +29,7 @@ from stress.protocol.adl.pro_rata_profit import ProRataProfit
 from stress.protocol.adl.profit_leverage import ProfitLeverage
 from stress.protocol.adl.random import Random
 from stress.protocol.adl.water_filling import WaterFilling
-from stress.protocol.backstop import Backstop
 from stress.protocol.breaker import Breaker
-from stress.protocol.keepers import Keepers
-from stress.protocol.liquidation.base import LiquidationRule
-from stress.protocol.liquidation.close_factor import CloseFactor
-from stress.protocol.liquidation.first_fraction import FirstFraction
-from stress.protocol.liquidation.full import Full
-from stress.protocol.liquidation.half import Half
-from stress.protocol.liquidation.limits import Bankruptcy, Discount, Fillable, LimitPrice
-from stress.protocol.liquidation.portion import Portion
-from stress.protocol.liquidation.restore_target import RestoreTarget
-from stress.protocol.liquidation.step_down import StepDown
 from stress.protocol.oracle import Oracle
 from stress.protocol.venue import Fees, Venue
 
@@ -63,8 +53,8 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
     with_adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     venue = Venue(
         maintenance=build_margin(protocol, markets, "maintenance_margin"),
-        rule=_rule(protocol.liquidation, step_seconds),
-        keepers=_keepers(protocol, step_seconds),
+        rule=build_rule(protocol.liquidation, step_seconds),
+        keepers=build_keepers(protocol, step_seconds),
         fees=Fees(
             rate=_f(fees.fee), keeper_share=_f(fees.keeper_share), remainder_to_fund=_f(fees.remaining_equity == "fund")
         ),
@@ -81,8 +71,8 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         max_rounds=_i(fees.max_rounds),
         insured="insurance_fund" in protocol.waterfall,
         socialised="socialised_loss" in protocol.waterfall,
-        limit=_limit(protocol.liquidation),
-        backstop=None if protocol.backstop is None else _backstop(protocol.backstop, step_seconds),
+        limit=build_limit(protocol.liquidation),
+        backstop=None if protocol.backstop is None else build_backstop(protocol.backstop, step_seconds),
         by_fill=protocol.liquidation.settlement == "fill",
         adl_price=protocol.adl.price,
     )
@@ -104,77 +94,6 @@ def unlimited(venue: Venue) -> Venue:
 def stack(venues: list[Venue]) -> Venue:
     """Variants as one venue whose leaves carry a leading axis [V]."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *venues)
-
-
-def _rule(rules: LiquidationConfig, step_seconds: float) -> LiquidationRule:
-    factor = _f(rules.close_factor)
-    match rules.rule:
-        case "portion":
-            return Portion(
-                portion=factor,
-                smallest=_f(rules.close_at_least_usd or 0.0),
-                most=_f(rules.close_at_most_usd or math.inf),
-                blocks=_f(max(1.0, step_seconds / (rules.block_seconds or step_seconds))),
-            )
-        case "first_fraction":
-            return FirstFraction(
-                fraction=factor,
-                above=_f(rules.first_above_usd or 0.0),
-                cooldown=_f((rules.cooldown_seconds or 0.0) / step_seconds),
-                patient=bool(rules.waits_for_cooldown),
-            )
-        case "step_down":
-            return StepDown()
-        case "half":
-            return Half(
-                part=factor, from_margin=_f(rules.half_from_margin or 0.0), whole_up_to=_f(rules.close_whole_below_usd)
-            )
-        case "close_factor":
-            return CloseFactor(factor=factor, whole_below=_f(rules.close_whole_below_usd))
-        case "restore_target":
-            return RestoreTarget(
-                multiple=_f(rules.target_multiple), whole_below=_f(rules.close_whole_below_usd), fee=_f(rules.fee)
-            )
-        case _:
-            return Full()
-
-
-def _limit(rules: LiquidationConfig) -> LimitPrice | None:
-    match rules.limit_price:
-        case "bankruptcy":
-            return Bankruptcy()
-        case "fillable":
-            return Fillable(adjustment=_f(rules.limit_adjustment or 1.0), spread=_f(rules.limit_spread or 0.0))
-        case "discount":
-            return Discount(rate=_f(rules.limit_discount or 0.0))
-        case _:
-            return None
-
-
-def _backstop(backstop: BackstopConfig, step_seconds: float) -> Backstop:
-    half_life = backstop.sale_half_life_minutes
-    return Backstop(
-        capital=_f(math.inf if backstop.capital_usd is None else backstop.capital_usd),
-        below=_f(backstop.below_requirement),
-        bankrupt=jnp.asarray(backstop.takes_bankrupt),
-        charge=_f(math.inf if backstop.charge is None else backstop.charge),
-        kept=_f(1.0 if half_life is None else 2.0 ** (-step_seconds / (60.0 * half_life))),
-    )
-
-
-def _keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
-    rules = protocol.liquidation
-    rate = rules.keeper_capacity_usd_per_minute
-    capacity = math.inf if rate is None else rate * step_seconds / 60.0
-    delayed = rules.keeper_delay_seconds > 0
-    delay = math.ceil(rules.keeper_delay_seconds / step_seconds - 1e-9)
-    return Keepers(
-        delay=_i(delay),
-        capacity=_f(capacity),
-        delayed=delayed,
-        limited=rate is not None,
-        memory=max(16, 1 << delay.bit_length()),  # rounded up: sweeps of the delay compile once, or seldom
-    )
 
 
 def _adl(adl: AdlConfig) -> AdlPolicy:

@@ -12,6 +12,7 @@ from typing import Any
 from stress.config.adl import AdlConfig
 from stress.config.fields import Matrix, PerMarket, field
 from stress.config.funding import FundingConfig
+from stress.config.liquidation import BackstopConfig, LiquidationConfig
 from stress.config.margin import MarginConfig
 from stress.config.shock import ShockConfig
 
@@ -207,58 +208,6 @@ class TierConfig:
 
 
 @dataclass(kw_only=True)
-class LiquidationConfig:
-    """What is closed, by whom, how fast, and at what fee."""
-
-    rule: str = field("how much of an account is closed", choices=(
-        "full", "close_factor", "restore_target", "portion", "first_fraction", "step_down", "half"))
-    close_factor: float = field(
-        "rule=close_factor, half: share of every position closed a tick; rule=portion: a block; rule=first_fraction: "
-        "at first", above=0, high=1)
-    close_whole_below_usd: float = field("accounts with less notional are closed whole", unit="USD", low=0)
-    target_multiple: float = field(
-        "rule=restore_target: equity is restored to this multiple of the maintenance requirement", low=1)
-    block_seconds: float | None = field("rule=portion: time between blocks", unit="s", above=0, optional=True)
-    close_at_least_usd: float | None = field(
-        "rule=portion: smallest notional closed of a position, in a block", unit="USD", low=0, optional=True)
-    close_at_most_usd: float | None = field(
-        "rule=portion: largest notional closed of an account, in a block; null for no limit", unit="USD", above=0,
-        optional=True)
-    first_above_usd: float | None = field(
-        "rule=first_fraction: positions of more notional are closed in part at first", unit="USD", low=0,
-        optional=True)
-    cooldown_seconds: float | None = field(
-        "rule=first_fraction: time after the first part in which all that is liquidated is closed whole; "
-        "waits_for_cooldown: not at all", unit="s", low=0, optional=True)
-    waits_for_cooldown: bool | None = field(
-        "rule=first_fraction: accounts wait until the cooldown is over", optional=True)
-    half_from_margin: float | None = field(
-        "rule=half: equity from which a part will do, as a multiple of the maintenance requirement", low=0,
-        optional=True)
-    limit_price: str | None = field(
-        "worst price of liquidation orders; null for market orders", choices=("bankruptcy", "fillable", "discount"),
-        optional=True)
-    limit_adjustment: float | None = field(
-        "limit_price=fillable: how fast the limit moves as equity falls (dYdX's bankruptcy adjustment)", above=0,
-        optional=True)
-    limit_spread: float | None = field(
-        "limit_price=fillable: maintenance margins beyond the oracle price at which the limit ends", low=0,
-        optional=True)
-    limit_discount: float | None = field("limit_price=discount: below (a short: above) the oracle price", low=0,
-                                         below=1, optional=True)
-    settlement: str | None = field(
-        "account: a deficit is what a flat account owes; fill: each fill is settled against the bankruptcy price, by "
-        "the fund or as fee", choices=("account", "fill"), optional=True)
-    fee: float = field("liquidation fee on executed notional", low=0, below=1)
-    keeper_share: float = field("share of the fee that goes to the keeper; the rest enters the fund", low=0, high=1)
-    remaining_equity: str = field("who gets what is left of a closed account", choices=("trader", "fund"))
-    keeper_delay_seconds: float = field("time from the first breach to the earliest execution", unit="s", low=0)
-    keeper_capacity_usd_per_minute: float | None = field(
-        "notional that keepers can execute; null for no limit", unit="USD/min", above=0)
-    max_rounds: int = field("rounds of liquidation within one tick before a status is set", low=1)
-
-
-@dataclass(kw_only=True)
 class OracleConfig:
     """How the risk check sees the price."""
 
@@ -275,21 +224,6 @@ class BreakerConfig:
     move: float | None = field("halt a market when |mark/reference - 1| exceeds this; null for none", above=0)
     window_minutes: float = field("the reference is the mark at the start of each such window", unit="min", above=0)
     halt_minutes: float = field("length of the halt; liquidations wait", unit="min", above=0)
-
-
-@dataclass(kw_only=True)
-class BackstopConfig:
-    """A vault or pool that takes liquidated accounts over, at its own profit and loss."""
-
-    capital_usd: float | None = field("what it may lose before it stops; null for no limit", unit="USD", above=0)
-    below_requirement: float = field(
-        "it takes accounts with less equity than this share of the maintenance requirement; 1: all that are "
-        "liquidatable", above=0, high=1)
-    takes_bankrupt: bool = field("it takes accounts without equity, too, at its loss")
-    charge: float | None = field("what accounts pay for it, of notional, as far as equity goes; null: all that is left",
-                                 low=0, below=1)
-    sale_half_life_minutes: float | None = field(
-        "time in which half of its inventory goes through the book; null: it keeps it", unit="min", above=0)
 
 
 @dataclass(kw_only=True)

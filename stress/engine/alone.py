@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from stress.engine import step
+from stress.engine.check import check_at, oracle_price, wanted
 from stress.engine.ladder.deleverage import nobody
 from stress.engine.ladder.pending import Leaving
 from stress.engine.ladder.rounds import LadderTick, Moving, booked
@@ -21,6 +21,7 @@ from stress.engine.ladder.state import LadderRow
 from stress.engine.screen import screen
 from stress.engine.state import BEYOND_LADDER, Accounts, Ledger, Row, Screen
 from stress.engine.tick import Tick
+from stress.protocol.insurance.penalty import remainder
 from stress.protocol.venue import Fees, Venue
 from stress.protocol.waterfall.insurance_fund import shortfall_share
 from stress.types import Array
@@ -68,8 +69,8 @@ def glance(venue: Venue, account: Alone, owed: Array, row: Row, tick: Tick) -> G
     size, quote, none = account.size[:, None], owned(account, owed)[None], jnp.zeros(())
     accounts = Accounts(entry=jnp.zeros_like(size), residual=account.residual[None], quote_total=none)
     ledger = Ledger(quote, size, none, account.size, none, none)
-    seen = step.check_at(venue, accounts, quote, size, step.oracle_price(venue, row, tick))
-    share, _ = step.size(venue, replace(row, ledger=ledger), tick, seen, jnp.zeros(1, bool))
+    seen = check_at(venue, accounts, quote, size, oracle_price(venue, row, tick))
+    share, _ = wanted(venue, replace(row, ledger=ledger), tick, seen, jnp.zeros(1, bool))
     box = screen(venue, accounts, size, seen, share)
     units = sides(account.size * share[0, 0])
     return Glance(share[0, 0] > 0, units, _first(units > 0), box)
@@ -117,7 +118,7 @@ def close(fees: Fees, account: Alone, owed: Array, fill: Array) -> Closed:
     """Phase 8 of an account that is closed whole at fills [2 A] in USD per unit, by market and side."""
     sold = sides(account.size) * fill
     equity = owned(account, owed) + (jnp.tile(jnp.array([1.0, -1.0]), account.size.shape[0]) * sold).sum()
-    fee = jnp.minimum(fees.rate * sold.sum(), jnp.maximum(equity, 0.0))
-    left = jnp.maximum(equity - fee, 0.0)
-    remainder = left * fees.remainder_to_fund
-    return Closed(fee=fee, deficit=jnp.maximum(-equity, 0.0), remainder=remainder, left=left - remainder)
+    fee = fees.charged(sold.sum(), equity)
+    left, deficit = remainder(equity, fee)
+    to_fund = left * fees.remainder_to_fund
+    return Closed(fee=fee, deficit=deficit, remainder=to_fund, left=left - to_fund)

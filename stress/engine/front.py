@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
+from stress.engine.check import check_at
 from stress.engine.screen import MARGIN, reaches
 from stress.engine.state import FLAGGED, Accounts, Row, Screen
-from stress.engine.step import check_at
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
 

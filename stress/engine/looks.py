@@ -18,8 +18,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from stress.engine import step
 from stress.engine.batches import Packed, pack
+from stress.engine.check import check_at
 from stress.engine.front import (
     Front,
     accounts_in_front,
@@ -91,7 +91,7 @@ def glance(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree
     (now,), (venue, there) = state, given
     front: Front = there["front"]
     mine = jax.vmap(accounts_in_front, in_axes=(None, 0))(accounts, front)
-    seen = jax.vmap(step.check_at)(venue, mine, front.quote, front.size, there["price"])
+    seen = jax.vmap(check_at)(venue, mine, front.quote, front.size, there["price"])
     box = jax.vmap(screen)(venue, mine, front.size, seen, jnp.zeros_like(front.quote)[:, None])
     box = replace(jax.vmap(within)(box, front), always=now["screen"].always)
     acts = now["screen"].always | seen.liquidatable.any(1)

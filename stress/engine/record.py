@@ -15,7 +15,7 @@ from stress.types import Array
 
 def inflow(venue: Venue, settled: Settlement) -> Array:
     """What a round's fees and remainders bring the fund [] in USD."""
-    return settled.fees() * (1.0 - venue.fees.keeper_share) + settled.remainders()
+    return venue.fees.split(settled.fees())[1] + settled.remainders()
 
 
 def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Outcome:

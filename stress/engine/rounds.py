@@ -11,12 +11,17 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from stress.engine import step
+from stress.engine.check import check, limit_to_capacity, oracle_price, wanted
+from stress.engine.deleverage import deleverage
 from stress.engine.front import Front, beyond
+from stress.engine.ledger import book_round
 from stress.engine.loops import by_rows
+from stress.engine.orders import book_closing, place_orders, take_over
 from stress.engine.screen import outside, screen, within_triggers
+from stress.engine.settle import settle
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
+from stress.engine.waterfall import insure, shortfall, socialise
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import owed
 from stress.types import Array
@@ -26,13 +31,13 @@ def liquidation_round(
     accounts: Accounts, venue: Venue, rows: Row, tick: Tick, acted: Array
 ) -> tuple[Row, Array, Check]:
     """Phases 5 and 6 of a batch: marks and screens renewed, the share to close [batch, 1 or A, N], the check."""
-    seen = jax.vmap(step.check)(venue, accounts, rows, tick)
-    share, marks = jax.vmap(step.size)(venue, rows, tick, seen, acted)
+    seen = jax.vmap(check)(venue, accounts, rows, tick)
+    share, marks = jax.vmap(wanted)(venue, rows, tick, seen, acted)
     if venue.keepers.limited:
         demand = (share * seen.notional).sum((1, 2))
         share = jax.lax.cond(
             (demand > tick.capacity).any(),
-            lambda: jax.vmap(step.limit_to_capacity)(seen, share, tick.capacity),
+            lambda: jax.vmap(limit_to_capacity)(seen, share, tick.capacity),
             lambda: share,
         )
     box = jax.vmap(screen)(venue, accounts, rows.ledger.size, seen, share)
@@ -47,17 +52,17 @@ def liquidation_round(
 
 def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, share: Array) -> tuple[Row, Round]:
     """Phases 7 to 9 and 11 of a batch."""
-    closing = jax.vmap(step.book_closing)(accounts, rows, seen, share)
+    closing = jax.vmap(book_closing)(accounts, rows, seen, share)
     if venue.backstop is not None:
-        closing = jax.vmap(step.take_over)(venue, rows, seen, closing)
+        closing = jax.vmap(take_over)(venue, rows, seen, closing)
     if venue.limit is not None or venue.by_fill:
-        closing = jax.vmap(step.place_orders)(venue, rows, tick, seen, closing)
-    full = jax.vmap(step.settle)(venue, accounts, rows, tick, closing)
+        closing = jax.vmap(place_orders)(venue, rows, tick, seen, closing)
+    full = jax.vmap(settle)(venue, accounts, rows, tick, closing)
     closing, settled = _deleveraged(accounts, venue, rows, tick, seen, closing, full)
-    paid = jax.vmap(step.insure)(venue, rows, settled)
+    paid = jax.vmap(insure)(venue, rows, settled)
     levied = _levied(accounts, venue, full, settled, paid)
     done = Round(full=full, settled=settled, closing=closing, paid=paid, levied=levied)
-    return jax.vmap(step.book_round)(venue, accounts, rows, tick, done), done
+    return jax.vmap(book_round)(venue, accounts, rows, tick, done), done
 
 
 def _deleveraged(
@@ -66,14 +71,14 @@ def _deleveraged(
     """Closing and settlement of a batch after ADL took what the fund cannot carry."""
     if venue.adl is None:
         return closing, full
-    unpaid = jax.vmap(step.shortfall)(venue, rows, full)
+    unpaid = jax.vmap(shortfall)(venue, rows, full)
     needed = (unpaid > 0).any()
     if closing.stranded is not None:
         needed = needed | (closing.stranded != 0).any()
 
     def deleveraged() -> tuple[Closing, Settlement]:
-        matched = jax.vmap(step.deleverage)(venue, accounts, rows, tick, seen, full, closing, unpaid)
-        return matched, jax.vmap(step.settle)(venue, accounts, rows, tick, matched)
+        matched = jax.vmap(deleverage)(venue, accounts, rows, tick, seen, full, closing, unpaid)
+        return matched, jax.vmap(settle)(venue, accounts, rows, tick, matched)
 
     return jax.lax.cond(needed, deleveraged, lambda: (closing, full))
 
@@ -85,7 +90,7 @@ def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlem
     rest = owed(full.deficit.sum(1), settled.deficit.sum(1) - paid)
     return jax.lax.cond(
         (rest > 0).any(),
-        lambda: jax.vmap(step.socialise)(accounts, settled, rest),
+        lambda: jax.vmap(socialise)(accounts, settled, rest),
         lambda: jnp.zeros_like(settled.quote),
     )
 
@@ -175,4 +180,4 @@ def _acts(rows: Row, seen: Check, share: Array) -> Array:
 
 def _beyond(venue: Venue, front: Front, rows: Row, tick: Tick) -> Array:
     """Rows [batch] whose prices are beyond what their front stands for."""
-    return jax.vmap(beyond)(front, jax.vmap(step.oracle_price)(venue, rows, tick))
+    return jax.vmap(beyond)(front, jax.vmap(oracle_price)(venue, rows, tick))

@@ -14,10 +14,10 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
+from stress.engine.check import oracle_price
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd, triggers
 from stress.engine.state import Accounts, Row, Screen
-from stress.engine.step import oracle_price
 from stress.engine.tick import Check, Tick
 from stress.protocol.venue import Venue
 from stress.types import Array

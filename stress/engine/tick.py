@@ -15,6 +15,9 @@ from stress.engine.ladder.pending import Due
 from stress.engine.ladder.settle import Sale
 from stress.types import Array
 
+CRUMB = 1e-12
+"""Share of a position below which what is left of it is rounding: the position is closed."""
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)

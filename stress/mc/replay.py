@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
+from stress.engine.check import oracle_price
 from stress.engine.dense import open_rows, paid, premium_moved
 from stress.engine.record import conserve
 from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import Row
-from stress.engine.step import oracle_price
 from stress.engine.tick import Round
 from stress.mc.block import Job, first_row
 from stress.mc.columns import MONEY

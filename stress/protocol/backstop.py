@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.liquidity.book import Liquidity
+from stress.protocol.insurance.penalty import remainder
 from stress.types import Array
 
 
@@ -66,7 +67,7 @@ class Backstop:
 
     def left(self, equity: Array, notional: Array) -> Array:
         """USD [N] that accounts keep, of equity and notional [N]; the loss of bankrupt ones is the backstop's."""
-        return jnp.maximum(equity - jnp.minimum(self.charge * notional, equity), 0.0)
+        return remainder(equity, self.charge * notional)[0]
 
     def sell(
         self, vault: Vault, liquidity: Liquidity, z: Array, fundamental: Array, depth: Array, halted: Array

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import jax
+import jax.numpy as jnp
 
 from stress.liquidity.book import Liquidity
 from stress.protocol.adl.base import AdlPolicy
@@ -12,6 +13,8 @@ from stress.protocol.backstop import Backstop
 from stress.protocol.breaker import Breaker
 from stress.protocol.collateral import Depeg
 from stress.protocol.funding.base import Funding
+from stress.protocol.insurance.delta import fund_delta
+from stress.protocol.insurance.penalty import split
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.limits import LimitPrice
@@ -28,6 +31,14 @@ class Fees:
     rate: Array  # [] on executed notional
     keeper_share: Array  # [] of the fee
     remainder_to_fund: Array  # [] 1 if the fund takes what is left of a closed account, else 0
+
+    def charged(self, notional: Array, surplus: Array) -> Array:
+        """USD [...] for an executed ``notional`` [...], out of a ``surplus`` [...] in USD as far as there is one."""
+        return jnp.maximum(fund_delta(surplus, self.rate * notional), 0.0)
+
+    def split(self, fee: Array) -> tuple[Array, Array]:
+        """What keepers and the fund get [...] of a fee."""
+        return split(fee, self.keeper_share)
 
 
 @jax.tree_util.register_dataclass

@@ -41,8 +41,9 @@ def liquidation_limit_price(i: Inputs) -> Inputs:
 def insurance_fund_delta(i: Inputs) -> Inputs:
     account, side = Account.of(i), 1.0 if i["side"] == "buy" else -1.0
     quote = account.quote(i["close_market"], side * i["fill_size"])
-    received = jnp.asarray(-side * i["fill_size"] * i["fill_price"])
-    return {"insurance_fund_delta_usd": fund_delta(received, quote, i["max_liquidation_fee"])}
+    received = -side * i["fill_size"] * i["fill_price"]
+    delta = fund_delta(jnp.asarray(received - quote), i["max_liquidation_fee"] * abs(received))
+    return {"insurance_fund_delta_usd": delta}
 
 
 def insurance_fund_validity(i: Inputs) -> Inputs:

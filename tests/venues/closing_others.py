@@ -92,7 +92,7 @@ def _nibiru(i: Inputs) -> dict[str, Any]:
         return {"vault": i["vault"], "ecosystem_fund": i["ef"], "liquidator": 0}
     share = half.share(equity, i["liquidation_fee"] * jnp.asarray([notional]), jnp.asarray([[notional]]),
                        i["partial_ratio"], 0.0)[0]
-    reward, to_fund = split(i["liquidation_fee"] * share * notional, 0.5, jnp.asarray(False))
+    reward, to_fund = split(i["liquidation_fee"] * share * notional, 0.5)
     if share < 1:
         return {"vault": i["vault"] - reward - to_fund, "ecosystem_fund": i["ef"] + to_fund, "liquidator": reward}
     left, debt = remainder(equity[0], reward)

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.protocol.adl.base import AdlCase, AdlMatch, Standing
-from stress.protocol.adl.pair import bankruptcy_price, closes, traded, valid_transition
+from stress.protocol.adl.pair import traded, valid_transition
 from stress.protocol.adl.random import valid_pairs
 from stress.protocol.adl.ranked import fill_by_rank, only
+from stress.protocol.liquidation.prices import bankruptcy_price, closes
 
 Inputs = Mapping[str, Any]
 Positions = list[dict[str, Any]]
@@ -45,7 +46,7 @@ def pair_transfer(x: Inputs) -> Inputs:
 def _price(account: Inputs, position: Inputs) -> Any:
     share = _maintenance(position) / margins(account["positions"])[1]
     own = equity(account["collateral_usd"], account["positions"])
-    return bankruptcy_price(position["oracle_price"], own, share, jnp.asarray(position["size"]))
+    return bankruptcy_price(position["oracle_price"], jnp.asarray(position["size"]), own, share)
 
 
 def _maintenance(position: Inputs) -> float:

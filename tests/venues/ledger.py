@@ -8,6 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from stress.protocol.adl.pair import valid_transition
 from stress.protocol.insurance.delta import can_pay, fund_delta, within_loss_limit
 from stress.protocol.liquidation.portion import notional_now
 from stress.protocol.liquidation.prices import bankruptcy_quote, fillable_price
@@ -72,12 +73,9 @@ class Account:
 
 
 def may_become(before: Account, after: Account) -> bool:
-    """Whether dYdX lets an account change like this: to the initial margin, or to no more risk and a no worse ratio."""
-    if after.equity() >= after.initial_requirement() - DUST:
-        return True
-    safer = after.requirement() <= before.requirement() + DUST
-    kept = after.equity() * before.requirement() >= before.equity() * after.requirement() - DUST
-    return safer and kept and after.requirement() > 0
+    """Whether dYdX lets an account change like this."""
+    now = (after.equity(), after.initial_requirement(), after.requirement())
+    return bool(valid_transition(*map(jnp.asarray, (before.equity(), before.requirement(), *now))))
 
 
 @dataclass
@@ -121,8 +119,8 @@ class Market:
             if size <= DUST:
                 continue
             received = -side * size * order["price"]
-            delta = float(fund_delta(jnp.asarray(received), self.accounts[name].quote(self.name, side * size),
-                                     self.config["max_liquidation_fee"]))
+            surplus = received - self.accounts[name].quote(self.name, side * size)
+            delta = float(fund_delta(jnp.asarray(surplus), self.config["max_liquidation_fee"] * abs(received)))
             cap = self.config["max_insurance_lost_usd"]
             if not (can_pay(self.fund, delta) and within_loss_limit(lost, delta, jnp.inf if cap is None else cap)):
                 self.short = True

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from stress.engine.ladder.aside import Aside, equity
 from stress.engine.ladder.crowd import Crowd
 from stress.engine.ladder.settle import Closed
+from stress.protocol.insurance.penalty import remainder
 from stress.protocol.venue import Fees
 from stress.types import NEVER, Array
 
@@ -47,9 +48,9 @@ def close_aside(crowd: Crowd, fees: Fees, parting: Parting) -> tuple[Closed, Asi
     received = aside.sign() * (scale * aside.of(parting.fill) - aside.of(crowd.shift))  # a whole original unit's
     kept = equity(aside, crowd.scale, crowd.shift, parting.mark)
     after = jnp.where(whole, received - aside.key, kept + share * (received - kept - aside.key))
-    fee = jnp.minimum(fees.rate * share * scale * aside.of(parting.fill), jnp.maximum(after, 0.0))
-    rest = jnp.where(whole, jnp.maximum(after - fee, 0.0), 0.0)
-    amounts = (fee, jnp.where(whole, jnp.maximum(-after, 0.0), 0.0), rest * fees.remainder_to_fund)
+    fee = fees.charged(share * scale * aside.of(parting.fill), after)
+    rest, deficit = (jnp.where(whole, amount, 0.0) for amount in remainder(after, fee))
+    amounts = (fee, deficit, rest * fees.remainder_to_fund)
     units = aside.units * parting.on_book
     totals = [(units * amount).sum() for amount in (*amounts, rest * (1.0 - fees.remainder_to_fund))]
     return Closed(*totals), closed_in_part(aside, share, share * received, fee)

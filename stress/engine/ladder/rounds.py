@@ -152,7 +152,7 @@ def booked(
         outside_quote=row.outside_quote - (bought * sale.fill).sum(),
         outside_size=row.outside_size + bought.reshape(-1, 2).sum(1),
         fund_flow=row.fund_flow + inflow(venue, sale) - paid,
-        keepers=row.keepers + sale.closed.fee * venue.fees.keeper_share,
+        keepers=row.keepers + venue.fees.split(sale.closed.fee)[0],
         outcome=replace(outcome, status=status),
     )
     liquidated = (sale.book * sale.fill + match.paid).sum()

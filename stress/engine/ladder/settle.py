@@ -105,7 +105,7 @@ class Sale:
 
 def inflow(venue: Venue, sale: Sale) -> Array:
     """What a round's fees and remainders bring the fund [] in USD."""
-    return sale.closed.fee * (1.0 - venue.fees.keeper_share) + sale.closed.remainder
+    return venue.fees.split(sale.closed.fee)[1] + sale.closed.remainder
 
 
 def available(venue: Venue, row: LadderRow, sale: Sale) -> Array:

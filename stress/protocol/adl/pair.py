@@ -13,23 +13,9 @@ ROUNDING = 1e-12
 """Relative: what is nearer than this is equal."""
 
 
-def bankruptcy_price(price: Array, equity: Array, share: Array, size: Array) -> Array:
-    """USD per unit [...] at which closing a position leaves its account with its other positions' part of equity.
-
-    b = p - E x share / size, with E the account's equity at ``price`` p in USD, ``share`` the position's part of the
-    maintenance requirement, ``size`` its units, long > 0. Closed there in every market, the account ends with nothing.
-    """
-    return price - equity * share / jnp.where(size != 0, size, 1.0)
-
-
 def traded(quote: Array, size: Array, units: Array, price: Array) -> tuple[Array, Array]:
     """Quote [...] in USD and size [...] after ``units`` [...] were bought, sold if negative, at ``price`` [...]."""
     return quote - units * price, size + units
-
-
-def closes(size: Array, units: Array) -> Array:
-    """Whether buying ``units`` [...] takes a position of ``size`` [...] towards zero and not past it."""
-    return (size * units < 0) & (jnp.abs(units) <= jnp.abs(size))
 
 
 def valid_transition(

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.adl.base import AdlCase, AdlMatch, Standing
-from stress.protocol.adl.pair import bankruptcy_price, overlap
+from stress.protocol.adl.pair import overlap
 from stress.protocol.adl.ranked import fill_by_rank, only
+from stress.protocol.liquidation.prices import bankruptcy_price
 from stress.types import Array
 
 
@@ -47,7 +48,7 @@ def own_bankruptcy(standing: Standing) -> Array:
     """Bankruptcy prices [A, N] at the risk check."""
     oracle, total = standing.oracle[:, None], standing.margin.sum(0)
     equity = standing.quote + (standing.size * oracle).sum(0)
-    return bankruptcy_price(oracle, equity, standing.margin / jnp.where(total > 0, total, 1.0), standing.size)
+    return bankruptcy_price(oracle, standing.size, equity, standing.margin / jnp.where(total > 0, total, 1.0))
 
 
 def draws(seed: Array, tick: Array, markets: int, accounts: int) -> Array:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import jax
 
-from stress.protocol.liquidation.rounding import up
 from stress.protocol.margin.base import Values, namespace
+from stress.protocol.rounding import round_up
 
 
 @jax.tree_util.register_dataclass
@@ -47,6 +47,6 @@ def shares(
     bankrupt = (settled >= to_settle) & (loss > settled)
     due = xp.where(bankrupt, xp.clip(to_healthy, 0.0, loss - settled), 0.0)
     wanted = xp.minimum(due, most - settled)
-    paid = xp.minimum(up(wanted * price / fund_price, step), fund)
+    paid = xp.minimum(round_up(wanted * price / fund_price, step), fund)
     insured = xp.minimum(paid * fund_price / price, wanted)
     return Shares(settled, insured, paid, xp.where(paid >= fund, due - insured, 0.0))

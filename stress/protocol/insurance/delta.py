@@ -8,14 +8,14 @@ from __future__ import annotations
 from stress.protocol.margin.base import Values, namespace
 
 
-def fund_delta(received: Values, bankruptcy: Values, largest_fee: Values) -> Values:
+def fund_delta(surplus: Values, largest_fee: Values) -> Values:
     """USD [...] that the fund gets for a fill, negative what it pays.
 
-    ``received`` [...] is the fill's quote in USD, negative for a purchase, ``bankruptcy`` [...] the one that leaves
-    the account its share of equity. The fund fills a gap, and of a surplus gets at most the fee on the fill's value.
+    ``surplus`` [...] is what the fill brings (for a purchase: saves) in USD beyond the quote that leaves the account
+    its share of equity. The fund fills a gap, and of a surplus gets at most ``largest_fee`` [...] USD.
     """
-    xp, surplus = namespace(received), received - bankruptcy
-    return xp.where(surplus > 0, xp.minimum(largest_fee * abs(received), surplus), surplus)
+    xp = namespace(surplus)
+    return xp.where(surplus > 0, xp.minimum(largest_fee, surplus), surplus)
 
 
 def can_pay(balance: Values, delta: Values) -> Values:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from stress.protocol.margin.base import Values, namespace
 
 
-def split(penalty: Values, part: Values, bankrupt: Values) -> tuple[Values, Values]:
+def split(penalty: Values, part: Values, bankrupt: Values = False) -> tuple[Values, Values]:
     """What liquidator and fund get [...] of a penalty: a part and the rest, of the ``bankrupt`` all and nothing."""
     mine = namespace(penalty).where(bankrupt, penalty, part * penalty)
     return mine, penalty - mine

@@ -6,8 +6,8 @@ Source: Drift v2 ``math/liquidation.rs``.
 
 from __future__ import annotations
 
-from stress.protocol.liquidation.rounding import down, up
 from stress.protocol.margin.base import Values, namespace
+from stress.protocol.rounding import round_down, round_up
 
 
 def discounted_weight(
@@ -19,7 +19,7 @@ def discounted_weight(
     """
     xp = namespace(asset_weight)
     works = liability_multiplier > 0
-    weight = down(asset_weight * asset_multiplier / xp.where(works, liability_multiplier, 1.0), step)
+    weight = round_down(asset_weight * asset_multiplier / xp.where(works, liability_multiplier, 1.0), step)
     return xp.where(works, weight, xp.inf)
 
 
@@ -39,7 +39,7 @@ def cover_liability(
     lost = discounted_weight(asset_weight, asset_multiplier, liability_multiplier, weight_step)
     freed = price * (liability_weight - lost - fund_fee * liability_weight)
     works = (asset_weight < liability_weight) & (lost < liability_weight) & (freed > 0)
-    return xp.where(works, down(short / xp.where(works, freed, 1.0), step), xp.inf)
+    return xp.where(works, round_down(short / xp.where(works, freed, 1.0), step), xp.inf)
 
 
 def liability_for_asset(
@@ -51,7 +51,7 @@ def liability_for_asset(
     step: float = 0.0,
 ) -> Values:
     """Units [...] of liability that ``asset`` [...] units of collateral repay, rounded up to ``step``."""
-    return up(asset * asset_price * liability_multiplier / (liability_price * asset_multiplier), step)
+    return round_up(asset * asset_price * liability_multiplier / (liability_price * asset_multiplier), step)
 
 
 def asset_for_liability(
@@ -69,5 +69,5 @@ def asset_for_liability(
     ``whole_within`` is the difference in USD at which it is.
     """
     xp = namespace(balance)
-    units = down(liability * liability_price * asset_multiplier / (asset_price * liability_multiplier), step)
+    units = round_down(liability * liability_price * asset_multiplier / (asset_price * liability_multiplier), step)
     return xp.where(abs(balance - units) * asset_price < whole_within, balance, units)

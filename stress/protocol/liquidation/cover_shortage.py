@@ -7,8 +7,8 @@ enters liquidation must come out of it with a buffer, a share of notional, above
 
 from __future__ import annotations
 
-from stress.protocol.liquidation.rounding import down, up
 from stress.protocol.margin.base import Values, namespace
+from stress.protocol.rounding import round_down, round_up
 
 
 def shortage(
@@ -21,7 +21,7 @@ def shortage(
     without that (a ``loss`` of zero). Drift knows USD in steps.
     """
     missing = requirement + buffer * notional - (equity - buffer * loss)
-    return namespace(missing).maximum(down(missing, step), 0.0)
+    return namespace(missing).maximum(round_down(missing, step), 0.0)
 
 
 def cover_units(
@@ -53,10 +53,10 @@ def pace(
     """
     xp = namespace(short)
     ramp = xp.where(duration > 0, elapsed / xp.where(duration > 0, duration, 1.0), 1.0)
-    due = xp.minimum(down(ramp, step) + initial, 1.0)
+    due = xp.minimum(round_down(ramp, step) + initial, 1.0)
     allowed = due * short - (1.0 - due) * freed
     part = xp.maximum(allowed, 0.0) / xp.where(short > 0, short, 1.0)
-    return xp.where(short < small, 1.0, down(part, step))
+    return xp.where(short < small, 1.0, round_down(part, step))
 
 
 def units_now(
@@ -68,7 +68,7 @@ def units_now(
     """
     xp = namespace(held)
     whole = xp.isinf(cover) | (held * price <= whole_up_to)
-    units = up(up(xp.where(whole, 0.0, cover), step) * part, step)
+    units = round_up(round_up(xp.where(whole, 0.0, cover), step) * part, step)
     return xp.where(part > 0, xp.where(whole, held, xp.minimum(units, held)), 0.0)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import jax
 
-from stress.protocol.liquidation.rounding import up
 from stress.protocol.margin.base import Values, namespace
+from stress.protocol.rounding import round_up
 
 ENOUGH = -0.5
 """USD of health with which the last step is content."""
@@ -105,7 +105,7 @@ def reduce_base(
     xp, profit = namespace(account.base), gain(account, terms)
     wanted = xp.minimum(given_to_zero(done.health, done.balance, terms.asset_price, terms.debt_price), limit)
     worth = profit * expected
-    units = up(xp.where(worth > 0, wanted / xp.where(worth > 0, worth, 1.0), 0.0), terms.lot)
+    units = round_up(xp.where(worth > 0, wanted / xp.where(worth > 0, worth, 1.0), 0.0), terms.lot)
     room = xp.minimum(xp.abs(account.base), most) - done.base
     units = xp.clip(units, 0.0, xp.maximum(room, 0.0))
     moved = replace(done, base=done.base + units, profit=done.profit + units * profit)

@@ -26,8 +26,7 @@ class OrderCase:
     def bankruptcy(self) -> Array:
         """Prices [A, N] that leave the rest of an account its share of equity; the oracle price without a position."""
         share = self.margin / jnp.where(self.requirement > 0, self.requirement, 1.0)
-        units = jnp.where(self.size != 0, self.size, 1.0)
-        return jnp.where(self.size != 0, bankruptcy_price(self.price, units, self.equity, share), self.price)
+        return bankruptcy_price(self.price, self.size, self.equity, share)
 
 
 class LimitPrice(Protocol):

@@ -7,8 +7,8 @@ Bybit and Lighter.
 
 from __future__ import annotations
 
-from stress.protocol.liquidation.rounding import down
 from stress.protocol.margin.base import Values, namespace
+from stress.protocol.rounding import round_down
 
 
 def bankruptcy_quote(value: Values, equity: Values, share: Values, step: float = 0.0) -> Values:
@@ -17,15 +17,16 @@ def bankruptcy_quote(value: Values, equity: Values, share: Values, step: float =
     ``value`` [...] is signed and at the oracle price, ``share`` [...] that of the account's requirement which the
     closing releases (one for an isolated position). dYdX rounds the equity that goes with it down to ``step``.
     """
-    return value - down(equity * share, step)
+    return value - round_down(equity * share, step)
 
 
 def bankruptcy_price(price: Values, units: Values, equity: Values, share: Values) -> Values:
     """USD per unit [...] at which closing ``units`` [...] leaves equity / requirement of the account as it is.
 
-    With a share of one it is the price at which nothing is left. Lighter calls it the zero price.
+    ``equity`` [...] is that at ``price`` [...], which it is where there are no units and no share. Closed there in all
+    its markets, the account ends with nothing. With a share of one Lighter calls it the zero price.
     """
-    return bankruptcy_quote(price * units, equity, share) / units
+    return price - equity * share / namespace(units).where(units != 0, units, 1.0)
 
 
 def bankruptcy_price_at_leverage(entry: Values, leverage: Values, side: Values) -> Values:

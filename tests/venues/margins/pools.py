@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stress.liquidity.skew import skewed_fill
 from stress.protocol.margin.health import falls_short, margin_ratio, unrealised_pnl
 from stress.protocol.margin.linear_size import LinearSize, skew_scaled
 from tests.venues.cases import Answer
@@ -24,8 +25,9 @@ def gmx_liquidatable(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def synthetix_gain(market: Mapping[str, Any]) -> float:
     """USD gained since the entry, at the mean of the oracle price with the skew before and after."""
-    skew = (market["skew_before"] + 0.5 * market["size"]) / market["skew_scale"]
-    return unrealised_pnl(market["size"], market["price"], market["entry_oracle"] * (1.0 + skew))
+    names = ("entry_oracle", "skew_before", "skew_scale", "size")
+    entry = skewed_fill(*(market[name] for name in names))
+    return unrealised_pnl(market["size"], market["price"], entry)
 
 
 def synthetix_margin(case: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""From the sections on liquidation to the rule, the orders, the keepers and the backstop."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+
+from stress.build.leaves import real as _f
+from stress.build.leaves import whole as _i
+from stress.config.liquidation import BackstopConfig, LiquidationConfig
+from stress.config.schema import ProtocolConfig
+from stress.protocol.backstop import Backstop
+from stress.protocol.keepers import Keepers
+from stress.protocol.liquidation.base import LiquidationRule
+from stress.protocol.liquidation.close_factor import CloseFactor
+from stress.protocol.liquidation.first_fraction import FirstFraction
+from stress.protocol.liquidation.full import Full
+from stress.protocol.liquidation.half import Half
+from stress.protocol.liquidation.limits import Bankruptcy, Discount, Fillable, LimitPrice
+from stress.protocol.liquidation.portion import Portion
+from stress.protocol.liquidation.restore_target import RestoreTarget
+from stress.protocol.liquidation.step_down import StepDown
+
+
+def build_rule(rules: LiquidationConfig, step_seconds: float) -> LiquidationRule:
+    """How much is closed."""
+    factor = _f(rules.close_factor)
+    match rules.rule:
+        case "portion":
+            return Portion(
+                portion=factor,
+                smallest=_f(rules.close_at_least_usd or 0.0),
+                most=_f(rules.close_at_most_usd or math.inf),
+                blocks=_f(max(1.0, step_seconds / (rules.block_seconds or step_seconds))),
+            )
+        case "first_fraction":
+            return FirstFraction(
+                fraction=factor,
+                above=_f(rules.first_above_usd or 0.0),
+                cooldown=_f((rules.cooldown_seconds or 0.0) / step_seconds),
+                patient=bool(rules.waits_for_cooldown),
+            )
+        case "step_down":
+            return StepDown()
+        case "half":
+            return Half(
+                part=factor, from_margin=_f(rules.half_from_margin or 0.0), whole_up_to=_f(rules.close_whole_below_usd)
+            )
+        case "close_factor":
+            return CloseFactor(factor=factor, whole_below=_f(rules.close_whole_below_usd))
+        case "restore_target":
+            return RestoreTarget(
+                multiple=_f(rules.target_multiple), whole_below=_f(rules.close_whole_below_usd), fee=_f(rules.fee)
+            )
+        case _:
+            return Full()
+
+
+def build_limit(rules: LiquidationConfig) -> LimitPrice | None:
+    """The worst price of orders; None for market orders."""
+    match rules.limit_price:
+        case "bankruptcy":
+            return Bankruptcy()
+        case "fillable":
+            return Fillable(adjustment=_f(rules.limit_adjustment or 1.0), spread=_f(rules.limit_spread or 0.0))
+        case "discount":
+            return Discount(rate=_f(rules.limit_discount or 0.0))
+        case _:
+            return None
+
+
+def build_backstop(backstop: BackstopConfig, step_seconds: float) -> Backstop:
+    """The vault or pool."""
+    half_life = backstop.sale_half_life_minutes
+    return Backstop(
+        capital=_f(math.inf if backstop.capital_usd is None else backstop.capital_usd),
+        below=_f(backstop.below_requirement),
+        bankrupt=jnp.asarray(backstop.takes_bankrupt),
+        charge=_f(math.inf if backstop.charge is None else backstop.charge),
+        kept=_f(1.0 if half_life is None else 2.0 ** (-step_seconds / (60.0 * half_life))),
+    )
+
+
+def build_keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
+    """Who executes."""
+    rules = protocol.liquidation
+    rate = rules.keeper_capacity_usd_per_minute
+    capacity = math.inf if rate is None else rate * step_seconds / 60.0
+    delayed = rules.keeper_delay_seconds > 0
+    delay = math.ceil(rules.keeper_delay_seconds / step_seconds - 1e-9)
+    return Keepers(
+        delay=_i(delay),
+        capacity=_f(capacity),
+        delayed=delayed,
+        limited=rate is not None,
+        memory=max(16, 1 << delay.bit_length()),  # rounded up: sweeps of the delay compile once, or seldom
+    )

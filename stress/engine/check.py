@@ -1,0 +1,82 @@
+"""Phases 5 and 6 of ``engine.step``: who is liquidatable, and what the venue's rule closes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+
+from stress.engine.ladder.crowd import look
+from stress.engine.state import CLOSED, FLAGGED, Accounts, Row
+from stress.engine.tick import Check, Tick
+from stress.protocol.keepers import risk_order, within_capacity
+from stress.protocol.liquidation.base import RiskCase
+from stress.protocol.margin.health import falls_short
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+
+def oracle_price(venue: Venue, row: Row, tick: Tick) -> Array:
+    """The price [A] of the risk check at the current mark."""
+    return venue.oracle.price(row.oracle, tick.fundamental, row.displacement)
+
+
+def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
+    """Phase 5 at the current mark."""
+    seen = check_at(venue, accounts, row.ledger.quote, row.ledger.size, oracle_price(venue, row, tick))
+    if accounts.ladders is None or row.crowd is None:
+        return seen
+    found = look(accounts.ladders, venue, row.crowd, seen.price, tick.number)
+    halted = jnp.repeat(tick.halted, 2)
+    return replace(seen, due=replace(found, ends=jnp.where(halted, row.crowd.next, found.ends)))
+
+
+def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price: Array) -> Check:
+    """Phase 5 at oracle prices [A] of accounts with quote [N] and sizes [A, N].
+
+    An account is liquidatable when it holds a position and equity < requirement, strictly.
+    """
+    value = size * price[:, None]
+    notional = jnp.abs(value)
+    margin = venue.maintenance.requirement(jnp.abs(size), notional)
+    equity, requirement = quote + value.sum(0), margin.sum(0)
+    liquidatable = falls_short(equity, requirement) & ~accounts.residual
+    return Check(
+        price=price, notional=notional, margin=margin, equity=equity, requirement=requirement, liquidatable=liquidatable
+    )
+
+
+def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tuple[Array, dict[str, Array]]:
+    """Phase 6: share of every position to be closed [1 or A, N] before capacity, and the marks.
+
+    ``acted`` [N]: accounts that were liquidated earlier in this tick; nobody is twice.
+    """
+    marks, ready = row.marks, seen.liquidatable
+    if venue.keepers.delayed:
+        marks = marks | {FLAGGED: venue.keepers.flag(marks[FLAGGED], seen.liquidatable, tick.number)}
+        ready = venue.keepers.ready(marks[FLAGGED], seen.liquidatable, tick.number)
+    halted = ((row.ledger.size != 0) & tick.halted[:, None]).any(0)
+    may = ready & ~acted & ~halted
+    share = venue.rule.share(risk_case(venue, row, tick, seen))
+    bankrupt = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0) <= 0
+    return jnp.where(may, jnp.where(bankrupt & venue.rule.bankrupt_whole, 1.0, share), 0.0), marks
+
+
+def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
+    """What the rule sees."""
+    since = tick.number - row.marks[CLOSED] if venue.rule.waits else None
+    return RiskCase(
+        equity=seen.equity,
+        requirement=seen.requirement,
+        units=jnp.abs(row.ledger.size),
+        notional=seen.notional,
+        curve=venue.maintenance,
+        tick=tick.number,
+        since=since,
+    )
+
+
+def limit_to_capacity(seen: Check, share: Array, capacity: Array) -> Array:
+    """Phase 6: keepers take the riskiest first, as far as their capacity [] in USD goes."""
+    order = risk_order(seen.equity, seen.requirement, (share > 0).any(0))
+    return within_capacity(share, (share * seen.notional).sum(0), order, capacity)

@@ -1,0 +1,74 @@
+"""The row after a round of ``engine.step``: who owns what, the backstop's vault, marks, what was recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+
+from stress.engine.ladder.beside import after_round
+from stress.engine.ladder.crowd import Crowd
+from stress.engine.record import inflow, record
+from stress.engine.state import CLOSED, FLAGGED, Accounts, Ledger, Row
+from stress.engine.tick import Closing, Round, Tick
+from stress.protocol.backstop import Vault
+from stress.protocol.venue import Venue
+from stress.types import NEVER
+
+
+def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Row:
+    """The row after a round."""
+    outcome = record(venue, accounts, row, tick, done)
+    marks, acted = row.marks, done.closing.acted
+    if venue.keepers.delayed:
+        marks = marks | {FLAGGED: jnp.where(acted, NEVER, marks[FLAGGED])}
+    if venue.rule.waits:
+        marks = marks | {CLOSED: jnp.where(acted, tick.number, marks[CLOSED])}
+    ledger, crowd = book_ledger(venue, row, done)
+    vault = row.vault
+    if vault is not None:
+        vault = stocked(vault, row.ledger, done.closing)
+    return replace(
+        row,
+        ledger=ledger,
+        crowd=crowd,
+        marks=marks,
+        vault=vault,
+        z=done.settled.z,
+        displacement=done.settled.displacement,
+        mark=done.settled.mark,
+        outcome=outcome,
+    )
+
+
+def stocked(vault: Vault, ledger: Ledger, closing: Closing) -> Vault:
+    """The backstop's vault after a round."""
+    if closing.taken is None or closing.kept is None:
+        return vault
+    taken = closing.mine(closing.whole)
+    return replace(
+        vault,
+        quote=vault.quote + jnp.where(taken, ledger.quote - closing.kept, 0.0).sum(),
+        size=vault.size + jnp.where(taken, ledger.size, 0.0).sum(1),
+        taken=vault.taken + closing.taken.sum(),
+    )
+
+
+def book_ledger(venue: Venue, row: Row, done: Round) -> tuple[Ledger, Crowd | None]:
+    """Ledger and crowd after a round: fills, fees, what the fund paid and winners gave up."""
+    ledger, settled, deficits = row.ledger, done.settled, done.settled.deficits()
+    cover = (done.paid + done.levied.sum()) / jnp.where(deficits > 0, deficits, 1.0)
+    value, units, crowd = (done.closing.book * settled.fill).sum(), done.closing.book.sum(1), row.crowd
+    if crowd is not None and done.closing.crowd is not None and settled.crowd is not None:
+        bought = settled.crowd.bought()
+        value, units = value + (bought * settled.crowd.fill).sum(), units + bought.reshape(-1, 2).sum(1)
+        crowd = after_round(crowd, done.closing.crowd, settled.crowd, cover)
+    after = Ledger(
+        quote=settled.quote + settled.deficit * cover - done.levied,
+        size=settled.size,
+        outside_quote=ledger.outside_quote - value,
+        outside_size=ledger.outside_size + units,
+        fund_flow=ledger.fund_flow + inflow(venue, settled) - done.paid,
+        keepers=ledger.keepers + venue.fees.split(settled.fees())[0],
+    )
+    return after, crowd

@@ -1,0 +1,68 @@
+"""Phases 7 and 8 of ``engine.step``: the net flow walks the book, and every account is settled."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from stress.engine.ladder.deleverage import sale_at, sold_units
+from stress.engine.ladder.settle import Sale
+from stress.engine.state import Accounts, Ledger, Row
+from stress.engine.tick import CRUMB, Closing, Settlement, Tick
+from stress.protocol.insurance.penalty import remainder
+from stress.protocol.venue import Venue
+from stress.protocol.waterfall.socialised_loss import DUST
+from stress.types import Array
+
+
+def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Closing) -> Settlement:
+    """PnL, fee, remainder and deficit at the prices to which the closing moves the book."""
+    ledger, spread = row.ledger, venue.liquidity.half_spread
+    price, z, sale = walk(venue, accounts, row, tick, closing)
+    displacement = venue.liquidity.impact.displacement(z)
+    mark = tick.fundamental * (1.0 + displacement)
+    fill = price[:, None] * jnp.where(ledger.size > 0, 1.0 - spread, 1.0 + spread)
+    value, size = closing.book * fill, held_after(ledger, closing)
+    quote, taken = ledger.quote + value.sum(0) + closing.adl_cash, closing.mine(closing.whole)
+    if closing.kept is not None:
+        quote = jnp.where(taken, closing.kept, quote)
+    surplus = quote + (size * mark[:, None]).sum(0)
+    if venue.by_fill and closing.bankruptcy is not None:
+        surplus = (value - closing.book * closing.bankruptcy).sum(0)
+    fee = venue.fees.charged(jnp.abs(value).sum(0), surplus)
+    left, debt = remainder(quote, fee)
+    flat = (size == 0).all(0) & (ledger.size != 0).any(0)
+    to_fund = jnp.where(flat & closing.whole & ~taken, left, 0.0) * venue.fees.remainder_to_fund
+    deficit = jnp.maximum(-surplus, 0.0) if venue.by_fill else jnp.where(flat, debt, 0.0)
+    if closing.bankruptcy is not None:  # orders that end at it leave nothing but rounding
+        deficit = jnp.where(deficit <= DUST * (jnp.abs(ledger.size) * mark[:, None]).sum(0), 0.0, deficit)
+    return Settlement(
+        quote=quote - fee - to_fund,
+        size=size,
+        z=z,
+        displacement=displacement,
+        mark=mark,
+        fill=fill,
+        fee=fee,
+        remainder=to_fund,
+        deficit=deficit,
+        crowd=sale,
+    )
+
+
+def walk(
+    venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Closing
+) -> tuple[Array, Array, Sale | None]:
+    """Average price [A] in USD and absorbed flow [A] after the flow of all, and what the ladders' accounts sold."""
+    ladders, crowd, flow = accounts.ladders, row.crowd, closing.book.sum(1)
+    if ladders is None or crowd is None or closing.crowd is None:
+        return *venue.liquidity.walk(row.z, flow, tick.fundamental, tick.depth), None
+    mine = closing.crowd.leaving, closing.crowd.match
+    units, net = sold_units(ladders, crowd, *mine)
+    price, z = venue.liquidity.walk(row.z, flow + net, tick.fundamental, tick.depth)
+    return price, z, sale_at(ladders, venue, crowd, *mine, units, price, z, tick.fundamental)
+
+
+def held_after(ledger: Ledger, closing: Closing) -> Array:
+    """Units [A, N] that accounts hold afterwards."""
+    left = jnp.where(closing.whole, 0.0, ledger.size - closing.book - closing.adl)
+    return jnp.where(jnp.abs(left) <= CRUMB * jnp.abs(ledger.size), 0.0, left)
