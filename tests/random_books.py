@@ -104,7 +104,16 @@ DESIGNS: dict[str, dict[str, Any]] = {
         "rule": "first_fraction",
         "adl": "none",
         "delay": True,
-        "liquidation": {"first_above_usd": 1e4, "cooldown_seconds": 150.0, "waits_for_cooldown": True},
+        "liquidation": {
+            "first_above_usd": 1e4,
+            "cooldown_seconds": 150.0,
+            "waits_for_cooldown": True,
+            "fee": 0.01,
+            "keeper_share": 0.5,
+            "keeper_cost_usd": 10.0,
+            "keeper_congestion": 0.5,
+            "keeper_profit_usd": 1.0,
+        },
     },
     "portion, fillable price, fills settled": {
         "law": "linear",
@@ -360,20 +369,19 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
         for up, rate in ((2e4, flat), (6e4, flat * 1.5), (None, flat * 3))
     ]
     delay = rng.choice([60.0, 150.0]) if design.get("delay") else 0.0
-    liquidation = dataclasses.replace(
-        protocol.liquidation,
-        rule=design["rule"],
-        close_factor=rng.uniform(0.1, 0.9),
-        close_whole_below_usd=rng.choice([0.0, 5e3]),
-        target_multiple=rng.uniform(1.05, 2.0),
-        fee=rng.choice([0.0, 0.004, 0.01]),
-        keeper_share=rng.uniform(0, 1),
-        remaining_equity=rng.choice(["trader", "fund"]),
-        keeper_delay_seconds=delay,
-        keeper_capacity_usd_per_minute=rng.choice([2e4, 1e5]) if limited else None,
-        max_rounds=int(rng.choice([2, 50])),
-        **design.get("liquidation", {}),
-    )
+    drawn: dict[str, Any] = {
+        "rule": design["rule"],
+        "close_factor": rng.uniform(0.1, 0.9),
+        "close_whole_below_usd": rng.choice([0.0, 5e3]),
+        "target_multiple": rng.uniform(1.05, 2.0),
+        "fee": rng.choice([0.0, 0.004, 0.01]),
+        "keeper_share": rng.uniform(0, 1),
+        "remaining_equity": rng.choice(["trader", "fund"]),
+        "keeper_delay_seconds": delay,
+        "keeper_capacity_usd_per_minute": rng.choice([2e4, 1e5]) if limited else None,
+        "max_rounds": int(rng.choice([2, 50])),
+    }
+    liquidation = dataclasses.replace(protocol.liquidation, **(drawn | design.get("liquidation", {})))
     funding = dataclasses.replace(
         protocol.funding,
         interval_hours=rng.choice([None, 5 * STEP / 3600]),
