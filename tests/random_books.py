@@ -14,226 +14,20 @@ from stress.build.margin import build_margin
 from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.cli.compose import load
-from stress.config.funding import AdaptiveConfig, VelocityConfig
 from stress.config.liquidation import BackstopConfig
 from stress.config.margin import MarginConfig
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
+from tests.designs import FUNDING, STEP, Design
 
-ACCOUNTS, TICKS, STEP = 14, 30, 60.0
+ACCOUNTS, TICKS = 14, 30
 SEED = 11
 """Of the random order of ADL."""
 MARKETS = ("X", "Y")
 
-FUNDING: dict[str, dict[str, Any]] = {
-    "clamped": {"kind": "clamped"},
-    "clamped, in parts": {"kind": "clamped", "premium_hours": 12 * STEP / 3600},
-    "deadband": {"kind": "deadband", "deadband": 5e-4},
-    "velocity": {
-        "kind": "velocity",
-        "velocity": VelocityConfig(skew_scale=3e3, max_velocity=2e3, initial_rate=-0.5),
-    },
-    "adaptive": {
-        "kind": "adaptive",
-        "adaptive": AdaptiveConfig(
-            increase=3e-8,
-            decrease=4e-9,
-            stable_above=0.4,
-            fading_below=0.2,
-            smallest=1e-7,
-            largest=2e-5,
-            initial_rate=3e-6,
-        ),
-    },
-}
-"""Kinds of funding: payments are five ticks apart, so a rate of 1e-5 a second is 0.3 % a payment."""
 
-DESIGNS: dict[str, dict[str, Any]] = {
-    "full, fund, pro rata, socialised": {"law": "linear", "rule": "full", "adl": "pro_rata"},
-    "full, ranked, delayed keepers": {"law": "power", "rule": "full", "adl": "binance", "delay": True},
-    "close factor, no ADL, lagging oracle": {
-        "law": "square_root",
-        "rule": "close_factor",
-        "adl": "none",
-        "lag": 2,
-        "funding": "velocity",
-    },
-    "close factor, ranked, delayed, lagging": {
-        "law": "power",
-        "rule": "close_factor",
-        "adl": "hyperliquid",
-        "adl_price": "mark",
-        "delay": True,
-        "lag": 1,
-    },
-    "restore target, pro rata by profit": {"law": "linear", "rule": "restore_target", "adl": "pro_rata_profit"},
-    "restore target, fund only": {
-        "law": "square_root",
-        "rule": "restore_target",
-        "adl": "none",
-        "waterfall": ["insurance_fund"],
-        "funding": "adaptive",
-    },
-    "full, random order, the oracle's price": {
-        "law": "linear",
-        "rule": "full",
-        "adl": "random",
-        "adl_price": "oracle",
-        "funding": "clamped, in parts",
-    },
-    "half, discount, pro rata": {
-        "law": "square_root",
-        "rule": "half",
-        "adl": "pro_rata",
-        "liquidation": {"limit_price": "discount", "limit_discount": 0.01, "half_from_margin": 0.5},
-    },
-    "first fraction, bankruptcy price, ranked": {
-        "law": "power",
-        "rule": "first_fraction",
-        "adl": "profit_leverage",
-        "liquidation": {
-            "limit_price": "bankruptcy",
-            "first_above_usd": 2e4,
-            "cooldown_seconds": 150.0,
-            "waits_for_cooldown": False,
-        },
-    },
-    "first fraction that waits, delayed keepers": {
-        "law": "linear",
-        "rule": "first_fraction",
-        "adl": "none",
-        "delay": True,
-        "liquidation": {
-            "first_above_usd": 1e4,
-            "cooldown_seconds": 150.0,
-            "waits_for_cooldown": True,
-            "fee": 0.01,
-            "keeper_share": 0.5,
-            "keeper_cost_usd": 10.0,
-            "keeper_congestion": 0.5,
-            "keeper_profit_usd": 1.0,
-        },
-    },
-    "portion, fillable price, fills settled": {
-        "law": "linear",
-        "rule": "portion",
-        "adl": "pro_rata",
-        "liquidation": {
-            "limit_price": "fillable",
-            "limit_adjustment": 1.0,
-            "limit_spread": 1.5,
-            "block_seconds": 20.0,
-            "close_at_least_usd": 1e3,
-            "close_at_most_usd": 3e4,
-            "settlement": "fill",
-        },
-    },
-    "backstop that takes margin, bankruptcy price": {
-        "law": "linear",
-        "rule": "full",
-        "adl": "pro_rata",
-        "liquidation": {"limit_price": "bankruptcy"},
-        "backstop": {"below": 0.7, "bankrupt": False, "charge": None, "half_life": 3.0},
-    },
-    "pool at the oracle price": {
-        "law": "power",
-        "rule": "close_factor",
-        "adl": "profit_leverage",
-        "lag": 1,
-        "backstop": {"below": 1.0, "bankrupt": True, "charge": 0.003, "half_life": None},
-    },
-    "step down, lagging oracle, fills settled": {
-        "law": "linear",
-        "rule": "step_down",
-        "adl": "profit_leverage",
-        "lag": 1,
-        "liquidation": {"settlement": "fill"},
-    },
-    "full, ADL without a fund": {
-        "law": "power",
-        "rule": "full",
-        "adl": "water_filling",
-        "waterfall": ["adl", "socialised_loss"],
-        "lag": 1,
-        "funding": "deadband",
-    },
-}
-"""Structures of the venue; its numbers are drawn anew for every book. Each compiles twice (``_structure``)."""
-
-LADDER_DESIGNS: dict[str, dict[str, Any]] = {
-    "fund and pro rata": {"law": "linear", "rule": "full", "adl": "pro_rata", "waterfall": ["insurance_fund", "adl"]},
-    "fund only": {"law": "power", "rule": "full", "adl": "none", "waterfall": ["insurance_fund"]},
-    "pro rata without a fund": {
-        "law": "square_root",
-        "rule": "full",
-        "adl": "pro_rata",
-        "waterfall": ["adl"],
-        "funding": "deadband",
-    },
-    "delayed keepers": {
-        "law": "linear",
-        "rule": "full",
-        "adl": "pro_rata",
-        "waterfall": ["insurance_fund", "adl"],
-        "delay": True,
-    },
-    "keepers with a capacity": {
-        "law": "power",
-        "rule": "full",
-        "adl": "pro_rata",
-        "waterfall": ["insurance_fund", "adl"],
-        "limited": True,
-    },
-    "keepers with a delay and a capacity": {
-        "law": "linear",
-        "rule": "full",
-        "adl": "none",
-        "waterfall": ["insurance_fund"],
-        "delay": True,
-        "limited": True,
-    },
-}
-"""Structures that a ladder can follow, for ``random_study(..., ladder=True)``."""
-
-
-SHOCK_DESIGNS: dict[str, dict[str, Any]] = {
-    "frozen, following oracle, depeg": {
-        "law": "linear",
-        "rule": "full",
-        "adl": "pro_rata",
-        "shocks": ["oracle_freeze", "collateral_depeg"],
-    },
-    "frozen, lagging oracle, depeg, delayed keepers": {
-        "law": "power",
-        "rule": "close_factor",
-        "adl": "profit_leverage",
-        "delay": True,
-        "lag": 2,
-        "shocks": ["oracle_freeze", "collateral_depeg"],
-    },
-}
-"""Structures with the shocks that the venue carries out."""
-
-
-CURVE_DESIGNS: dict[str, dict[str, Any]] = {
-    "rates by the root of the size, restore target, pro rata": {
-        "law": "linear",
-        "rule": "restore_target",
-        "adl": "pro_rata",
-        "margin": ["root_size"],
-    },
-    "rates linear in the size, restore target, ranked": {
-        "law": "power",
-        "rule": "restore_target",
-        "adl": "profit_leverage",
-        "margin": ["linear_size", "skew"],
-    },
-}
-"""Structures with rates that grow with the size. Each compiles twice, as those above."""
-
-
-def random_study(design: dict[str, Any], rng: np.random.Generator, *, ladder: bool = False) -> tuple[Study, np.ndarray]:
+def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = False) -> tuple[Study, np.ndarray]:
     """A study on one given path, and the path [T + 1, A]; with ``ladder`` one that a ladder can follow."""
     cfg = _base()
     cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, design, rng))
@@ -342,8 +136,13 @@ def _with_curve(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, b
     return dataclasses.replace(protocol, maintenance_margin=None, margin=MarginConfig(kind=kind, **margin))
 
 
-def _structure(design: dict[str, Any], rng: np.random.Generator) -> tuple[bool, bool]:
-    """Whether margin rates come in tiers, and whether keepers have a capacity: both or neither, or one of them."""
+def _structure(design: Design, rng: np.random.Generator) -> tuple[bool, bool]:
+    """Whether margin rates come in tiers, and whether keepers have a capacity.
+
+    Where the design does not say: both or neither, or one of them.
+    """
+    if "tiers" in design:
+        return design["tiers"], design["limited"]
     tiered = bool(rng.integers(2))
     return tiered, tiered == (design["law"] == "power")
 
@@ -361,7 +160,7 @@ def _shock(kind: str, rng: np.random.Generator) -> ShockConfig:
     return ShockConfig(**numbers)
 
 
-def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> Any:
+def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
     tiered, limited = _structure(design, rng)
     protocol, flat = cfg.protocol, rng.uniform(0.005, 0.03)
     tiers = [
@@ -409,7 +208,7 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
     if "backstop" in design:
         terms = design["backstop"]
         backstop = BackstopConfig(
-            capital_usd=rng.choice([None, 2e3]),
+            capital_usd=rng.choice(terms["capital"]),
             below_requirement=terms["below"],
             takes_bankrupt=terms["bankrupt"],
             charge=terms["charge"],
@@ -433,7 +232,7 @@ def _protocol(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> 
     )
 
 
-def _liquidity(cfg: Config, design: dict[str, Any], rng: np.random.Generator) -> Any:
+def _liquidity(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
     return dataclasses.replace(
         cfg.liquidity,
         law=rng.choice(["none", design["law"]]) if design["law"] == "linear" else design["law"],

@@ -10,13 +10,14 @@ import pytest
 
 from stress.liquidity.imbalance import capped_impact, closing_price, imbalance_impact, opening_price
 from stress.liquidity.skew import skewed_fill
-from stress.protocol.adl.pair import bankruptcy_price, overlap, valid_transition
+from stress.protocol.adl.pair import overlap, valid_transition
 from stress.protocol.adl.trigger import lowers_enough
 from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate
 from stress.protocol.funding.clamped import clamped_rate
 from stress.protocol.funding.deadband import Deadband, deadband_rate
 from stress.protocol.funding.twap import sided_rates
 from stress.protocol.funding.velocity import Velocity
+from stress.protocol.liquidation.prices import bankruptcy_price
 from stress.protocol.waterfall.socialised_loss import deposit_haircut, per_unit
 
 RNG = np.random.default_rng(20261130)
@@ -124,8 +125,8 @@ def test_a_pair_is_valid_where_bankruptcy_prices_overlap() -> None:
     for _ in range(400):
         side, size, part = RNG.choice([-1.0, 1.0]), RNG.uniform(1, 5), RNG.uniform(0.05, 0.95)
         equity, deficit = RNG.uniform(-5, 20), RNG.uniform(0, 20)
-        loser = bankruptcy_price(price, jnp.asarray(-deficit), 1.0, jnp.asarray(side * 2.0))
-        winner = bankruptcy_price(price, jnp.asarray(equity), 1.0, jnp.asarray(-side * size))
+        loser = bankruptcy_price(price, jnp.asarray(side * 2.0), -deficit, 1.0)
+        winner = bankruptcy_price(price, jnp.asarray(-side * size), equity, 1.0)
         after = equity - side * part * size * (loser - price)
         margin = rate * price * size
         same = valid_transition(equity, margin, after, np.inf, (1 - part) * margin)

@@ -26,7 +26,8 @@ from stress.mc.fallback import followed
 from stress.mc.program import compile_program, pick_workers
 from stress.protocol.margin.tiers import margin_table
 from stress.types import NEVER
-from tests.random_books import LADDER_DESIGNS, random_study
+from tests.designs import LADDER_DESIGNS
+from tests.random_books import random_study
 from tests.tiers import slow
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12

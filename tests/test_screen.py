@@ -19,7 +19,8 @@ from stress.config.schema import JumpConfig
 from stress.engine import dense, rounds, screen
 from stress.engine.state import ROUNDS_EXHAUSTED
 from stress.mc.block import BlockResult, Job, simulate_block
-from tests.random_books import CURVE_DESIGNS, DESIGNS, random_study
+from tests.designs import DESIGNS, MORE_DESIGNS
+from tests.random_books import random_study
 from tests.reference.building import ladder
 from tests.studies import config, margins, outcome, path_study, simulated
 from tests.tiers import slow
@@ -32,7 +33,7 @@ WIDE = -0.01
 
 CONSERVED = ("cash_residual", "contracts_residual")
 CHOSEN = [
-    "full, fund, pro rata, socialised",
+    "close factor, fund, pro rata, socialised",
     "close factor, ranked, delayed, lagging",
     "rates by the root of the size, restore target, pro rata",
 ]
@@ -88,7 +89,7 @@ def test_results_are_the_same_without_the_screen(design: str) -> None:
     """Bitwise, on every path and in every column; a screen that is 1 % too wide is caught."""
     liquidated = exhausted = caught = 0
     for case in range(BOOKS):
-        study = noisy({**DESIGNS, **CURVE_DESIGNS}[design], np.random.default_rng([case, *design.encode()]))
+        study = noisy({**DESIGNS, **MORE_DESIGNS}[design], np.random.default_rng([case, *design.encode()]))
         job = dataclasses.replace(study.plan.job, front=FRONT)
         screened, all_looks, wrong = (
             jax.device_get(run(job, force, margin))
@@ -117,7 +118,7 @@ def test_results_are_the_same_without_the_screen(design: str) -> None:
 @pytest.mark.parametrize("design", CHOSEN)
 def test_rows_that_are_looked_at_together_do_not_disturb_each_other(design: str) -> None:
     """As on an accelerator: batches that are not full, new fronts by sorting, sums in another order."""
-    study = noisy({**DESIGNS, **CURVE_DESIGNS}[design], np.random.default_rng([1, *design.encode()]))
+    study = noisy({**DESIGNS, **MORE_DESIGNS}[design], np.random.default_rng([1, *design.encode()]))
     alone, together = (
         jax.device_get(run(dataclasses.replace(study.plan.job, front=FRONT, batch=batch), False, screen.MARGIN)).outcome
         for batch in (1, 7)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stress.session import replay
-from tests.random_books import SHOCK_DESIGNS, STEP, random_study
+from tests.designs import SHOCK_DESIGNS, STEP
+from tests.random_books import random_study
 from tests.reference.rules import Rules
 from tests.reference.venue import simulate
 from tests.test_engine_reference import FRONT, block, compare, compare_ledger

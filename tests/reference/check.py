@@ -87,6 +87,7 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
             continue
         if tick.capacity_left <= 0:
             break
+        tick.in_part += bool(((share > 0) & (share < 1)).any())
         if wanted > tick.capacity_left:
             share = share * (tick.capacity_left / wanted)
             wanted = tick.capacity_left

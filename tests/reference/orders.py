@@ -24,15 +24,16 @@ def place(venue: Venue, check: Check, tick: Tick, shares: dict[int, np.ndarray])
         return Orders(wanted, nothing, bankruptcy, list(shares))
     limit = _limits(venue, check, bankruptcy)
     filled = np.stack([_filled(venue, tick, a, wanted[:, a], limit[:, a]) for a in range(len(tick.depth))], axis=1)
+    deleverages = "adl" in venue.rules.waterfall and venue.rules.adl_policy != "none"
     left = wanted - filled
     left[np.abs(left) <= DUST * np.abs(venue.size)] = 0.0
     stranded, done = nothing.copy(), []
     for n in shares:
-        if not filled[n].any() and check.equity[n] < 0:
+        if deleverages and not filled[n].any() and check.equity[n] < 0:
             stranded[n] = left[n]
         if filled[n].any() or not left[n].all():
             done.append(n)
-    return Orders(wanted - left, stranded, bankruptcy, done)
+    return Orders(wanted - left, stranded, bankruptcy, done, left)
 
 
 def bankruptcy_prices(venue: Venue, check: Check) -> np.ndarray:

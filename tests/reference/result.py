@@ -38,6 +38,14 @@ class Result:
     remainders_to_fund: float = 0.0
     rounds: int = 0  # with at least one acting account, over all ticks
     rounds_by_tick: list[int] = field(default_factory=list)  # [T]
+    closed_in_part: int = 0  # accounts of which the rule closes a part, each counted once a round
+    cut: float = 0.0  # USD that limits keep from being filled, each round anew
+    stranded: float = 0.0  # USD of it that is left to ADL
+    # the backstop
+    taken_over: float = 0.0  # USD
+    vault_low: float = 0.0  # the least it was worth at the start of a tick or at the end
+    vault_cash: float = 0.0  # quote balance at the end, apart from its capital
+    vault_size: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
     # the other parties at the end
     keeper_cash: float = 0.0
     outside_cash: float = 0.0  # quote balance: what the outside market received less what it paid

@@ -36,6 +36,7 @@ class Orders:
     stranded: np.ndarray  # [N, A] not filled and left to ADL
     bankruptcy: np.ndarray  # [N, A] USD per unit
     accounts: list[int]  # that are closed in whole or part
+    cut: np.ndarray | float = 0.0  # [N, A] not filled
 
 
 @dataclass(frozen=True)

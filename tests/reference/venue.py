@@ -53,6 +53,8 @@ class Path:
         result.fund_end, result.keeper_cash = venue.fund, venue.keepers
         result.outside_cash, result.outside_size = venue.outside_cash, venue.outside_size
         result.cash, result.size = venue.cash, venue.size
+        result.taken_over, result.vault_cash, result.vault_size = venue.taken_over, venue.vault_cash, venue.vault_size
+        result.vault_low = min(venue.vault_low, venue.vault_worth(last))
         result.cash_residual = self.conservation.cash_residual
         result.contracts_residual = self.conservation.contracts_residual
         return result
@@ -135,6 +137,8 @@ class Path:
         tick.acted |= set(shares)
         kept = backstop.taken(venue, check, list(shares))
         orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept})
+        result.cut += float((np.abs(orders.cut) * mark).sum())
+        result.stranded += float((np.abs(orders.stranded) * mark).sum())
         tentative = settle(venue, tick, orders, Matches())
         share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
         matches = adl.match(venue, check, orders, tentative, share, tick.number)
@@ -195,6 +199,7 @@ class Path:
     def _close_tick(self, tick: Tick) -> None:
         mark, oracle = self._prices_now(tick)
         row = tick.number - 1
+        self.result.closed_in_part += tick.in_part
         self.result.mark[row], self.result.oracle[row], self.result.fund[row] = mark, oracle, self.venue.fund
         self.result.ledger["ticks"].append(ledger.tick_row(self.venue, tick, self._hours(tick), mark, oracle))
 

@@ -1,0 +1,277 @@
+"""Structures of a venue for ``tests.random_books``, which draws its numbers anew for every book.
+
+``law`` of the impact, liquidation ``rule`` and ``adl`` policy are in each; a name that is left out says none, or the
+venue's usual. ``tiers``: margin rates come in tiers; ``limited``: keepers have a capacity. Where neither is said books
+are of both kinds, and a program is compiled for each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stress.config.funding import AdaptiveConfig, VelocityConfig
+
+STEP = 60.0
+"""Seconds."""
+
+Design = dict[str, Any]
+
+FUNDING: dict[str, dict[str, Any]] = {
+    "clamped": {"kind": "clamped"},
+    "clamped, in parts": {"kind": "clamped", "premium_hours": 12 * STEP / 3600},
+    "deadband": {"kind": "deadband", "deadband": 5e-4},
+    "velocity": {
+        "kind": "velocity",
+        "velocity": VelocityConfig(skew_scale=3e3, max_velocity=2e3, initial_rate=-0.5),
+    },
+    "adaptive": {
+        "kind": "adaptive",
+        "adaptive": AdaptiveConfig(
+            increase=3e-8,
+            decrease=4e-9,
+            stable_above=0.4,
+            fading_below=0.2,
+            smallest=1e-7,
+            largest=2e-5,
+            initial_rate=3e-6,
+        ),
+    },
+}
+"""Kinds of funding: payments are five ticks apart, so a rate of 1e-5 a second is 0.3 % a payment."""
+
+BANKRUPTCY = {"limit_price": "bankruptcy"}
+DISCOUNT = {"limit_price": "discount", "limit_discount": 0.01, "half_from_margin": 0.5}
+FILLABLE = {
+    "limit_price": "fillable",
+    "limit_adjustment": 1.0,
+    "limit_spread": 0.5,
+    "block_seconds": 20.0,
+    "close_at_least_usd": 1e3,
+    "close_at_most_usd": 1e5,
+    "settlement": "fill",
+}
+FIRST = {"first_above_usd": 2e4, "cooldown_seconds": 150.0, "waits_for_cooldown": False}
+PATIENT = {"first_above_usd": 1e4, "cooldown_seconds": 150.0, "waits_for_cooldown": True}
+STAYING_AWAY = {
+    "fee": 0.01, "keeper_share": 0.5, "keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0
+}
+VAULT = {"below": 0.7, "bankrupt": False, "charge": None, "half_life": 3.0, "capital": [None, 2e3]}
+POOL = {"below": 1.0, "bankrupt": True, "charge": 0.003, "half_life": None, "capital": [2e3]}
+
+DESIGNS: dict[str, Design] = {
+    "close factor, fund, pro rata, socialised": {
+        "law": "linear",
+        "rule": "close_factor",
+        "adl": "pro_rata",
+        "tiers": True,
+        "limited": False,
+    },
+    "first fraction, vault, ADL at the mark": {
+        "law": "linear",
+        "rule": "first_fraction",
+        "liquidation": FIRST,
+        "backstop": VAULT,
+        "adl": "hyperliquid",
+        "adl_price": "mark",
+        "funding": "clamped, in parts",
+        "tiers": True,
+        "limited": False,
+    },
+    "step down, bankruptcy price, ranked": {
+        "law": "power",
+        "rule": "step_down",
+        "liquidation": BANKRUPTCY,
+        "adl": "binance",
+        "tiers": True,
+        "limited": False,
+    },
+    "portion, fillable price, fills settled, random order": {
+        "law": "linear",
+        "rule": "portion",
+        "liquidation": FILLABLE,
+        "adl": "random",
+        "tiers": False,
+        "limited": False,
+    },
+    "full, pool, lagging oracle": {
+        "law": "power",
+        "rule": "full",
+        "backstop": POOL,
+        "adl": "none",
+        "lag": 1,
+        "funding": "velocity",
+        "tiers": False,
+        "limited": True,
+    },
+    "restore target, rates by size, delayed, ADL without a fund": {
+        "law": "linear",
+        "rule": "restore_target",
+        "margin": ["root_size"],
+        "adl": "water_filling",
+        "adl_price": "oracle",
+        "waterfall": ["adl", "socialised_loss"],
+        "delay": True,
+        "funding": "deadband",
+        "tiers": False,
+        "limited": False,
+    },
+    "first fraction that waits, fund only, keepers stay away": {
+        "law": "square_root",
+        "rule": "first_fraction",
+        "liquidation": PATIENT | STAYING_AWAY,
+        "adl": "none",
+        "waterfall": ["insurance_fund"],
+        "funding": "adaptive",
+        "tiers": True,
+        "limited": True,
+    },
+    "half at a discount, rates by size or skew": {
+        "law": "square_root",
+        "rule": "half",
+        "liquidation": DISCOUNT,
+        "margin": ["linear_size", "skew"],
+        "adl": "position_size",
+        "lag": 2,
+        "tiers": False,
+        "limited": False,
+    },
+}
+"""Together they have every rule, limit, settlement, backstop, kind of margin and of funding."""
+
+MORE_DESIGNS: dict[str, Design] = {
+    "full, ranked, delayed keepers": {"law": "power", "rule": "full", "adl": "binance", "delay": True},
+    "close factor, no ADL, lagging oracle": {
+        "law": "square_root",
+        "rule": "close_factor",
+        "adl": "none",
+        "lag": 2,
+        "funding": "velocity",
+    },
+    "close factor, ranked, delayed, lagging": {
+        "law": "power",
+        "rule": "close_factor",
+        "adl": "bitmex",
+        "adl_price": "mark",
+        "delay": True,
+        "lag": 1,
+    },
+    "restore target, pro rata by profit": {"law": "linear", "rule": "restore_target", "adl": "pro_rata_profit"},
+    "restore target, fund only": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "adl": "none",
+        "waterfall": ["insurance_fund"],
+        "funding": "adaptive",
+    },
+    "full, random order, the oracle's price": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "random",
+        "adl_price": "oracle",
+        "funding": "clamped, in parts",
+    },
+    "first fraction, bankruptcy price, ranked": {
+        "law": "power",
+        "rule": "first_fraction",
+        "liquidation": {**FIRST, **BANKRUPTCY},
+        "adl": "profit_leverage",
+    },
+    "first fraction that waits, delayed keepers": {
+        "law": "linear",
+        "rule": "first_fraction",
+        "liquidation": PATIENT,
+        "adl": "none",
+        "delay": True,
+    },
+    "vault, bankruptcy price": {
+        "law": "linear",
+        "rule": "full",
+        "liquidation": BANKRUPTCY,
+        "backstop": VAULT,
+        "adl": "pro_rata",
+    },
+    "step down, lagging oracle, fills settled": {
+        "law": "linear",
+        "rule": "step_down",
+        "liquidation": {"settlement": "fill"},
+        "adl": "profit_leverage",
+        "lag": 1,
+        "tiers": True,
+        "limited": False,
+    },
+    "full, ADL without a fund": {
+        "law": "power",
+        "rule": "full",
+        "adl": "water_filling",
+        "waterfall": ["adl", "socialised_loss"],
+        "lag": 1,
+        "funding": "deadband",
+    },
+    "rates by the root of the size, restore target, pro rata": {
+        "law": "linear",
+        "rule": "restore_target",
+        "adl": "pro_rata",
+        "margin": ["root_size"],
+    },
+    "rates linear in the size, restore target, ranked": {
+        "law": "power",
+        "rule": "restore_target",
+        "adl": "profit_leverage",
+        "margin": ["linear_size", "skew"],
+    },
+}
+"""Further ones, for the slow tests."""
+
+LADDER_DESIGNS: dict[str, Design] = {
+    "fund and pro rata": {"law": "linear", "rule": "full", "adl": "pro_rata", "waterfall": ["insurance_fund", "adl"]},
+    "fund only": {"law": "power", "rule": "full", "adl": "none", "waterfall": ["insurance_fund"]},
+    "pro rata without a fund": {
+        "law": "square_root",
+        "rule": "full",
+        "adl": "pro_rata",
+        "waterfall": ["adl"],
+        "funding": "deadband",
+    },
+    "delayed keepers": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "waterfall": ["insurance_fund", "adl"],
+        "delay": True,
+    },
+    "keepers with a capacity": {
+        "law": "power",
+        "rule": "full",
+        "adl": "pro_rata",
+        "waterfall": ["insurance_fund", "adl"],
+        "limited": True,
+    },
+    "keepers with a delay and a capacity": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "none",
+        "waterfall": ["insurance_fund"],
+        "delay": True,
+        "limited": True,
+    },
+}
+"""Structures that a ladder can follow, for ``random_study(..., ladder=True)``."""
+
+
+SHOCK_DESIGNS: dict[str, Design] = {
+    "frozen, following oracle, depeg": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "shocks": ["oracle_freeze", "collateral_depeg"],
+    },
+    "frozen, lagging oracle, depeg, delayed keepers": {
+        "law": "power",
+        "rule": "close_factor",
+        "adl": "profit_leverage",
+        "delay": True,
+        "lag": 2,
+        "shocks": ["oracle_freeze", "collateral_depeg"],
+    },
+}
+"""Structures with the shocks that the venue carries out."""

@@ -1,0 +1,78 @@
+"""That random books are lively in what a design is about: without it something else would have happened."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from stress.book.schema import Book
+from tests.designs import STEP, Design
+from tests.reference.result import Result
+from tests.reference.rules import Rules
+from tests.reference.venue import simulate
+
+WITHOUT: dict[str, dict[str, Any]] = {
+    "rule": {"rule": "full"},
+    "limit_price": {"limit_price": None},
+    "settlement": {"settlement": "account"},
+    "waits_for_cooldown": {"waits_for_cooldown": False},
+    "keeper_cost_usd": {"keeper_cost_usd": None},
+    "backstop": {"backstop": None},
+    "adl": {"adl_policy": "none"},
+    "delay": {"keeper_delay_seconds": 0.0},
+    "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
+}
+"""The venue without a mechanism."""
+
+
+def mechanisms(design: Design) -> list[str]:
+    """Names in :data:`WITHOUT`."""
+    given = {**design, **design.get("liquidation", {})}
+    absent = {"rule": "full", "adl": "none", "settlement": "account"}
+    return [name for name in WITHOUT if given.get(name, absent.get(name)) not in (None, False, absent.get(name))]
+
+
+class Lively:
+    """What happened in the books of a design, all variants together."""
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self.changed = dict.fromkeys(mechanisms(design), 0)
+        self.events: dict[str, float] = {}
+        self.books = 0
+
+    def add(self, book: Book, rules: Rules, path: np.ndarray, results: list[Result]) -> None:
+        """A book: its outcomes, and in how far each mechanism matters."""
+        self.books += 1
+        for result in results:
+            for name, value in vars(result).items():
+                if isinstance(value, int | float):
+                    self.events[name] = self.events.get(name, 0.0) + value
+        for name in self.changed:
+            venue = dataclasses.replace(rules, **WITHOUT[name])
+            other = simulate(book, venue, path, np.ones(len(path) - 1), STEP)
+            self.changed[name] += balances(other) != balances(results[0])
+
+    def check(self) -> None:
+        """Asserts it."""
+        given, some = {**self.design, **self.design.get("liquidation", {})}, self.events
+        assert some["liquidated_accounts"] > 3 * self.books, some
+        assert min(self.changed.values(), default=1) >= 1, f"each mechanism must matter: {self.changed}"
+        if given["rule"] != "full":
+            assert some["closed_in_part"] > self.books, some
+        if given["adl"] == "none":
+            assert some["adl_notional"] == 0
+        if "limit_price" in given:
+            assert some["cut"] > 0, some
+            assert some["stranded"] > 0 or given["limit_price"] == "fillable", some
+        else:
+            assert some["bad_debt"] > 0 or "keeper_cost_usd" in given, some
+        if "backstop" in given:
+            assert some["taken_over"] > 0 and some["vault_low"] < 0, some
+
+
+def balances(result: Result) -> tuple[float, float, float]:
+    """USD that tell one outcome from another."""
+    return result.liquidated_notional, result.adl_notional, float(np.abs(result.cash).sum())
