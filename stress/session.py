@@ -153,6 +153,7 @@ def _open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "book_notes": list(study.book.notes),
         "price_provenance": study.config.price.provenance,
+        "protocol_provenance": study.config.protocol.provenance,
         "price_history": study.market.history,
         "liquidity_provenance": study.config.liquidity.provenance,
         "funding_provenance": study.config.protocol.funding.provenance,

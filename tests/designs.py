@@ -52,6 +52,9 @@ FILLABLE = {
 }
 FIRST = {"first_above_usd": 2e4, "cooldown_seconds": 150.0, "waits_for_cooldown": False}
 PATIENT = {"first_above_usd": 1e4, "cooldown_seconds": 150.0, "waits_for_cooldown": True}
+STAYING_AWAY = {
+    "fee": 0.01, "keeper_share": 0.5, "keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0
+}
 VAULT = {"below": 0.7, "bankrupt": False, "charge": None, "half_life": 3.0, "capital": [None, 2e3]}
 POOL = {"below": 1.0, "bankrupt": True, "charge": 0.003, "half_life": None, "capital": [2e3]}
 
@@ -112,10 +115,10 @@ DESIGNS: dict[str, Design] = {
         "tiers": False,
         "limited": False,
     },
-    "first fraction that waits, fund only": {
+    "first fraction that waits, fund only, keepers stay away": {
         "law": "square_root",
         "rule": "first_fraction",
-        "liquidation": PATIENT,
+        "liquidation": PATIENT | STAYING_AWAY,
         "adl": "none",
         "waterfall": ["insurance_fund"],
         "funding": "adaptive",

@@ -18,6 +18,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "limit_price": {"limit_price": None},
     "settlement": {"settlement": "account"},
     "waits_for_cooldown": {"waits_for_cooldown": False},
+    "keeper_cost_usd": {"keeper_cost_usd": None},
     "backstop": {"backstop": None},
     "adl": {"adl_policy": "none"},
     "delay": {"keeper_delay_seconds": 0.0},
@@ -67,7 +68,7 @@ class Lively:
             assert some["cut"] > 0, some
             assert some["stranded"] > 0 or given["limit_price"] == "fillable", some
         else:
-            assert some["bad_debt"] > 0, some
+            assert some["bad_debt"] > 0 or "keeper_cost_usd" in given, some
         if "backstop" in given:
             assert some["taken_over"] > 0 and some["vault_low"] < 0, some
 

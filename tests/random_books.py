@@ -168,20 +168,19 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         for up, rate in ((2e4, flat), (6e4, flat * 1.5), (None, flat * 3))
     ]
     delay = rng.choice([60.0, 150.0]) if design.get("delay") else 0.0
-    liquidation = dataclasses.replace(
-        protocol.liquidation,
-        rule=design["rule"],
-        close_factor=rng.uniform(0.1, 0.9),
-        close_whole_below_usd=rng.choice([0.0, 5e3]),
-        target_multiple=rng.uniform(1.05, 2.0),
-        fee=rng.choice([0.0, 0.004, 0.01]),
-        keeper_share=rng.uniform(0, 1),
-        remaining_equity=rng.choice(["trader", "fund"]),
-        keeper_delay_seconds=delay,
-        keeper_capacity_usd_per_minute=rng.choice([2e4, 1e5]) if limited else None,
-        max_rounds=int(rng.choice([2, 50])),
-        **design.get("liquidation", {}),
-    )
+    drawn: dict[str, Any] = {
+        "rule": design["rule"],
+        "close_factor": rng.uniform(0.1, 0.9),
+        "close_whole_below_usd": rng.choice([0.0, 5e3]),
+        "target_multiple": rng.uniform(1.05, 2.0),
+        "fee": rng.choice([0.0, 0.004, 0.01]),
+        "keeper_share": rng.uniform(0, 1),
+        "remaining_equity": rng.choice(["trader", "fund"]),
+        "keeper_delay_seconds": delay,
+        "keeper_capacity_usd_per_minute": rng.choice([2e4, 1e5]) if limited else None,
+        "max_rounds": int(rng.choice([2, 50])),
+    }
+    liquidation = dataclasses.replace(protocol.liquidation, **(drawn | design.get("liquidation", {})))
     funding = dataclasses.replace(
         protocol.funding,
         interval_hours=rng.choice([None, 5 * STEP / 3600]),

@@ -6,9 +6,7 @@ what they simulate.
 
 from __future__ import annotations
 
-import ast
 import json
-import operator
 import os
 import re
 import shlex
@@ -24,6 +22,7 @@ from documents import NAMES, ROOT, blocks, code, commands, table, tables, text
 
 import stress
 from stress.cli.main import LIMIT_VIOLATED, OK, main
+from tests.by_hand import calculated, looked_up
 from tests.histories import write_bars
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -210,8 +209,6 @@ def test_every_array_in_data_is_documented(folder: Path) -> None:
 
 # --- the case computed by hand --------------------------------------------------------------------------------------
 HAND = text("docs/guides/replay.md")
-OPERATORS: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-                              ast.Div: operator.truediv, ast.USub: operator.neg}
 
 
 @pytest.fixture(scope="module")
@@ -225,23 +222,6 @@ def ledger() -> dict[str, Any]:
         return stress.replay(words)
     finally:
         os.chdir(here)
-
-
-def calculated(expression: str) -> float:
-    """The value of sums and products of numbers."""
-    def value(node: Any) -> float:
-        if isinstance(node, ast.BinOp):
-            return OPERATORS[type(node.op)](value(node.left), value(node.right))
-        if isinstance(node, ast.UnaryOp):
-            return OPERATORS[type(node.op)](value(node.operand))
-        return float(node.value)
-    return value(ast.parse(expression, mode="eval").body)
-
-
-def looked_up(tree: Any, path: str) -> Any:
-    for name, index in re.findall(r"(\w+)|\[(\d+)\]", path):
-        tree = tree[name] if name else tree[int(index)]
-    return tree
 
 
 def test_the_hand_worked_case_is_the_ledger_s(ledger: dict[str, Any]) -> None:

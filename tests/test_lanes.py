@@ -101,7 +101,7 @@ def test_pictures_and_the_traced_path(both: tuple[BlockResult, BlockResult]) -> 
 
 def test_the_cases_have_what_they_are_for() -> None:
     run: Any = jax.jit(simulate_block)
-    ladder, _, dense = (run(job_of(case), jnp.uint32(1), jnp.int32(77)) for case in CASES.values())
+    ladder, dense = (run(job_of(CASES[name]), jnp.uint32(1), jnp.int32(77)) for name in CASES if name not in SLOW)
     assert ladder.cascade.any() and (ladder.outcome.adl_notional[0] > 0).any()
     assert (ladder.outcome.insurance_paid[2] > ladder.outcome.insurance_paid[0]).any(), "companions wake"
     assert dense.cascade.any() and not dense.cascade.all() and (dense.outcome.bad_debt > 0).any()

@@ -119,6 +119,7 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
         f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
         "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
         "protocol.backstop: it takes accounts over": protocol.backstop is not None,
+        "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
     }
     return [reason for reason, applies in checks.items() if applies]
 
@@ -135,6 +136,7 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
         f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
         "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
         "protocol.backstop: it takes accounts over": protocol.backstop is not None,
+        "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
         "shocks: collateral loses value": depegs_collateral(shocks),

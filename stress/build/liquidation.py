@@ -95,4 +95,7 @@ def build_keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
         delayed=delayed,
         limited=rate is not None,
         memory=max(16, 1 << delay.bit_length()),  # rounded up: sweeps of the delay compile once, or seldom
+        cost=None if rules.keeper_cost_usd is None else _f(rules.keeper_cost_usd),
+        congestion=None if rules.keeper_cost_usd is None else _f(rules.keeper_congestion or 0.0),
+        profit=None if rules.keeper_cost_usd is None else _f(rules.keeper_profit_usd or 0.0),
     )

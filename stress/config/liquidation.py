@@ -56,6 +56,13 @@ class LiquidationConfig:
     keeper_delay_seconds: float = field("time from the first breach to the earliest execution", unit="s", low=0)
     keeper_capacity_usd_per_minute: float | None = field(
         "notional that keepers can execute; null for no limit", unit="USD/min", above=0)
+    keeper_cost_usd: float | None = field(
+        "what a liquidation costs its keeper, of an account, on a calm chain; null: keepers come for nothing",
+        unit="USD", low=0, optional=True)
+    keeper_congestion: float | None = field(
+        "share by which the cost grows with each percent that a mark moves from tick to tick", low=0, optional=True)
+    keeper_profit_usd: float | None = field(
+        "keepers come if their share of the fee, less the cost, is at least this", unit="USD", low=0, optional=True)
     max_rounds: int = field("rounds of liquidation within one tick before a status is set", low=1)
 
 

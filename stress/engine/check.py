@@ -59,7 +59,11 @@ def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tup
     may = ready & ~acted & ~halted
     share = venue.rule.share(risk_case(venue, row, tick, seen))
     bankrupt = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0) <= 0
-    return jnp.where(may, jnp.where(bankrupt & venue.rule.bankrupt_whole, 1.0, share), 0.0), marks
+    share = jnp.where(may, jnp.where(bankrupt & venue.rule.bankrupt_whole, 1.0, share), 0.0)
+    if venue.keepers.cost is not None:
+        fee = jnp.minimum(venue.fees.rate * (share * seen.notional).sum(0), jnp.maximum(seen.equity, 0.0))
+        share = jnp.where(venue.keepers.comes(venue.fees.keeper_share * fee, tick.move), share, 0.0)
+    return share, marks
 
 
 def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:

@@ -49,6 +49,7 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
         depth=depth,
         halted=venue.breaker.halted(breaker, number),
         capacity=venue.keepers.capacity,
+        move=jnp.zeros(()) if venue.keepers.cost is None else jnp.abs(mark / row.mark - 1.0).max(),
     )
     oracle = venue.oracle.observe(row.oracle, oracle_input, number)
     if venue.oracle.freezes:

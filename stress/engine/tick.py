@@ -29,6 +29,7 @@ class Tick:
     depth: Array  # [A] USD that moves the price by 1 %
     halted: Array  # [A] bool
     capacity: Array  # [] USD of notional the keepers may execute
+    move: Array  # [] largest relative move of a mark from the last tick's end to this one's start
 
 
 @jax.tree_util.register_dataclass

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from stress.types import NEVER, Array
 
+PERCENT = 0.01
 DUST = 1e-9
 """Share of an account below which what still fits is rounding."""
 
@@ -23,6 +24,9 @@ class Keepers:
     delayed: bool = field(metadata={"static": True})  # whether any delay is configured (state is kept only then)
     limited: bool = field(metadata={"static": True})  # whether there is a capacity (accounts are ranked only then)
     memory: int = field(metadata={"static": True})  # ticks that ladders remember, more than the delay
+    cost: Array | None = None  # [] USD of a liquidation on a calm chain; None: whoever it is, somebody comes
+    congestion: Array | None = None  # [] share by which each percent of the tick's move raises the cost
+    profit: Array | None = None  # [] USD below which nobody comes
 
     def flag(self, flagged: Array, liquidatable: Array, tick: Array) -> Array:
         """Tick of the first breach [N]: set once, cleared when the check finds the account healthy."""
@@ -35,6 +39,13 @@ class Keepers:
         if not self.delayed:
             return liquidatable
         return liquidatable & (tick - flagged >= self.delay)
+
+
+    def comes(self, reward: Array, move: Array) -> Array:
+        """Accounts [N] whose ``reward`` [N] in USD is worth it after a ``move`` [] of the market, relative."""
+        if self.cost is None or self.congestion is None or self.profit is None:
+            return jnp.ones_like(reward, bool)
+        return reward - self.cost * (1.0 + self.congestion * move / PERCENT) >= self.profit
 
 
 def risk_order(equity: Array, requirement: Array, among: Array) -> Array:

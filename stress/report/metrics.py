@@ -103,6 +103,11 @@ _UNITS = {"USD": "usd", "probability": "percent", "relative": "percent", "hours"
 """Kind of quantity by the unit of a metric; other units are printed as plain numbers."""
 
 
+def insured(run: Run) -> bool:
+    """Whether the venue has an insurance fund."""
+    return "insurance_fund" in (run.setting("protocol.waterfall") or ["insurance_fund"])
+
+
 def kind_of(name: str, metric: dict[str, Any]) -> str:
     """Kind of quantity of a metric: by its wording, else by its unit."""
     if name in WORDINGS:
@@ -130,6 +135,20 @@ def interval(name: str, metric: dict[str, Any]) -> str:
     return f"at most {printed(name, metric, 'high')}" if is_number(high) else fmt.NOTHING
 
 
+WITHOUT_FUND = {
+    "depletion_probability": Wording(
+        "Fund depletion", "percent", "The venue has no insurance fund: in {value} of {horizon} periods ({odds}) some "
+                                     "account ends below zero.",
+        "The venue has no insurance fund, and no account ended below zero on any path; with {confidence} confidence "
+        "the probability is below {high}."),
+    "time_to_depletion_hours": Wording(
+        "Time to depletion", "hours", "Where some account ends below zero, the first does so {value} after the "
+                                      "start{average}.",
+        "Where some account ends below zero, it does so at once."),
+}
+"""What the same metrics mean where no insurance fund is in the waterfall."""
+
+
 def meaning(name: str, metric: dict[str, Any], run: Run) -> str:
     """One plain sentence about a metric; the reason when there is no estimate."""
     reason = f" ({metric['reason']})" if metric.get("reason") else ""
@@ -137,6 +156,8 @@ def meaning(name: str, metric: dict[str, Any], run: Run) -> str:
     if not is_number(estimate):
         return f"Not available{': ' + str(metric['reason']) if reason else ''}."
     wording = WORDINGS.get(name)
+    if not insured(run):
+        wording = WITHOUT_FUND.get(name, wording)
     if wording is None:
         return f"Unit: {metric.get('unit') or 'none'}{reason}."
     if estimate == 0 and reason and not is_number(metric.get("high")):

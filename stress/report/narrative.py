@@ -9,7 +9,7 @@ from stress.report.figures.waterfall import PAYERS, TAIL
 from stress.report.format import count, is_number, many, percent, percent_tick, usd
 from stress.report.history import caution, speed_words
 from stress.report.load import Run
-from stress.report.metrics import meaning
+from stress.report.metrics import insured, meaning
 from stress.report.tail import worst_share
 
 _FUND_LEVELS = (("required_fund_99", "1 %"), ("required_fund_999", "0.1 %"), ("required_fund_9999", "0.01 %"))
@@ -35,7 +35,7 @@ def _with_interval(name: str, run: Run) -> str:
 
 def _fund_size(run: Run) -> str:
     """Which depletion probability the configured fund is shown to reach."""
-    if not np.isfinite(run.fund):
+    if not np.isfinite(run.fund) or not insured(run):
         return ""
     reached, missed = "", ""
     for name, level in _FUND_LEVELS:

@@ -89,7 +89,7 @@ def _records(run: Run) -> list[tuple[str, tables.Table | None]]:
             ("The history that prices come from", tables.pairs_table("history", _history(run)))]
 
 
-_ORIGINS = {"price": "the price model", "liquidity": "depth", "funding": "the funding premium"}
+_ORIGINS = {"protocol": "the venue", "price": "the price model", "liquidity": "depth", "funding": "the funding premium"}
 
 
 def _history(run: Run) -> dict[str, Any]:

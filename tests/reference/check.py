@@ -83,7 +83,7 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
             prices=check.oracle)
         share = wanted_shares(venue.rules, account, step_seconds)
         wanted = float((share * notional).sum())
-        if wanted == 0:
+        if wanted == 0 or not _worth_it(venue, tick, wanted, float(check.equity[n])):
             continue
         if tick.capacity_left <= 0:
             break
@@ -94,6 +94,15 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
         tick.capacity_left -= wanted
         shares[n] = share
     return shares
+
+
+def _worth_it(venue: Venue, tick: Tick, notional: float, equity: float) -> bool:
+    """Whether a keeper comes for what is closed of an account: fee and equity at the oracle price."""
+    rules = venue.rules
+    if rules.keeper_cost_usd is None:
+        return True
+    cost = rules.keeper_cost_usd * (1 + (rules.keeper_congestion or 0.0) * tick.move / 0.01)
+    return rules.keeper_share * min(rules.fee * notional, max(equity, 0.0)) - cost >= (rules.keeper_profit_usd or 0.0)
 
 
 def _since(venue: Venue, tick: Tick, n: int) -> int | None:

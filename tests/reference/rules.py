@@ -49,6 +49,9 @@ class Rules:
     limit_spread: float | None = None
     limit_discount: float | None = None
     settlement: str | None = None  # account, fill
+    keeper_cost_usd: float | None = None
+    keeper_congestion: float | None = None
+    keeper_profit_usd: float | None = None
     # funding
     funding_interval_hours: float | None
     funding_interest_rate: float

@@ -70,6 +70,7 @@ class Tick:
     depth: np.ndarray  # [A] D in USD
     halted: list[bool]  # [A]
     capacity_left: float  # USD at the oracle price that keepers can still take
+    move: float = 0.0  # largest relative move of a mark since the last tick
     acted: set[int] = field(default_factory=set)
     in_part: int = 0  # accounts of which the rule closes a part, each counted once a round
     liquidations: list[dict] = field(default_factory=list)  # ledger rows

@@ -82,7 +82,8 @@ class Path:
             number=k, fundamental=fundamental,
             depth=depth,
             halted=self.breaker.start_tick(k, mark, last_mark),
-            capacity_left=math.inf if capacity is None else capacity * self.step / 60)
+            capacity_left=math.inf if capacity is None else capacity * self.step / 60,
+            move=float(np.abs(mark / last_mark - 1).max()))
 
     def _pay_funding(self, mark: np.ndarray, fundamental: np.ndarray) -> None:
         """Every party pays rate * mark * size from cash, residual account and outside market included."""
@@ -117,7 +118,8 @@ class Path:
             check = risk_check(self.venue, oracle, mark)
             waiting = dict(self.venue.first_seen)
             watch(self.venue, check, tick.number)
-            if tick.capacity_left > 0 and may_act(self.venue, check, tick, self.step):
+            free = may_act(self.venue, check, tick, self.step)
+            if closing_shares(self.venue, check, tick, free, self.step):
                 self.result.status = "max_rounds"
             self.venue.first_seen = waiting
         self.result.rounds += done

@@ -1,0 +1,1 @@
+"""What ``docs/venues.py`` writes into the pages of the venues."""
