@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from stress.engine.state import NEVER, ROUNDS_EXHAUSTED
-from stress.mc.block import simulate_block
 from stress.session import replay
 from tests.designs import DESIGNS, MORE_DESIGNS, STEP
 from tests.liveliness import Lively
+from tests.quick import block
 from tests.random_books import random_study
 from tests.reference.result import Result
 from tests.reference.rules import Rules
@@ -46,7 +46,6 @@ SAME = {
 FRONT = 2
 """Accounts in front: few, so that there are looks at the front, looks at everybody, and ones that turn into the other."""
 
-block = jax.jit(simulate_block, compiler_options={"xla_backend_optimization_level": "0"})  # compiles sooner
 ALL_DESIGNS = {**DESIGNS, **MORE_DESIGNS}
 
 

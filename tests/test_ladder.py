@@ -27,6 +27,7 @@ from stress.mc.program import compile_program, pick_workers
 from stress.protocol.margin.tiers import margin_table
 from stress.types import NEVER
 from tests.designs import LADDER_DESIGNS
+from tests.quick import block
 from tests.random_books import random_study
 from tests.tiers import slow
 
@@ -112,8 +113,8 @@ def test_random_books(design: str) -> None:
         study, _ = random_study(LADDER_DESIGNS[design], np.random.default_rng(seed), ladder=True)
         job = study.plan.job
         assert job.ladders is not None
-        ladder = jax.device_get(run(job, np.uint32(0), 5))
-        dense = jax.device_get(run(dataclasses.replace(job, ladders=None), np.uint32(0), 5))
+        ladder = jax.device_get(block(job, np.uint32(0), 5))
+        dense = jax.device_get(block(dataclasses.replace(job, ladders=None), np.uint32(0), 5))
         out = ladder.outcome
         followed = dataclasses.replace(out, status=np.where(out.status == BEYOND_LADDER, OK, out.status))
         beyond = (out.status == BEYOND_LADDER).any()

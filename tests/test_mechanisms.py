@@ -17,7 +17,8 @@ import pytest
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
 from stress.engine.state import NEVER
-from stress.mc.block import BlockResult, simulate_block
+from stress.mc.block import BlockResult
+from tests.quick import block as run
 from tests.tiers import slow
 
 PRESETS = (
@@ -36,7 +37,6 @@ MAIN, UNLIMITED = 0, 2
 FUNDS = (0.0, 5e3, 1e5, 5e6)
 CAPITALS = (1e4, 2e5, 1e8)
 
-run = jax.jit(simulate_block, compiler_options={"xla_backend_optimization_level": "0"})
 
 
 @cache

@@ -20,6 +20,7 @@ from stress.engine import dense, rounds, screen
 from stress.engine.state import ROUNDS_EXHAUSTED
 from stress.mc.block import BlockResult, Job, simulate_block
 from tests.designs import DESIGNS, MORE_DESIGNS
+from tests.quick import quick
 from tests.random_books import random_study
 from tests.reference.building import ladder
 from tests.studies import config, margins, outcome, path_study, simulated
@@ -52,7 +53,7 @@ def looked_at(job: Job, force: Any, margin: Any) -> BlockResult:
         return simulate_block(job, jnp.uint32(0), jnp.int32(0))
 
 
-run = jax.jit(looked_at)
+run = quick(looked_at)
 
 
 def noisy(design: dict[str, Any], rng: np.random.Generator) -> Study:
