@@ -1,0 +1,96 @@
+"""How accounts are closed, and by whom, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stress.report.format import percent_tick, plain_tick, seconds, usd_tick
+from stress.report.load import Run
+
+
+def liquidation(run: Run) -> str:
+    """How much is closed, at what price, at what fee, by whom."""
+    rules = run.setting("protocol.liquidation") or {}
+    return "; ".join(word for word in (_how_much(rules), _orders(rules), _fee(rules), _keepers(rules)) if word)
+
+
+def _how_much(rules: dict[str, Any]) -> str:
+    part, whole = percent_tick(rules.get("close_factor") or 0), usd_tick(rules.get("close_whole_below_usd") or 0)
+    match rules.get("rule"):
+        case "full":
+            return "the whole account"
+        case "close_factor":
+            return f"{part} of every position a tick, accounts below {whole} whole"
+        case "restore_target":
+            times = plain_tick(rules.get("target_multiple"))
+            return f"as much as restores {times} times the requirement, accounts below {whole} whole"
+        case "portion":
+            least, most = rules.get("close_at_least_usd"), rules.get("close_at_most_usd")
+            bounds = f"at least {usd_tick(least or 0)}{f', of an account at most {usd_tick(most)}' if most else ''}"
+            return f"{part} of a position every {seconds(rules.get('block_seconds'))}, {bounds}"
+        case "first_fraction":
+            above, time = usd_tick(rules.get("first_above_usd") or 0), seconds(rules.get("cooldown_seconds"))
+            then = f"nothing for {time}" if rules.get("waits_for_cooldown") else f"for {time} all"
+            return f"{part} of positions above {above} at first, then {then}"
+        case "step_down":
+            return "down to the highest lower margin tier in which the account is healthy, from the lowest whole"
+        case "half":
+            enough = plain_tick(rules.get("half_from_margin"))
+            return f"{part} while equity is at least {enough} times the requirement, else all"
+        case other:
+            return str(other or "")
+
+
+def _orders(rules: dict[str, Any]) -> str:
+    """Limits of orders and how fills are settled, where they are not market orders of accounts."""
+    match rules.get("limit_price"):
+        case "bankruptcy":
+            limit = "orders down to the bankruptcy price"
+        case "fillable":
+            spread = plain_tick(rules.get("limit_spread"))
+            limit = f"orders down to the fillable price, at worst {spread} maintenance margins beyond the oracle price"
+        case "discount":
+            limit = f"orders down to {percent_tick(rules.get('limit_discount') or 0)} from the oracle price"
+        case _:
+            limit = ""
+    by_fill = "each fill settled against the bankruptcy price" if rules.get("settlement") == "fill" else ""
+    return "; ".join(word for word in (limit, by_fill) if word)
+
+
+def _fee(rules: dict[str, Any]) -> str:
+    if not rules:
+        return ""
+    left = "; what is left of closed accounts goes to the fund" if rules.get("remaining_equity") == "fund" else ""
+    share = percent_tick(rules.get("keeper_share") or 0)
+    return f"fee {percent_tick(rules.get('fee') or 0)} of notional, {share} of it to keepers{left}"
+
+
+def _keepers(rules: dict[str, Any]) -> str:
+    if not rules:
+        return ""
+    capacity = rules.get("keeper_capacity_usd_per_minute")
+    limit = "unlimited" if capacity is None else f"{usd_tick(capacity)} a minute"
+    return f"keeper delay {seconds(rules.get('keeper_delay_seconds'))}, capacity {limit}"
+
+
+def backstop(run: Run) -> str:
+    """Whom the backstop takes, for what, and what it does with it; empty without one."""
+    rules = run.setting("protocol.backstop")
+    if not rules:
+        return ""
+    below, charge, half = (rules.get(name) for name in ("below_requirement", "charge", "sale_half_life_minutes"))
+    who = "all that are liquidatable" if below == 1 else f"accounts below {plain_tick(below)} of the requirement"
+    also = "those below zero too" if rules.get("takes_bankrupt") else "none below zero"
+    price = "all that is left" if charge is None else f"{percent_tick(charge)} of notional, as far as equity goes"
+    capital = rules.get("capital_usd")
+    until = "without limit" if capital is None else f"until {usd_tick(capital)} are lost"
+    keeps = "keeps the positions" if half is None else f"sells half of its positions in {plain_tick(half)} min"
+    return f"takes {who}, {also}, for {price}, {until}; {keeps}"
+
+
+def modelled_on(run: Run) -> str:
+    """The venue that the preset follows, and which of its numbers are assumed."""
+    known = run.setting("protocol.provenance") or {}
+    assumed = ", ".join(known.get("assumed") or ())
+    parts = (known.get("venue"), known.get("source"), f"assumed: {assumed}" if assumed else "")
+    return "; ".join(str(part) for part in parts if part)
