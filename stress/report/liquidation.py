@@ -72,8 +72,8 @@ def _keepers(rules: dict[str, Any]) -> str:
     limit = "unlimited" if capacity is None else f"{usd_tick(capacity)} a minute"
     cost, profit = rules.get("keeper_cost_usd"), usd_tick(rules.get("keeper_profit_usd") or 0)
     growth = percent_tick(rules.get("keeper_congestion") or 0)
-    only = "" if cost is None else (f", who come for at least {profit} after a cost of {usd_tick(cost)}, which grows by "
-                                    f"{growth} for each percent of a tick's move")
+    only = "" if cost is None else (f", who come for at least {profit} after a cost of {usd_tick(cost)}, which grows "
+                                    f"by {growth} for each percent of a tick's move")
     return f"keeper delay {seconds(rules.get('keeper_delay_seconds'))}, capacity {limit}{only}"
 
 
