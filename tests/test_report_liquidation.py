@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stress.cli.compose import load
+from stress.report import narrative
 from stress.report.assumptions import assumptions
 from stress.report.liquidation import backstop, liquidation, modelled_on
 
@@ -59,6 +60,13 @@ def test_a_rule_in_words(rule: str, more: tuple[str, ...], words: str) -> None:
     keys = (f"rule={rule}", *more)
     found = liquidation(run_of([f"protocol.liquidation.{key}" for key in keys]))
     assert words in found.replace("\xa0", " ")
+
+
+def test_a_venue_without_a_fund_is_told_apart() -> None:
+    plain: dict[str, Any] = {"summary": {}, "manifest": {}, "column": lambda name: None}
+    for preset, told in (("hyperliquid", True), ("gmx_v2", True), ("okx", False)):
+        run = SimpleNamespace(**{**vars(run_of([f"protocol={preset}"])), **plain})
+        assert (narrative.NO_FUND in narrative.cautions(run)) == told
 
 
 def test_nothing_is_said_of_a_run_without_configuration() -> None:
