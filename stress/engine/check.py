@@ -61,8 +61,8 @@ def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tup
     bankrupt = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0) <= 0
     share = jnp.where(may, jnp.where(bankrupt & venue.rule.bankrupt_whole, 1.0, share), 0.0)
     if venue.keepers.cost is not None:
-        fee = jnp.minimum(venue.fees.rate * (share * seen.notional).sum(0), jnp.maximum(seen.equity, 0.0))
-        share = jnp.where(venue.keepers.comes(venue.fees.keeper_share * fee, tick.move), share, 0.0)
+        reward, _ = venue.fees.split(venue.fees.charged((share * seen.notional).sum(0), seen.equity))
+        share = jnp.where(venue.keepers.comes(reward, tick.move), share, 0.0)
     return share, marks
 
 
