@@ -19,6 +19,7 @@ BOOK = (
 RUN = ("run=quick", "run.paths=512", "run.horizon_hours=12", "protocol.insurance_fund=2e4")
 SHOCKS = ("gap_adverse", "gap_severe", "volatility_severe")
 PRESETS = (*VENUES, "generic")
+CENT = 0.01
 COLUMNS = {
     "depletion_probability": "depletion",
     "adl_probability": "ADL",
@@ -74,4 +75,10 @@ def _cell(name: str, metric: dict[str, Any] | None) -> str:
 
     if metric is None:
         return ""
-    return f"{printed(name, metric)} ({interval(name, metric)})"
+    shown = {part: _no_dust(value) if metric["unit"] == "USD" else value for part, value in metric.items()}
+    return f"{printed(name, shown)} ({interval(name, shown)})"
+
+
+def _no_dust(value: Any) -> Any:
+    """Nothing, where an amount in USD is rounding."""
+    return 0.0 if isinstance(value, float) and abs(value) < CENT / 2 else value

@@ -10,6 +10,7 @@ from stress.engine.ladder.crowd import Crowd, contracts, quotes
 from stress.engine.state import BEYOND_LADDER, Accounts, Outcome, Row
 from stress.engine.tick import Round, Settlement, Tick
 from stress.protocol.venue import Venue
+from stress.protocol.waterfall.socialised_loss import owed
 from stress.types import Array
 
 
@@ -38,7 +39,7 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
         insurance_paid=done.paid,
         adl_haircut=deficits - rest,
         socialised=done.levied.sum(),
-        uncovered=rest - done.paid - done.levied.sum(),
+        uncovered=owed(deficits, rest - done.paid - done.levied.sum()),
         fees_to_fund=inflow(venue, settled),
         adl_notional=won.sum(),
         liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),

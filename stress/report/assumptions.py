@@ -8,7 +8,7 @@ from typing import Any
 from stress.report import format as fmt
 from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
 from stress.report.history import history, source_words, speed_words
-from stress.report.liquidation import backstop, liquidation
+from stress.report.liquidation import backstop, liquidation, modelled_on
 from stress.report.load import Run
 from stress.report.margin import interest_margin, size_margin
 from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
@@ -20,7 +20,7 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
         return [("Configuration", "not found in the run folder (.hydra/config.yaml)")]
     rows = [("Market model", _market(run)), ("Speed", speed_words(run)), ("Jumps", _jumps(run)),
             ("Regimes", _regimes(run)), ("Hypothetical shocks", shocks_in_force(run, _each)), ("Book", _book(run)),
-            ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
+            ("Rules modelled on", modelled_on(run)), ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
             ("Backstop", backstop(run)), ("Who pays", _waterfall(run)),
             ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
             ("Order book", _liquidity(run)), ("Time", _time(run)), ("Engine", _engine(run))]
@@ -132,8 +132,14 @@ def _tiers(run: Run) -> str:
         return f"maintenance {percent_tick(flat)} of notional, flat"
     tiers = run.setting("protocol.margin_tiers") or {}
     used = {name if name in tiers else "default" for name in run.markets}
-    words = [f"{name} {', '.join(_tier(t) for t in slabs)}" for name, slabs in tiers.items() if name in used]
+    words = [f"{name} {_slabs(slabs)}" for name, slabs in tiers.items() if name in used]
     return f"maintenance by slab of notional: {'; '.join(words)}" if words else ""
+
+
+def _slabs(tiers: list[dict[str, Any]]) -> str:
+    if len(tiers) == 1:
+        return percent_tick(tiers[0].get("maintenance_margin"))
+    return ", ".join(_tier(tier) for tier in tiers)
 
 
 def _tier(tier: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The sections ``protocol.liquidation`` and ``protocol.backstop``, in words."""
+"""How accounts are closed, and by whom, in words."""
 
 from __future__ import annotations
 
@@ -7,62 +7,94 @@ from typing import Any
 from stress.report.format import percent_tick, plain_tick, seconds, usd_tick
 from stress.report.load import Run
 
-LIMITS = {
-    "bankruptcy": "orders at the bankruptcy price",
-    "fillable": "orders at the fillable price",
-    "discount": "orders at a discount to the oracle price",
-}
-
 
 def liquidation(run: Run) -> str:
-    """Who closes how much, at what price and fee."""
-    rule = run.setting("protocol.liquidation") or {}
-    if not rule:
-        return ""
-    capacity = rule.get("keeper_capacity_usd_per_minute")
-    keepers = (f"keeper delay {seconds(rule.get('keeper_delay_seconds'))}, capacity "
-               f"{'unlimited' if capacity is None else usd_tick(capacity) + ' a minute'}")
-    fee = f"fee {percent_tick(rule.get('fee') or 0)} of notional, {percent_tick(rule.get('keeper_share') or 0)} of it"
-    fills = "every fill settled against the bankruptcy price" if rule.get("settlement") == "fill" else ""
-    limit = LIMITS.get(str(rule.get("limit_price")), "")
-    return "; ".join(filter(None, [_share(rule), limit, fills, f"{fee} to keepers", keepers]))
+    """How much is closed, at what price, at what fee, by whom."""
+    rules = run.setting("protocol.liquidation") or {}
+    return "; ".join(word for word in (_how_much(rules), _orders(rules), _fee(rules), _keepers(rules)) if word)
 
 
-def _share(rule: dict[str, Any]) -> str:
-    part = percent_tick(rule.get("close_factor") or 0)
-    match rule.get("rule"):
+def _how_much(rules: dict[str, Any]) -> str:
+    part, whole = percent_tick(rules.get("close_factor") or 0), usd_tick(rules.get("close_whole_below_usd") or 0)
+    match rules.get("rule"):
         case "full":
             return "the whole account"
         case "close_factor":
-            return f"{part} of every position a tick"
+            return f"{part} of every position a tick, accounts below {whole} whole"
         case "restore_target":
-            return f"as much as restores {plain_tick(rule.get('target_multiple'))} times the requirement"
+            times = plain_tick(rules.get("target_multiple"))
+            return f"as much as restores {times} times the requirement, accounts below {whole} whole"
         case "portion":
-            most = rule.get("close_at_most_usd")
-            bound = "" if most is None else f", at most {usd_tick(most)} of an account"
-            return (f"{part} of a position every {seconds(rule.get('block_seconds'))}, at least "
-                    f"{usd_tick(rule.get('close_at_least_usd') or 0)}{bound}")
+            least, most = rules.get("close_at_least_usd"), rules.get("close_at_most_usd")
+            bounds = f"at least {usd_tick(least or 0)}{f', of an account at most {usd_tick(most)}' if most else ''}"
+            return f"{part} of a position every {seconds(rules.get('block_seconds'))}, {bounds}"
         case "first_fraction":
-            then = "nothing" if rule.get("waits_for_cooldown") else "all"
-            return (f"{part} of positions above {usd_tick(rule.get('first_above_usd') or 0)} first, then {then} for "
-                    f"{seconds(rule.get('cooldown_seconds'))}")
+            above, time = usd_tick(rules.get("first_above_usd") or 0), seconds(rules.get("cooldown_seconds"))
+            then = f"nothing for {time}" if rules.get("waits_for_cooldown") else f"for {time} all"
+            return f"{part} of positions above {above} at first, then {then}"
         case "step_down":
-            return "down to the highest margin tier in which the account is healthy"
+            return "down to the highest lower margin tier in which the account is healthy, from the lowest whole"
         case "half":
-            return (f"{part} of accounts with equity of at least {plain_tick(rule.get('half_from_margin'))} times the "
-                    "requirement, all of others")
+            enough = plain_tick(rules.get("half_from_margin"))
+            return f"{part} while equity is at least {enough} times the requirement, else all"
         case other:
-            return str(other)
+            return str(other or "")
+
+
+def _orders(rules: dict[str, Any]) -> str:
+    """Limits of orders and how fills are settled, where they are not market orders of accounts."""
+    match rules.get("limit_price"):
+        case "bankruptcy":
+            limit = "orders down to the bankruptcy price"
+        case "fillable":
+            spread = plain_tick(rules.get("limit_spread"))
+            limit = f"orders down to the fillable price, at worst {spread} maintenance margins beyond the oracle price"
+        case "discount":
+            limit = f"orders down to {percent_tick(rules.get('limit_discount') or 0)} from the oracle price"
+        case _:
+            limit = ""
+    by_fill = "each fill settled against the bankruptcy price" if rules.get("settlement") == "fill" else ""
+    return "; ".join(word for word in (limit, by_fill) if word)
+
+
+def _fee(rules: dict[str, Any]) -> str:
+    if not rules:
+        return ""
+    left = "; what is left of closed accounts goes to the fund" if rules.get("remaining_equity") == "fund" else ""
+    share = percent_tick(rules.get("keeper_share") or 0)
+    return f"fee {percent_tick(rules.get('fee') or 0)} of notional, {share} of it to keepers{left}"
+
+
+def _keepers(rules: dict[str, Any]) -> str:
+    if not rules:
+        return ""
+    capacity = rules.get("keeper_capacity_usd_per_minute")
+    limit = "unlimited" if capacity is None else f"{usd_tick(capacity)} a minute"
+    cost, profit = rules.get("keeper_cost_usd"), usd_tick(rules.get("keeper_profit_usd") or 0)
+    growth = percent_tick(rules.get("keeper_congestion") or 0)
+    only = "" if cost is None else (f", who come for at least {profit} after a cost of {usd_tick(cost)}, which grows "
+                                    f"by {growth} for each percent of a tick's move")
+    return f"keeper delay {seconds(rules.get('keeper_delay_seconds'))}, capacity {limit}{only}"
 
 
 def backstop(run: Run) -> str:
-    """What the backstop takes over, on what terms; empty without one."""
-    terms = run.setting("protocol.backstop")
-    if not terms:
+    """Whom the backstop takes, for what, and what it does with it; empty without one."""
+    rules = run.setting("protocol.backstop")
+    if not rules:
         return ""
-    capital, charge, half_life = (terms.get(name) for name in ("capital_usd", "charge", "sale_half_life_minutes"))
-    bankrupt = "" if terms.get("takes_bankrupt") else ", but none without equity"
-    paid = "all that is left" if charge is None else f"{percent_tick(charge)} of notional"
-    sale = "keeps its inventory" if half_life is None else f"sells half of its inventory in {plain_tick(half_life)} min"
-    return (f"capital {'unlimited' if capital is None else usd_tick(capital)}; takes accounts with less equity than "
-            f"{percent_tick(terms.get('below_requirement'))} of the requirement{bankrupt}, for {paid}; {sale}")
+    below, charge, half = (rules.get(name) for name in ("below_requirement", "charge", "sale_half_life_minutes"))
+    who = "all that are liquidatable" if below == 1 else f"accounts below {plain_tick(below)} of the requirement"
+    also = "those below zero too" if rules.get("takes_bankrupt") else "none below zero"
+    price = "all that is left" if charge is None else f"{percent_tick(charge)} of notional, as far as equity goes"
+    capital = rules.get("capital_usd")
+    until = "without limit" if capital is None else f"until {usd_tick(capital)} are lost"
+    keeps = "keeps the positions" if half is None else f"sells half of its positions in {plain_tick(half)} min"
+    return f"takes {who}, {also}, for {price}, {until}; {keeps}"
+
+
+def modelled_on(run: Run) -> str:
+    """The venue that the preset follows, and which of its numbers are assumed."""
+    known = run.setting("protocol.provenance") or {}
+    assumed = ", ".join(known.get("assumed") or ())
+    parts = (known.get("venue"), known.get("source"), f"assumed: {assumed}" if assumed else "")
+    return "; ".join(str(part) for part in parts if part)

@@ -105,7 +105,8 @@ _UNITS = {"USD": "usd", "probability": "percent", "relative": "percent", "hours"
 
 def insured(run: Run) -> bool:
     """Whether the venue has an insurance fund."""
-    return "insurance_fund" in (run.setting("protocol.waterfall") or ["insurance_fund"])
+    layers = run.setting("protocol.waterfall")
+    return layers is None or "insurance_fund" in layers
 
 
 def kind_of(name: str, metric: dict[str, Any]) -> str:

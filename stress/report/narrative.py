@@ -14,12 +14,16 @@ from stress.report.tail import worst_share
 
 _FUND_LEVELS = (("required_fund_99", "1 %"), ("required_fund_999", "0.1 %"), ("required_fund_9999", "0.01 %"))
 
+NO_FUND = ("The venue has no insurance fund: depletion means here that a deficit was somebody's to pay, and the sizes "
+           "of a fund are what one would have had to hold.")
+
 
 def in_short(run: Run) -> list[str]:
     """The handful of sentences that open the report."""
     depletion = run.metric("depletion_probability")
     points = [_with_interval("depletion_probability", run)] if depletion else []
-    points += [text for text in (_fund_size(run), _cascade(run), _payers(run), _causes(run), _gap(run)) if text]
+    points += [text for text in (_fund_size(run), _cascade(run), _payers(run), _backstop(run), _causes(run),
+                                _gap(run)) if text]
     return points
 
 
@@ -73,6 +77,12 @@ def _payers(run: Run) -> str:
              f"({percent(tail[name])})" for name in means if means[name] > 0 or tail[name] > 0]
     tail_name = percent_tick(TAIL)
     return f"Deficits are borne by: {', '.join(words)} — in brackets the share in the worst {tail_name} of paths."
+
+
+def _backstop(run: Run) -> str:
+    """What the backstop lost, where there is one: no bad debt, and yet a cost."""
+    metric = run.metric("backstop_loss")
+    return f"{meaning('backstop_loss', metric, run)} That is apart from the deficits." if metric.get("estimate") else ""
 
 
 def _shares(run: Run, chosen: np.ndarray) -> dict[str, float]:
@@ -133,6 +143,8 @@ def cautions(run: Run) -> list[str]:
              f"event, upper "
              "bounds as an event; figures leave them out." for name, n in failed.items()]
     texts += [text for text in (caution(run),) if text]
+    if not insured(run):
+        texts.append(NO_FUND)
     stopped = run.summary.get("stopped")
     if stopped and stopped.get("planned_paths") != paths:
         texts.append(f"The run stopped early: {stopped.get('reason')} ({count(paths)} of "

@@ -16,7 +16,7 @@ from stress.report.metrics import in_order, interval, printed, title_of
 from stress.report.sweep_load import Job, Sweep, load_sweep, shown
 
 SHOWN = ("depletion_probability", "required_fund_99", "fund_drawdown_es_99", "bad_debt", "cascade_probability",
-         "amplification", "liquidated_notional", "adl_probability")
+         "amplification", "liquidated_notional", "adl_probability", "backstop_loss")
 """Metrics in figures and in the page's table; ``sweep.csv`` has all."""
 _STATES = {"ok": "ok", "limit": "over a limit", "failed": "failed", "unfinished": "unfinished"}
 

@@ -41,7 +41,7 @@ def draw(run: Run) -> Drawn:
     panels[1].set_title(f"mean of the worst {percent_tick(TAIL)} (n = {count(len(worst))})")
     panels[0].set_ylabel("USD a path")
     return Drawn(figure, "Deficits of closed accounts (left bar of each panel) and who bears them. Deleveraged "
-                         "winners: what auto-deleveraging at the bankruptcy price took off the deficits. Uncovered: "
+                         "winners: what auto-deleveraging took off the deficits. Uncovered: "
                          "left on the venue's ledger. Worst paths: by deficit. Whiskers: intervals of the means, as in "
                          f"the headline table on the left, {percent_tick(run.confidence)} normal on the right; none "
                          "where there is no finite limit.")
