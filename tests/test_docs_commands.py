@@ -24,6 +24,7 @@ import stress
 from stress.cli.main import LIMIT_VIOLATED, OK, main
 from tests.by_hand import calculated, looked_up
 from tests.histories import write_bars
+from tests.tiers import slow
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -78,7 +79,7 @@ def _surroundings(folder: Path, hours: np.ndarray) -> None:
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", WITH_COMMANDS)
+@pytest.mark.parametrize("name", slow(WITH_COMMANDS, "docs/venues/comparison.md", "docs/guides/venues.md"))
 def test_commands_reach_the_engine(name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str], traced: None) -> None:
     monkeypatch.setattr(sys.modules[__name__], "EXECUTED", set())
