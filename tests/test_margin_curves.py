@@ -109,7 +109,7 @@ def test_newton_finds_the_share_that_restores(name: str, fee: float) -> None:
     equity = need.sum(0) * np.exp(-rng.exponential(2.0, 400))
     case = RiskCase(jnp.asarray(equity), jnp.asarray(need.sum(0)), jnp.asarray(units), jnp.asarray(notional), curve)
     rule = RestoreTarget(multiple=jnp.asarray(1.3), whole_below=jnp.asarray(0.0), fee=jnp.asarray(fee))
-    found = np.asarray(rule.share(case))
+    found = np.asarray(rule.share(case))[0]
     rules = bare_rules(markets=("X", "Y"), tiers=plain, target_multiple=1.3, fee=fee)
     held = notional.sum(0) > 0
     expected = [restoring_share(equity[n], notional[:, n].tolist(), rules, PRICES.tolist()) for n in range(400) if held[n]]

@@ -19,7 +19,7 @@ from tests.reference.rules import Rules
 from tests.reference.sizing import Account, wanted_shares
 from tests.studies import config
 
-ACCOUNTS, STEP, TICK = 300, 60.0, 9
+ACCOUNTS, STEP = 300, 60.0
 MARKETS, PRICES = ("X", "Y"), np.array([100.0, 10.0])
 PORTION = {"rule": "portion", "close_factor": 0.1, "close_at_least_usd": 1e3, "close_at_most_usd": 2e4}
 FIRST = {"rule": "first_fraction", "close_factor": 0.2, "first_above_usd": 1e4, "cooldown_seconds": 150.0}
@@ -56,7 +56,7 @@ def test_shares_are_the_reference_s(rule: str) -> None:
     need = np.array([[position_requirement(float(x), PRICES[a], rules.tiers[a]) for x in notional[a]] for a in range(2)])
     equity = need.sum(0) * rng.uniform(0.01, 1.0, ACCOUNTS)
     since = rng.integers(0, 6, ACCOUNTS) * rng.choice([-1, 1], ACCOUNTS)
-    case = RiskCase(*map(jnp.asarray, (equity, need.sum(0), units, notional)), curve, jnp.int32(TICK), jnp.asarray(since))
+    case = RiskCase(*map(jnp.asarray, (equity, need.sum(0), units, notional)), curve, jnp.asarray(since))
     built = build_rule(cfg.protocol.liquidation, STEP)
     ours = np.broadcast_to(jax.jit(built.share)(case), notional.shape)
     parts = 0

@@ -12,9 +12,8 @@ import pytest
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
 from stress.engine.state import BEYOND_LADDER
-from stress.mc.block import BlockResult
+from stress.mc.block import BlockResult, simulate_block
 from stress.types import NEVER
-from tests.quick import block as run
 from tests.test_ladder import ONE_TILE, VENUE, agree, anew
 from tests.tiers import slow
 
@@ -44,6 +43,7 @@ CASES = {
         "price.volatility=[45,60]",
     ),
 }
+run = jax.jit(simulate_block)
 
 
 @pytest.fixture(autouse=True)

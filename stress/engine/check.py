@@ -75,7 +75,6 @@ def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
         units=jnp.abs(row.ledger.size),
         notional=seen.notional,
         curve=venue.maintenance,
-        tick=tick.number,
         since=since,
     )
 

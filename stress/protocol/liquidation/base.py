@@ -21,8 +21,7 @@ class RiskCase:
     units: Array  # [A, N] base units, >= 0
     notional: Array  # [A, N] USD
     curve: MarginCurve
-    tick: Array  # [] int32
-    since: Array | None  # [N] int32 ticks since the last partial liquidation, negative if never; for rules that wait
+    since: Array | None = None  # [N] int32 ticks since the last partial liquidation, negative if never
 
 
 class LiquidationRule(Protocol):
