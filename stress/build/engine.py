@@ -99,9 +99,7 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
-        "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
-        PREMIUM_MOVES: _premium_moves(protocol),
-        f"protocol.funding.kind={protocol.funding.kind}: the rate follows the book": _follows_book(protocol),
+        **_dense_only(protocol, market),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -116,10 +114,6 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
             "socialised_loss" in protocol.waterfall and not adl
         ),
         "shocks: collateral loses value, which changes the order of liquidation": depegs_collateral(shocks),
-        f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
-        "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
-        "protocol.backstop: it takes accounts over": protocol.backstop is not None,
-        "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
     }
     return [reason for reason, applies in checks.items() if applies]
 
@@ -128,20 +122,28 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
     """Why the dense engine cannot run as one kernel on a GPU."""
     rules = protocol.liquidation
     checks = {
-        "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
-        PREMIUM_MOVES: _premium_moves(protocol),
-        f"protocol.funding.kind={protocol.funding.kind}: the rate follows the book": _follows_book(protocol),
+        **_dense_only(protocol, market),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
-        f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
-        "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
-        "protocol.backstop: it takes accounts over": protocol.backstop is not None,
-        "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
         "shocks: collateral loses value": depegs_collateral(shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
+
+
+def _dense_only(protocol: ProtocolConfig, market: Market) -> dict[str, bool]:
+    """What neither a ladder nor a kernel follows, and whether it applies."""
+    rules = protocol.liquidation
+    return {
+        "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
+        PREMIUM_MOVES: _premium_moves(protocol),
+        f"protocol.funding.kind={protocol.funding.kind}: the rate follows the book": _follows_book(protocol),
+        f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
+        "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
+        "protocol.backstop: it takes accounts over": protocol.backstop is not None,
+        "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
+    }
 
 
 def _premium_moves(protocol: ProtocolConfig) -> bool:

@@ -45,7 +45,7 @@ def stocked(vault: Vault, ledger: Ledger, closing: Closing) -> Vault:
     """The backstop's vault after a round."""
     if closing.taken is None or closing.kept is None:
         return vault
-    taken = closing.mine(closing.whole)
+    taken = closing.taken_over()
     return replace(
         vault,
         quote=vault.quote + jnp.where(taken, ledger.quote - closing.kept, 0.0).sum(),

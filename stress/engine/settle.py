@@ -22,7 +22,7 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     mark = tick.fundamental * (1.0 + displacement)
     fill = price[:, None] * jnp.where(ledger.size > 0, 1.0 - spread, 1.0 + spread)
     value, size = closing.book * fill, held_after(ledger, closing)
-    quote, taken = ledger.quote + value.sum(0) + closing.adl_cash, closing.mine(closing.whole)
+    quote, taken = ledger.quote + value.sum(0) + closing.adl_cash, closing.taken_over()
     if closing.kept is not None:
         quote = jnp.where(taken, closing.kept, quote)
     surplus = quote + (size * mark[:, None]).sum(0)

@@ -65,9 +65,9 @@ class Closing:
     kept: Array | None = None  # [N] USD that accounts taken over keep
     crowd: CrowdClosing | None = None
 
-    def mine(self, everybody: Array) -> Array:
-        """Accounts [N] of ``everybody`` [N] that the backstop takes over."""
-        return jnp.zeros_like(everybody, bool) if self.taken is None else (self.taken > 0).any(0)
+    def taken_over(self) -> Array:
+        """Accounts [N] that the backstop takes over."""
+        return jnp.zeros_like(self.whole) if self.taken is None else (self.taken > 0).any(0)
 
     def left_to_adl(self) -> Array:
         """Units [A, N] that no order fills."""
