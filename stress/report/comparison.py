@@ -35,13 +35,13 @@ def write_comparison_report(folder: Path) -> Path:
                            f"{str(data.get('start'))[:10]} to {str(data.get('end'))[:10]}",
                            f"tested on what follows {found['split']}" if found.get("split") else "")),
         failed=[f"{model}: not fitted. {reason}" for model, reason in (found.get("failed") or {}).items()],
-        fit=_fit(found["models"]), ratios=_ratios(found["models"], markets), moves=_moves(found["models"], markets),
+        fit=fit_table(found["models"]), ratios=_ratios(found["models"], markets), moves=moves_table(found["models"], markets),
         tested=out_of_sample.table(tested, markets), explained=out_of_sample.EXPLAINED,
-        held_out=_held_out(tested), links=[(name, f"{name}/calibration.html") for name in names],
+        held_out=held_out_table(tested), links=[(name, f"{name}/calibration.html") for name in names],
         provenance=pairs_table("data", data))
 
 
-def _fit(found: dict[str, Any]) -> Table:
+def fit_table(found: dict[str, Any]) -> Table:
     """Likelihoods; criteria as differences from the best."""
     rows = []
     for name, model in found.items():
@@ -76,7 +76,8 @@ def _ratios(found: dict[str, Any], markets: list[str]) -> Table:
     return Table(["market", "quantile", "data", *found], rows, numbers=2)
 
 
-def _moves(found: dict[str, Any], markets: list[str]) -> Table:
+def moves_table(found: dict[str, Any], markets: list[str]) -> Table:
+    """Worst moves and clustering, simulated against seen."""
     rows = []
     for market in markets:
         for name, text in MOVES.items():
@@ -96,7 +97,8 @@ def _range(row: dict[str, Any], show: Any) -> str:
     return f"{show(row['simulated_50'])} [{show(row['simulated_5'])}, {show(row['simulated_95'])}]{outside}"
 
 
-def _held_out(tested: dict[str, dict[str, Any]]) -> Table | None:
+def held_out_table(tested: dict[str, dict[str, Any]]) -> Table | None:
+    """Likelihoods of what the fit has not seen; None when nothing was held out."""
     rows = [[name, _number(test["log_likelihood"]["joint"]), _number(test["log_likelihood"]["sum_of_marginals"])]
             for name, test in tested.items()]
     return Table(["model", "log-likelihood of the bars held out, jointly", "markets alone"], rows) if rows else None
