@@ -82,7 +82,7 @@ def _surroundings(folder: Path, hours: np.ndarray) -> None:
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", slow(WITH_COMMANDS, "docs/venues/comparison.md", "docs/guides/venues.md"))
+@pytest.mark.parametrize("name", slow(WITH_COMMANDS, "docs/venues/comparison.md", "docs/guides/venues.md", "docs/models.md"))
 def test_commands_reach_the_engine(name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str], traced: None) -> None:
     monkeypatch.setattr(sys.modules[__name__], "EXECUTED", set())
