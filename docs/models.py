@@ -16,6 +16,11 @@ from stress.report.tables import Table
 
 PAGE = Path(__file__).parent / "models.md"
 PICTURES = {"comparison": "models", "pit": "forecasts"}
+MOVES = """\
+## Worst moves and clustering
+
+Median of 64 simulated histories and their range from the 5th to the 95th percentile; ✗ where the data lie outside it.
+"""
 MARK = "<!-- from here on written by docs/models.py -->\n"
 
 
@@ -36,8 +41,7 @@ def sections(found: dict[str, Any]) -> list[str]:
     return [
         f"## Fit\n\n{', '.join(markets)}: {history}; forecasts of what follows {found['split']}.\n",
         markdown(comparison.fit_table(models)),
-        "## Worst moves and clustering\n\nMedian of 64 simulated histories and their range from the 5th to the 95th "
-        "percentile; ✗ where the data lie outside it.\n",
+        MOVES,
         markdown(comparison.moves_table(models, markets)),
         f"## Forecasts out of sample\n\n{out_of_sample.EXPLAINED}\n",
         markdown(out_of_sample.table(tested, markets)),

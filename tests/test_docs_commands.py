@@ -62,6 +62,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_bars(folder / "prices_1h", ["BTC", "ETH", "SOL"], "2020-01-01T00:00", 54_200)
     _surroundings(folder, hours)
     stress.run([*SMALL, *QUICK], output=folder / "outputs" / "2000-01-01" / "00-00-00-000000")
+    for name, fee in (("before", "0.005"), ("after", "0.01")):
+        stress.run([*SMALL, *QUICK, f"protocol.liquidation.fee={fee}", "report.enabled=false"],
+                   output=folder / "outputs" / name)
     return folder
 
 
@@ -79,7 +82,7 @@ def _surroundings(folder: Path, hours: np.ndarray) -> None:
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", slow(WITH_COMMANDS, "docs/venues/comparison.md", "docs/guides/venues.md"))
+@pytest.mark.parametrize("name", slow(WITH_COMMANDS, "docs/venues/comparison.md", "docs/guides/venues.md", "docs/models.md"))
 def test_commands_reach_the_engine(name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str], traced: None) -> None:
     monkeypatch.setattr(sys.modules[__name__], "EXECUTED", set())
@@ -114,7 +117,7 @@ def newest(command: str) -> str:
 
 def scaled(words: list[str], *, reported: bool) -> list[str]:
     """Overrides that make a command small; none where it takes none. Reports of the jobs of a sweep are left out."""
-    if any(word.startswith(("--help", "--cfg", "run.resume=")) or word == "report" for word in words):
+    if any(word.startswith(("--help", "--cfg", "run.resume=")) or word in ("report", "compare") for word in words):
         return []
     if "replay" in words:
         return QUICK

@@ -26,6 +26,7 @@ FORBIDDEN = {
                *TOP},
     "mc": {*OUTSIDE, "stress.config", "stress.build", "stress.report", *TOP},
     "build": {*OUTSIDE, "stress.report", *TOP},
+    "decisions": {*OUTSIDE, "stress.report", *TOP},
     "report": {"jax", "hydra", "stress.price", "stress.protocol", "stress.liquidity", "stress.engine", "stress.mc",
                "stress.build", *TOP},
 }

@@ -15,8 +15,14 @@ COMMANDS = {
     "run": "simulate one configuration; with -m one job for each combination of values",
     "calibrate": "fit a price model to a history file and write it as a price= preset",
     "replay": "push a given price path through the venue and write the full ledger",
-    "report": "rebuild the report of a run, a sweep or a calibration: report DIR...",
+    "compare": "set finished runs against the first of them, path by path: compare DIR DIR...",
+    "report": "rebuild the report of a run, a sweep, a comparison or a calibration: report DIR...",
 }
+ON_FOLDERS = ("compare", "report")
+"""Commands that take folders."""
+
+TARGET = "hydra.run.dir="
+"""Where a command writes; the one override that compare takes."""
 
 SWITCHES = {"--help": "-h", "--version": "", "--multirun": "-m", "--run": "-r", "--resolve": "", "--hydra-help": "",
             "--shell-completion": "-sc"}
@@ -57,8 +63,9 @@ def read_arguments(words: list[str]) -> Arguments:
     if names:
         result.command = _command(names[0])
         plain.remove(names[0])
-    if result.command == "report":
-        result.folders = plain
+    if result.command in ON_FOLDERS:
+        result.folders = [word for word in plain if not word.startswith(TARGET)]
+        result.overrides = [word for word in plain if word.startswith(TARGET)]
         return result
     if len(names) > 1:
         raise UserError(f"{names[1]}: neither a command nor an override. Overrides have the form key=value"

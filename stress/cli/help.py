@@ -40,6 +40,7 @@ EXAMPLES = (
     ("perpstress experiment=gap_duration", "a named study"),
     ("perpstress replay price.path=crash.csv book=file book.positions=book.csv", "one path, full ledger"),
     ("perpstress calibrate data.path=prices.csv calibrate.name=mine", "then: perpstress price=mine"),
+    ("perpstress compare outputs/before outputs/after", "two finished runs, path by path"),
     ("perpstress report outputs/2025-10-10/21-15-00-000000", "rebuild a report"),
 )
 

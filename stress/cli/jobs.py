@@ -170,30 +170,6 @@ def with_all_models(overrides: list[str]) -> list[str]:
     return ["calibrate.models=[all]" if override == "price=all" else override for override in overrides]
 
 
-def report_folder(folder: Path) -> Path:
-    """Rebuild the report of the folder of a run, a sweep or a calibration; the path of the page."""
-    from stress.report import (
-        write_calibration_report,
-        write_report,
-        write_surroundings_reports,
-        write_sweep_report,
-    )
-
-    if not folder.is_dir():
-        raise UserError(f"report: {folder} is not a folder. Give a folder under outputs/.")
-    if (folder / "summary.json").exists():
-        return write_report(folder)
-    if (folder / "multirun.yaml").exists() or any(folder.glob("*/job.json")):
-        return write_sweep_report(folder)
-    others = write_surroundings_reports(folder)
-    if (folder / "calibration.json").exists() or (folder / "comparison.json").exists():
-        return write_calibration_report(folder)
-    if others:
-        return others[0]
-    raise UserError(f"report: {folder} holds no finished run (summary.json), sweep (multirun.yaml) or calibration "
-                    "(calibration.json). A killed run is finished by run.resume=DIR.")
-
-
 def _export(study: Any, target: Path, folder: Path) -> Finished:
     from stress.book.export import export_book
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stress import __version__
-from stress.cli.arguments import Arguments, read_arguments
+from stress.cli.arguments import ON_FOLDERS, Arguments, read_arguments
 from stress.cli.help import help_text
 from stress.errors import UserError
 
@@ -54,8 +54,8 @@ def _dispatch(arguments: Arguments) -> int:
     if "--version" in arguments.flags:
         print(f"perpstress {__version__}")
         return OK
-    if arguments.command == "report":
-        return _report(arguments)
+    if arguments.command in ON_FOLDERS:
+        return _on_folders(arguments)
     if any(flag in arguments.flags for flag in INFORMATION):
         return _information(arguments)
     from stress.cli.resume import resumed_folder
@@ -64,15 +64,22 @@ def _dispatch(arguments: Arguments) -> int:
     return _run(arguments) if folder is None else _resume(arguments, folder)
 
 
-def _report(arguments: Arguments) -> int:
-    from stress.cli.jobs import report_folder
+def _on_folders(arguments: Arguments) -> int:
+    from stress.cli.folders import compare_folders, report_folders
 
     if arguments.flags:
-        raise UserError(f"{next(iter(arguments.flags))}: report takes folders only.")
-    if not arguments.folders:
-        raise UserError("report: needs a folder. Give one or more run or sweep folders under outputs/.")
-    for folder in arguments.folders:
-        print(f"Report: {report_folder(Path(folder))}")
+        raise UserError(f"{next(iter(arguments.flags))}: {arguments.command} takes folders only.")
+    wrong = next((word for word in arguments.folders if "=" in word and not Path(word).is_dir()), None)
+    if wrong is not None:
+        raise UserError(f"{wrong}: {arguments.command} takes folders"
+                        + (" and hydra.run.dir=FOLDER." if arguments.command == "compare" else " only."))
+    folders = [Path(folder) for folder in arguments.folders]
+    if arguments.command == "report":
+        if arguments.overrides:
+            raise UserError(f"{arguments.overrides[0]}: report takes folders only.")
+        report_folders(folders)
+    else:
+        compare_folders(folders, arguments.overrides[-1].partition("=")[2] if arguments.overrides else None)
     return OK
 
 

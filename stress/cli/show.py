@@ -109,6 +109,20 @@ def ledger_lines(ledger: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def difference_lines(found: Mapping[str, Any]) -> list[str]:
+    """What a comparison found, a run and metric a line; the headline metrics that have a difference."""
+    lines = []
+    for run in found["others"]:
+        changed = ", ".join(f"{key}={values[1]}" for key, values in run["changes"].items()) or "the same settings"
+        lines.append(f"{run['folder']} ({changed}), {run['paths']:,} pairs of paths")
+        for name in HEADLINES:
+            metric = run["differences"].get(name)
+            if metric is not None and metric["differing"]:
+                estimate, interval = _cells(metric)
+                lines.append(f"  {_label(name):28}{estimate:>14}  {interval}")
+    return lines
+
+
 def resume_hint(folder: Path) -> str:
     """How to finish an interrupted run."""
     return f"Interrupted. Finish it with: perpstress run.resume={shlex.quote(str(folder))}"

@@ -70,8 +70,10 @@ def finish_sweep() -> None:
     if SweepReport.folder is None or SweepReport.written:
         return
     try:
+        from stress.decisions.compare import compare_sweep
         from stress.report import write_sweep_report
 
+        compare_sweep(SweepReport.folder)
         write_sweep_report(SweepReport.folder)
         SweepReport.written = True
     except Exception as error:

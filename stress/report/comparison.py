@@ -35,7 +35,8 @@ def write_comparison_report(folder: Path) -> Path:
                            f"{str(data.get('start'))[:10]} to {str(data.get('end'))[:10]}",
                            f"tested on what follows {found['split']}" if found.get("split") else "")),
         failed=[f"{model}: not fitted. {reason}" for model, reason in (found.get("failed") or {}).items()],
-        fit=fit_table(found["models"]), ratios=_ratios(found["models"], markets), moves=moves_table(found["models"], markets),
+        fit=fit_table(found["models"]), ratios=_ratios(found["models"], markets),
+        moves=moves_table(found["models"], markets),
         tested=out_of_sample.table(tested, markets), explained=out_of_sample.EXPLAINED,
         held_out=held_out_table(tested), links=[(name, f"{name}/calibration.html") for name in names],
         provenance=pairs_table("data", data))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from stress import files
-from stress.report import page, style
-from stress.report.figures import sweep_dots, sweep_lines, sweep_map
+from stress.report import page, paired, sources, style
+from stress.report.figures import paired_differences, sweep_dots, sweep_lines, sweep_map
 from stress.report.format import count, joined, many
 from stress.report.metrics import in_order, interval, printed, title_of
 from stress.report.sweep_load import Job, Sweep, load_sweep, shown
@@ -34,10 +34,25 @@ def write_sweep_report(folder: Path) -> Path:
     return page.render(
         "sweep.html.j2", sweep.folder / "sweep.html", title=_title(sweep), facts=_facts(sweep), figures=figures,
         points=_points(sweep, names), keys=[sweep.short(k) for k in sweep.keys], columns=[title_of(n) for n in names],
-        rows=[_row(sweep, job, names) for job in sweep.done],
+        rows=[_row(sweep, job, names) for job in sweep.done], paired=_paired(sweep),
         failed=[(j.number, sweep.label(j), j.error) for j in sweep.jobs if j.status == "failed"],
         unfinished=[(j.number, sweep.label(j) if j.overrides is not None else f"job {j.number}", j.error)
                     for j in sweep.jobs if j.status == "unfinished"])
+
+
+def _paired(sweep: Sweep) -> dict[str, Any] | None:
+    """Every job less the first that has a result, path by path, as ``compare.json`` has it."""
+    found = sources.read_optional_json(sweep.folder / "compare.json")
+    if not found:
+        return None
+    labels = {str(job.number): sweep.label(job) for job in sweep.done}
+    names = [labels.get(Path(run["folder"]).name, "") for run in (found["first"], *found["others"])]
+    others = paired.others_of(found, names[1:])
+    with style.applied():
+        drawn = paired_differences.draw(others, paired.SHOWN)
+        item = page.place(sweep.folder, "sweep_paired", paired_differences.TITLE, drawn, page.DEFAULT_DPI)
+    return {"first": names[0], "figure": item, "table": paired.all_differences(others),
+            "refused": [f"{other.name}: {reason}" for other in others for reason in other.refused]}
 
 
 def _figures(sweep: Sweep, names: list[str]) -> list[page.Item]:

@@ -80,6 +80,12 @@ def mean_moments(sample: Sample) -> Moments:
     return _moments(centre, terms - centre, _effective(sample.values != 0, sample.weights), sample.n, sample.n)
 
 
+def moments_of(values: np.ndarray, contributing: int) -> Moments:
+    """Moments of the mean of values [P] of either sign, of which so many contribute."""
+    centre = float(values.mean())
+    return _moments(centre, values - centre, contributing, len(values), len(values))
+
+
 def _moments(centre: float, residuals: np.ndarray, contributing: float, n: int, scale: float) -> Moments:
     """Moments of a centre that is a sum over n paths divided by ``scale``, from residuals [P] that sum to zero."""
     squares = np.square(residuals)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from stress.mc.estimators.intervals import Interval, Metric, undefined
 from stress.mc.estimators.means import conditional_mean, mean, ratio
+from stress.mc.estimators.paired import (
+    Difference,
+    Terms,
+    difference_of_means,
+    difference_of_probabilities,
+    difference_of_quantiles,
+    mean_terms,
+    ratio_terms,
+    tail_mean_terms,
+)
 from stress.mc.estimators.probabilities import probability
 from stress.mc.estimators.quantiles import expected_shortfall, quantile
 from stress.mc.estimators.sample import Sample, as_float, path_weights, sample
@@ -32,6 +42,11 @@ class Paths:
         """One column as a sample."""
         return sample(self.columns[column], weights=self.weights, failed=self.failed)
 
+    def known(self, column: str) -> np.ndarray:
+        """One column [P], NaN on paths that failed."""
+        values = as_float(self.columns[column])
+        return values if self.failed is None else np.where(self.failed, np.nan, values)
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -40,6 +55,7 @@ class Definition:
     unit: str
     columns: tuple[str, ...]
     estimate: Callable[[Paths], Interval]
+    difference: Callable[[Paths, Paths], Difference]  # of a second run less a first, path by path
 
 
 def summarise(columns: Mapping[str, np.ndarray], *, confidence: float, fund: float,
@@ -52,10 +68,31 @@ def summarise(columns: Mapping[str, np.ndarray], *, confidence: float, fund: flo
     if not len(next(iter(columns.values()), ())):
         nothing = undefined("none", 0, "the run has no paths")
         return {name: nothing.metric(confidence, definition.unit) for name, definition in METRICS.items()}
-    weights, failed = path_weights(columns)
-    paths = Paths(columns, weights, failed, confidence, fund, horizon_hours)
+    paths = paths_of(columns, confidence=confidence, fund=fund, horizon_hours=horizon_hours)
     return {name: _value(definition, paths).metric(confidence, definition.unit)
-            for name, definition in (METRICS | (BACKSTOP if "taken_over" in columns else {})).items()}
+            for name, definition in definitions(columns).items()}
+
+
+def paths_of(columns: Mapping[str, np.ndarray], *, confidence: float, fund: float, horizon_hours: float) -> Paths:
+    """What estimators take; as :func:`summarise`."""
+    weights, failed = path_weights(columns)
+    return Paths(columns, weights, failed, confidence, fund, horizon_hours)
+
+
+def definitions(columns: Collection[str]) -> dict[str, Definition]:
+    """The metrics of a run with these columns."""
+    return METRICS | (BACKSTOP if "taken_over" in columns else {})
+
+
+def compare(first: Paths, second: Paths) -> dict[str, Difference]:
+    """Differences of all metrics that both runs [P] have, second less first, path by path, where columns are there."""
+    shared = definitions(set(first.columns) & set(second.columns))
+    found = {}
+    for name, definition in shared.items():
+        missing = next(filter(None, (_missing(c, p) for c in definition.columns for p in (first, second))), None)
+        nothing = Difference(undefined("none", 0, str(missing)), None, 0)
+        found[name] = nothing if missing else definition.difference(first, second)
+    return found
 
 
 def _value(definition: Definition, paths: Paths) -> Interval:
@@ -87,23 +124,48 @@ def _time_to_depletion(paths: Paths) -> Interval:
     return conditional_mean(chosen, paths.confidence, highest=paths.horizon_hours, event="was depleted")
 
 
+def _terms_of_time(paths: Paths) -> Terms | None:
+    """Of the mean time over depleted paths, a ratio of sums."""
+    depleted = paths.known("depleted")
+    hours = np.where(depleted > 0, as_float(paths.columns["time_to_depletion_hours"]), 0.0 * depleted)
+    return ratio_terms(hours, depleted)
+
+
+def _excess(paths: Paths) -> np.ndarray:
+    """Drawdown [P] beyond the configured fund."""
+    return np.maximum(as_float(paths.columns["fund_drawdown"]) - paths.fund, 0.0)
+
+
+def _terms_of_shortfall(paths: Paths) -> Terms | None:
+    return mean_terms(np.where(np.isfinite(paths.known("fund_drawdown")), _excess(paths), np.nan))
+
+
 def _shortfall_of_fund(paths: Paths) -> Interval:
     """Mean of the drawdown beyond the configured fund."""
-    excess = np.maximum(as_float(paths.columns["fund_drawdown"]) - paths.fund, 0.0)
-    return mean(sample(excess, weights=paths.weights, failed=paths.failed), paths.confidence)
+    return mean(sample(_excess(paths), weights=paths.weights, failed=paths.failed), paths.confidence)
+
+
+def _paired(terms: Callable[[Paths], Terms | None]) -> Callable[[Paths, Paths], Difference]:
+    """The difference of an estimate with these terms."""
+    return lambda first, second: difference_of_means(terms(first), terms(second), first.confidence)
 
 
 def _share(column: str) -> Definition:
-    return Definition("probability", (column,), lambda paths: probability(paths.sample(column), paths.confidence))
+    return Definition(
+        "probability", (column,), lambda paths: probability(paths.sample(column), paths.confidence),
+        lambda a, b: difference_of_probabilities(a.known(column), b.known(column), a.confidence))
 
 
 def _mean(column: str, unit: str = "USD", highest: float | None = None) -> Definition:
-    return Definition(unit, (column,), lambda paths: mean(paths.sample(column), paths.confidence, highest=highest))
+    return Definition(unit, (column,), lambda paths: mean(paths.sample(column), paths.confidence, highest=highest),
+                      _paired(lambda paths: mean_terms(paths.known(column))))
 
 
 def _drawdown_quantile(p: float) -> Definition:
-    return Definition("USD", ("fund_drawdown",),
-                      lambda paths: quantile(paths.sample("fund_drawdown"), p, paths.confidence))
+    column = "fund_drawdown"
+    return Definition(
+        "USD", (column,), lambda paths: quantile(paths.sample(column), p, paths.confidence),
+        lambda a, b: difference_of_quantiles(a.known(column), b.known(column), p, a.confidence))
 
 
 METRICS: dict[str, Definition] = {
@@ -111,7 +173,8 @@ METRICS: dict[str, Definition] = {
     "cascade_probability": _share("cascade"),
     "adl_probability": _share("adl_notional"),
     "socialised_loss_probability": _share("socialised_loss"),
-    "time_to_depletion_hours": Definition("hours", ("depleted", "time_to_depletion_hours"), _time_to_depletion),
+    "time_to_depletion_hours": Definition("hours", ("depleted", "time_to_depletion_hours"), _time_to_depletion,
+                                          _paired(_terms_of_time)),
     "liquidated_notional": _mean("liquidated_notional"),
     "liquidated_accounts": _mean("liquidated_accounts", "accounts"),
     "bad_debt": _mean("bad_debt"),
@@ -124,18 +187,21 @@ METRICS: dict[str, Definition] = {
     "amplification": Definition(
         "ratio", ("liquidated_notional", "liquidated_notional_twin"),
         lambda paths: ratio(paths.sample("liquidated_notional"), paths.sample("liquidated_notional_twin"),
-                            paths.confidence)),
+                            paths.confidence),
+        _paired(lambda paths: ratio_terms(paths.known("liquidated_notional"),
+                                          paths.known("liquidated_notional_twin")))),
     # a path's largest |mark/fundamental - 1|, averaged over paths; liquidity.max_displacement keeps it below one
     "max_displacement": _mean("max_displacement", "relative", highest=1.0),
     "fund_drawdown_var_99": _drawdown_quantile(0.99),
     "fund_drawdown_es_99": Definition(
         "USD", ("fund_drawdown",),
-        lambda paths: expected_shortfall(paths.sample("fund_drawdown"), 0.99, paths.confidence)),
+        lambda paths: expected_shortfall(paths.sample("fund_drawdown"), 0.99, paths.confidence),
+        _paired(lambda paths: tail_mean_terms(paths.known("fund_drawdown"), 0.99))),
     # the smallest fund F with P(drawdown > F) <= 1 - q: the same quantile, under the name a fund is sized by
     "required_fund_99": _drawdown_quantile(0.99),
     "required_fund_999": _drawdown_quantile(0.999),
     "required_fund_9999": _drawdown_quantile(0.9999),
-    "fund_shortfall": Definition("USD", ("fund_drawdown",), _shortfall_of_fund),
+    "fund_shortfall": Definition("USD", ("fund_drawdown",), _shortfall_of_fund, _paired(_terms_of_shortfall)),
 }
 """By name in ``summary.json``; ``limits.*`` takes the same names."""
 

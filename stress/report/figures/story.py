@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from stress.report import style
 from stress.report.format import clock, hours, usd_tick
 from stress.report.load import Run
+from stress.report.metrics import insured
 from stress.report.style import DARK, INK, LIGHT, MID, SHADES, Drawn
 
 TITLE = "One path told as a story"
@@ -27,7 +28,8 @@ def draw(run: Run) -> Drawn:
     if story is None or not len(story["time_hours"]):
         return Drawn(None, "Not drawn: the run folder has no story (data/story.npz).")
     shown = loudest(story, _SHOWN)
-    lower = [_displacement, _liquidations, *([_adl] if story["adl"].any() else []), _deficits, _fund]
+    lower = [_displacement, _liquidations, *([_adl] if story["adl"].any() else []), _deficits,
+             *([_fund] if insured(run) else [])]
     rows = len(shown) + len(lower)
     figure = style.new_figure(1.0 + 1.2 * rows)
     panels = figure.subplots(rows, 2, sharex="col", squeeze=False)
@@ -44,8 +46,9 @@ def draw(run: Run) -> Drawn:
     figure.align_ylabels(panels[:, 0])
     others = len(run.markets) - len(shown)
     more = f" The {others} markets with smaller liquidations are in the sums but not drawn." if others > 0 else ""
+    fund = "the fund is shown after each tick; " if insured(run) else ""
     return Drawn(figure, f"Path {int(story['path'])}; n = 1: an illustration, not an estimate. All rows share time; "
-                         "the fund is shown after each tick; the shaded part on the left is the right column "
+                         f"{fund}the shaded part on the left is the right column "
                          f"({hours(round(focus[1] - focus[0], 2))}).{more}")
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from stress.report import style
 from stress.report.metrics import kind_of, title_of
 from stress.report.style import DARK, MARKERS, SHADES, Drawn
-from stress.report.sweep_load import Job, Sweep, in_order
+from stress.report.sweep_load import Job, Sweep, in_order, shown
 
 TITLE = "Jobs side by side"
 _ROWS = 40
@@ -31,12 +31,18 @@ def draw(sweep: Sweep, names: Sequence[str]) -> Drawn:
     for axes in list(panels.flat)[len(names):]:
         axes.remove()
     for axes in panels[:, 0]:
-        axes.set_yticks(range(len(shown_jobs)), [sweep.label(j) for j in shown_jobs], fontsize=8)
+        axes.set_yticks(range(len(shown_jobs)), [_name(sweep, j) for j in shown_jobs], fontsize=8)
+        axes.set_ylabel(sweep.keys[0] if len(sweep.keys) == 1 else "")
     panels[0, 0].set_ylim(len(shown_jobs) - 0.5, -0.5)
     left = len(jobs) - len(shown_jobs)
     more = f" {left} further jobs are in the table only." if left else ""
     return Drawn(figure, "Dots: estimates; bars: the interval of each job on its own, with an arrow where there is no "
                          f"finite upper end.{more}")
+
+
+def _name(sweep: Sweep, job: Job) -> str:
+    """The values of a job; with one key, which stands at the axis, the value alone."""
+    return shown(sweep.value(job, sweep.keys[0])) if len(sweep.keys) == 1 else sweep.label(job)
 
 
 def _groups(sweep: Sweep, jobs: list[Job]) -> list[int]:

@@ -1,0 +1,194 @@
+"""Differences of metrics between two runs on the same market paths: path by path, each with its own interval.
+
+A metric's estimate is a constant and the mean over paths of *terms*: the values themselves for a mean, the
+linearisation of the estimate (its influence function) for a ratio or a tail mean. The difference of two estimates is
+the mean of the differences of their terms, so what both runs share cancels before anything is squared. How much that
+helps is said by ``narrowing``: the standard error that two independent runs would have had, over that of the pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stress.mc.estimators.binomial import normal_quantile, order_ranks, paths_needed
+from stress.mc.estimators.intervals import Interval, undefined
+from stress.mc.estimators.means import moments_of
+from stress.mc.estimators.quantiles import quantile_rank
+
+RESAMPLES = 1000
+SEED = 20_251_010
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Second run less first."""
+
+    interval: Interval
+    narrowing: float | None  # standard error without pairing over that with it; None where there is none
+    differing: int  # pairs of paths whose values differ
+
+
+@dataclass(frozen=True)
+class Terms:
+    """An estimate and its terms [P], NaN where a path is unknown."""
+
+    estimate: float
+    values: np.ndarray
+    outcomes: tuple[np.ndarray, ...]  # each [P], what terms are made of
+
+
+def mean_terms(values: np.ndarray) -> Terms | None:
+    """Of a mean."""
+    seen = np.isfinite(values)
+    return Terms(float(values[seen].mean()), values, (values,)) if seen.any() else None
+
+
+def ratio_terms(top: np.ndarray, bottom: np.ndarray) -> Terms | None:
+    """Of sum(top) / sum(bottom), by the delta method; None where the lower sum is zero."""
+    seen = np.isfinite(top) & np.isfinite(bottom)
+    below = float(bottom[seen].mean()) if seen.any() else 0.0
+    if below == 0.0:
+        return None
+    centre = float(top[seen].mean()) / below
+    return Terms(centre, (top - centre * bottom) / below, (top, bottom))
+
+
+def tail_mean_terms(values: np.ndarray, p: float) -> Terms | None:
+    """Of the mean of the worst 1 - p (Acerbi and Tasche), by Rockafellar and Uryasev's q + mean((x - q)^+)/(1 - p)."""
+    seen = values[np.isfinite(values)]
+    if not len(seen):
+        return None
+    rank = quantile_rank(len(seen), p) - 1
+    q = float(np.partition(seen, rank)[rank])
+    terms = np.maximum(values - q, 0.0) / (1 - p)
+    return Terms(q + float(terms[np.isfinite(terms)].mean()), terms, (values,))
+
+
+def difference_of_means(first: Terms | None, second: Terms | None, confidence: float) -> Difference:
+    """Of two estimates with terms [P] of the same paths.
+
+    Student's t interval, moved out on the side of the tail as that of a mean (``means``), with as many degrees of
+    freedom as pairs differ, less one. A pair with an unknown path is the smallest difference seen in low, the largest
+    in high.
+    """
+    method = "paired by path, t interval corrected for skewness"
+    if first is None or second is None:
+        return Difference(undefined(method, 0, "one of the runs has no estimate"), None, 0)
+    change = second.values - first.values
+    known = np.isfinite(change)
+    seen = change[known]
+    if not len(seen):
+        return Difference(undefined(method, len(change), "no pair of paths has both outcomes"), None, 0)
+    pairs = zip(first.outcomes, second.outcomes, strict=True)
+    differing = int((known & np.any([a != b for a, b in pairs], axis=0)).sum())
+    shift = second.estimate - first.estimate - float(seen.mean())
+    low, high = (moments_of(np.where(known, change, fill) + shift, differing).bound(sign, confidence)
+                 for sign, fill in ((-1, seen.min()), (1, seen.max())))
+    reason = None if low is not None and high is not None else f"{differing} of {len(change):,} pairs of paths differ"
+    found = Interval(second.estimate - first.estimate, low, high, method, len(change), reason)
+    narrowing = _narrowing(first.values[known], second.values[known])
+    return Difference(found.noting(int((~known).sum())), narrowing, differing)
+
+
+def difference_of_probabilities(first: np.ndarray, second: np.ndarray, confidence: float) -> Difference:
+    """Of the probabilities of an event, from flags [P] of the same paths (1, 0, NaN unknown).
+
+    Score interval for paired proportions (Tango 1998, Statistics in Medicine 17). A pair with an unknown path is one
+    that only the first run has in low, one that only the second has in high.
+    """
+    method = "paired by path, Tango's score interval"
+    known = np.isfinite(first) & np.isfinite(second)
+    n, lost = len(first), int((~known).sum())
+    if not known.any():
+        return Difference(undefined(method, n, "no pair of paths has both outcomes"), None, 0)
+    a, b = first[known] > 0, second[known] > 0
+    gained, gone = int((b & ~a).sum()), int((a & ~b).sum())
+    low, high = tango(gained, gone + lost, n, confidence)[0], tango(gained + lost, gone, n, confidence)[1]
+    found = Interval((gained - gone) / int(known.sum()), low, high, method, n)
+    return Difference(found.noting(lost), _narrowing(a.astype(float), b.astype(float)), gained + gone)
+
+
+def tango(gained: int, gone: int, n: int, confidence: float) -> tuple[float, float]:
+    """Bounds of P(second) - P(first) when ``gained`` of ``n`` pairs have the event in the second run only.
+
+    They solve (gained - gone - n d) / sqrt(n (2 q + d (1 - d))) = -+z, where q is the maximum-likelihood estimate of
+    P(first only) given the difference d.
+    """
+    from scipy.optimize import brentq
+
+    z = normal_quantile(confidence)
+
+    def score(d: float) -> float:
+        b = -gained - gone + (2 * n - gained + gone) * d
+        c = -gone * d * (1 - d)
+        q = (np.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+        spread = n * (2 * q + d * (1 - d))
+        gap = gained - gone - n * d
+        return gap / np.sqrt(spread) if spread > 0 else np.copysign(np.inf, gap) if gap else 0.0
+
+    def solved(target: float, low: float, high: float) -> float:
+        return brentq(lambda d: float(np.clip(score(d), -1e6, 1e6)) - target, low, high, xtol=1e-14)  # type: ignore[return-value]
+
+    middle = (gained - gone) / n
+    low = -1.0 if middle <= -1.0 else solved(z, -1.0, middle)
+    high = 1.0 if middle >= 1.0 else solved(-z, middle, 1.0)
+    return low, high
+
+
+def difference_of_quantiles(first: np.ndarray, second: np.ndarray, p: float, confidence: float) -> Difference:
+    """Of the p-quantiles of values [P] of the same paths, by resampling pairs (percentile bootstrap, fixed seed).
+
+    Only pairs that may come near the quantile of either run are drawn one by one. Where the paths cannot bound a single
+    run's quantile, they cannot bound the difference.
+    """
+    method = f"paired by path, percentile bootstrap of {RESAMPLES} resamples"
+    known = np.isfinite(first) & np.isfinite(second)
+    a, b = first[known], second[known]
+    n = len(a)
+    if not n:
+        return Difference(undefined(method, len(first), "no pair of paths has both outcomes"), None, 0)
+    rank = quantile_rank(n, p)
+    estimate = float(np.partition(b, rank - 1)[rank - 1] - np.partition(a, rank - 1)[rank - 1])
+    differing = int(np.count_nonzero(a != b))
+    if order_ranks(n, p, confidence)[1] > n or not known.all():
+        reason = (f"{n:,} paths cannot bound the quantile of a run: that takes {paths_needed(p, confidence):,}"
+                  if known.all() else "some paths have no outcome")
+        return Difference(Interval(estimate, None, None, method, len(first), reason), None, differing)
+    pairs, alone = _resampled(a, b, n, rank)
+    tail = 50 * (1 - confidence)
+    low, high = (float(x) for x in np.percentile(pairs, [tail, 100 - tail]))
+    spread = float(pairs.std())
+    narrowing = float(alone.std()) / spread if spread > 0 else None
+    found = Interval(estimate, min(low, estimate), max(high, estimate), method, len(first))
+    return Difference(found, narrowing, differing)
+
+
+def _resampled(a: np.ndarray, b: np.ndarray, n: int, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Differences of quantiles [RESAMPLES], with paths drawn in pairs and drawn apart."""
+    random = np.random.default_rng(SEED)
+    beyond = n - rank + 1  # the quantile is the value of this rank from above
+    reach = int(min(n, beyond + 8 * np.sqrt(beyond) + 20))  # eight standard errors of ranks
+    top = np.union1d(np.argpartition(a, n - reach)[n - reach:], np.argpartition(b, n - reach)[n - reach:])
+    values = np.stack([a[top], b[top]])
+    drawn = random.binomial(n, len(top) / n, size=(2, RESAMPLES))
+    found = np.empty((2, RESAMPLES))
+    for k in range(RESAMPLES):
+        together = values[:, random.integers(0, len(top), drawn[0, k])]
+        apart = values[1][random.integers(0, len(top), drawn[1, k])]
+        of_first, of_second, other = (_from_above(v, beyond) for v in (*together, apart))
+        found[:, k] = of_second - of_first, other - of_first
+    return found[0], found[1]
+
+
+def _from_above(values: np.ndarray, rank: int) -> float:
+    """The ``rank``-th largest; the smallest where there are fewer."""
+    rank = min(rank, len(values))
+    return float(np.partition(values, len(values) - rank)[len(values) - rank])
+
+
+def _narrowing(first: np.ndarray, second: np.ndarray) -> float | None:
+    """sqrt(var first + var second) over the standard deviation of the differences of values [P]."""
+    spread = float((second - first).std())
+    return float(np.sqrt(first.var() + second.var())) / spread if spread > 0 else None
