@@ -55,7 +55,7 @@ def summarise(columns: Mapping[str, np.ndarray], *, confidence: float, fund: flo
     weights, failed = path_weights(columns)
     paths = Paths(columns, weights, failed, confidence, fund, horizon_hours)
     return {name: _value(definition, paths).metric(confidence, definition.unit)
-            for name, definition in (METRICS | (BACKSTOP if "taken_over" in columns else {})).items()}
+            for name, definition in (METRICS | of_mechanisms(columns)).items()}
 
 
 def _value(definition: Definition, paths: Paths) -> Interval:
@@ -145,3 +145,16 @@ BACKSTOP: dict[str, Definition] = {
     "backstop_depletion_probability": _share("backstop_depleted"),
 }
 """Metrics of venues with a backstop."""
+
+DEPOSITORS: dict[str, Definition] = {"withdrawn": _mean("withdrawn")}
+"""Metrics of venues whose insurance fund belongs to depositors."""
+
+
+def of_mechanisms(columns: Mapping[str, np.ndarray]) -> dict[str, Definition]:
+    """Metrics that a venue only has with some mechanism: of a backstop, of depositors, of the funds of markets."""
+    prefix = "depleted_"
+    found = {f"depletion_probability_{name.removeprefix(prefix)}": _share(name)
+             for name in columns if name.startswith(prefix)}
+    for column, metrics in (("taken_over", BACKSTOP), ("withdrawn", DEPOSITORS)):
+        found |= metrics if column in columns else {}
+    return found
