@@ -179,6 +179,8 @@ MORE_DESIGNS: dict[str, Design] = {
         "rule": "full",
         "adl": "random",
         "adl_price": "oracle",
+        "insurance": OF_MARKETS,
+        "levied_by": "contracts",
         "funding": "clamped, in parts",
     },
     "first fraction, bankruptcy price, ranked": {
@@ -207,7 +209,6 @@ MORE_DESIGNS: dict[str, Design] = {
         "liquidation": {"settlement": "fill"},
         "adl": "profit_leverage",
         "insurance": LIMITED_EACH,
-        "levied_by": "contracts",
         "lag": 1,
         "tiers": True,
         "limited": False,
