@@ -27,12 +27,15 @@ def insurance(**rules: Any) -> InsuranceConfig:
     return InsuranceConfig(**({"scope": "shared"} | rules))
 
 
-def study_of(rows: list[Row], path: Any, *, step: float = 60.0, accounts: int = 6, **protocol: Any) -> Study:
+def study_of(
+    rows: list[Row], path: Any, *, step: float = 60.0, run: dict[str, Any] | None = None, **protocol: Any
+) -> Study:
     """A venue with a maintenance rate of 1 % and what ``protocol`` says, on prices [T + 1, A] or of one market [T + 1]."""
     path = np.array(path, float).reshape(len(path), -1)
     markets = ("X", "Y")[: path.shape[1]]
-    cfg = config(markets=markets, protocol=protocol, run={"step_seconds": step, "paths": 128, "block_paths": 128})
-    return path_study(cfg, padded(make_book(rows, markets), accounts), path)
+    few = {"step_seconds": step, "paths": 128, "block_paths": 128}
+    cfg = config(markets=markets, protocol=protocol, run=few | (run or {}))
+    return path_study(cfg, padded(make_book(rows, markets), 6), path)
 
 
 def ledger(rows: list[Row], path: Any, **rest: Any) -> dict[str, Any]:
@@ -71,6 +74,16 @@ def test_a_deficit_is_split_by_requirement_and_each_market_s_fund_pays_its_part(
     assert out.insurance_paid[0, 0] == pytest.approx(20 + in_y)
     assert out.uncovered[0, 0] == pytest.approx(in_x - 20)
     assert out.drawdown[0, 0] == pytest.approx(max(in_x / 0.2, in_y / 0.8)), "the sum with which no fund falls short"
+
+
+def test_a_market_nobody_is_in_gets_no_fund() -> None:
+    """Not of an unlimited one either, for which nothing runs out."""
+    rows: list[Row] = [LONG, *OTHERS]
+    study = study_of(rows, FALL, insurance_fund=40.0, insurance=insurance(scope="market"), run={"fund_curve": True})
+    (result,) = simulated(study, 1)
+    assert result.funds is not None
+    np.testing.assert_allclose(result.funds.flow[:, 0], [[-40.0, 0.0], [-50.0, 0.0]])
+    assert (result.outcome.status == 0).all()
 
 
 def test_adl_takes_what_a_market_s_fund_leaves_in_that_market() -> None:

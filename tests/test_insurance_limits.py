@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stress.build.engine import kernel_obstacles, venue_obstacles
 from stress.build.study import Study
 from stress.cli.compose import load
-from stress.config.insurance import InsuranceConfig
+from stress.config.insurance import InsuranceConfig, SocialisedLossConfig
 from stress.engine.state import NEVER
 from stress.errors import UserError
 from stress.report.assumptions import assumptions, limitations
@@ -102,6 +103,20 @@ DEPOSITORS = "{deposited_share: 0.5, starts_below: 0.8, leaves_per_day: 0.5, del
 def test_what_does_not_fit_is_refused_by_name(overrides: list[str], key: str) -> None:
     with pytest.raises(UserError, match=key):
         load(overrides)
+
+
+@pytest.mark.parametrize(("changes", "reason"), [
+    ({"insurance": InsuranceConfig(scope="shared")}, "protocol.insurance"),
+    ({"socialised_loss": SocialisedLossConfig(by="contracts")}, "protocol.socialised_loss.by=contracts"),
+    ({"socialised_loss": SocialisedLossConfig(by="equity")}, "protocol.socialised_loss.by=equity"),
+    ({"socialised_loss": SocialisedLossConfig(by="profit")}, None),
+])
+def test_neither_ladders_nor_kernels_follow(changes: dict[str, Any], reason: str | None) -> None:
+    study = study_of(None, 0)
+    protocol, before = dataclasses.replace(study.config.protocol, **changes), study.config.protocol
+    for obstacles in (venue_obstacles, kernel_obstacles):
+        more = set(obstacles(protocol, study.market)) - set(obstacles(before, study.market))
+        assert [text.startswith(reason or "") for text in more] == ([] if reason is None else [True])
 
 
 def test_a_limit_for_each_account_is_for_no_longer_than_a_tick() -> None:

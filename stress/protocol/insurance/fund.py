@@ -60,7 +60,8 @@ class Insurance:
 
     def balance(self, fund: Array, funds: Funds) -> Array:
         """What each fund holds [G] in USD."""
-        return fund * self.shares + funds.flow
+        # of an unlimited fund, too, a market without open interest has nothing
+        return jnp.where(self.shares > 0, fund * self.shares, 0.0) + funds.flow
 
     def start_tick(self, fund: Array, funds: Funds, number: Array) -> Funds:
         """The funds after the income of a tick and what depositors took."""
