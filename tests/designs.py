@@ -58,11 +58,17 @@ STAYING_AWAY = {
 VAULT = {"below": 0.7, "bankrupt": False, "charge": None, "half_life": 3.0, "capital": [None, 2e3]}
 POOL = {"below": 1.0, "bankrupt": True, "charge": 0.003, "half_life": None, "capital": [2e3]}
 
+OF_MARKETS = {"scope": "market", "shares": True, "income": True}
+LIMITED = {"scope": "shared", "paid_at_most_usd": True, "paid_within_seconds": 5 * STEP, "paid_at_most_per": "fund"}
+LIMITED_EACH = {"scope": "market", "paid_at_most_usd": True, "paid_within_seconds": STEP, "paid_at_most_per": "account"}
+DEPOSITED = {"scope": "shared", "income": True, "depositors": True}
+
 DESIGNS: dict[str, Design] = {
     "close factor, fund, pro rata, socialised": {
         "law": "linear",
         "rule": "close_factor",
         "adl": "pro_rata",
+        "insurance": OF_MARKETS,
         "tiers": True,
         "limited": False,
     },
@@ -73,6 +79,7 @@ DESIGNS: dict[str, Design] = {
         "backstop": VAULT,
         "adl": "hyperliquid",
         "adl_price": "mark",
+        "insurance": LIMITED,
         "funding": "clamped, in parts",
         "tiers": True,
         "limited": False,
@@ -110,6 +117,7 @@ DESIGNS: dict[str, Design] = {
         "adl": "water_filling",
         "adl_price": "oracle",
         "waterfall": ["adl", "socialised_loss"],
+        "levied_by": "contracts",
         "delay": True,
         "funding": "deadband",
         "tiers": False,
@@ -144,6 +152,8 @@ MORE_DESIGNS: dict[str, Design] = {
         "law": "square_root",
         "rule": "close_factor",
         "adl": "none",
+        "insurance": DEPOSITED,
+        "levied_by": "contracts",
         "lag": 2,
         "funding": "velocity",
     },
@@ -152,6 +162,7 @@ MORE_DESIGNS: dict[str, Design] = {
         "rule": "close_factor",
         "adl": "bitmex",
         "adl_price": "mark",
+        "levied_by": "equity",
         "delay": True,
         "lag": 1,
     },
@@ -168,6 +179,8 @@ MORE_DESIGNS: dict[str, Design] = {
         "rule": "full",
         "adl": "random",
         "adl_price": "oracle",
+        "insurance": OF_MARKETS,
+        "levied_by": "contracts",
         "funding": "clamped, in parts",
     },
     "first fraction, bankruptcy price, ranked": {
@@ -195,6 +208,7 @@ MORE_DESIGNS: dict[str, Design] = {
         "rule": "step_down",
         "liquidation": {"settlement": "fill"},
         "adl": "profit_leverage",
+        "insurance": LIMITED_EACH,
         "lag": 1,
         "tiers": True,
         "limited": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,29 @@ from tests.reference.result import Result
 from tests.reference.rules import Rules
 from tests.reference.venue import simulate
 
-WITHOUT: dict[str, dict[str, Any]] = {
+
+def _insured(**changes: Any) -> Callable[[Rules], dict[str, Any]]:
+    """The venue with other rules of its insurance funds."""
+
+    def changed(rules: Rules) -> dict[str, Any]:
+        assert rules.insurance is not None
+        return {"insurance": dataclasses.replace(rules.insurance, **changes)}
+
+    return changed
+
+
+WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "rule": {"rule": "full"},
     "limit_price": {"limit_price": None},
     "settlement": {"settlement": "account"},
     "waits_for_cooldown": {"waits_for_cooldown": False},
     "keeper_cost_usd": {"keeper_cost_usd": None},
     "backstop": {"backstop": None},
+    "levied_by": {"levied_by": "profit"},
+    "scope": _insured(scope="shared", shares=None),
+    "income": _insured(income_usd_per_day=None, turnover_per_day=None),
+    "paid_at_most_usd": _insured(paid_at_most_usd=None),
+    "depositors": _insured(depositors=None),
     "adl": {"adl_policy": "none"},
     "delay": {"keeper_delay_seconds": 0.0},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
@@ -29,8 +46,8 @@ WITHOUT: dict[str, dict[str, Any]] = {
 
 def mechanisms(design: Design) -> list[str]:
     """Names in :data:`WITHOUT`."""
-    given = {**design, **design.get("liquidation", {})}
-    absent = {"rule": "full", "adl": "none", "settlement": "account"}
+    given = {**design, **design.get("liquidation", {}), **design.get("insurance", {})}
+    absent = {"rule": "full", "adl": "none", "settlement": "account", "scope": "shared"}
     return [name for name in WITHOUT if given.get(name, absent.get(name)) not in (None, False, absent.get(name))]
 
 
@@ -51,7 +68,8 @@ class Lively:
                 if isinstance(value, int | float):
                     self.events[name] = self.events.get(name, 0.0) + value
         for name in self.changed:
-            venue = dataclasses.replace(rules, **WITHOUT[name])
+            without = WITHOUT[name]
+            venue = dataclasses.replace(rules, **(without(rules) if callable(without) else without))
             other = simulate(book, venue, path, np.ones(len(path) - 1), STEP)
             self.changed[name] += balances(other) != balances(results[0])
 
@@ -73,6 +91,6 @@ class Lively:
             assert some["taken_over"] > 0 and some["vault_low"] < 0, some
 
 
-def balances(result: Result) -> tuple[float, float, float]:
-    """USD that tell one outcome from another."""
-    return result.liquidated_notional, result.adl_notional, float(np.abs(result.cash).sum())
+def balances(result: Result) -> tuple[float, ...]:
+    """USD that tell one outcome from another, to a hundredth of a cent."""
+    return (result.liquidated_notional, result.adl_notional, *np.round(result.cash, 4).tolist())

@@ -14,6 +14,7 @@ from stress.build.margin import build_margin
 from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.cli.compose import load
+from stress.config.insurance import DepositorsConfig, InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig
 from stress.config.margin import MarginConfig
 from stress.config.schema import Config, ProtocolConfig, TierConfig
@@ -35,6 +36,8 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
     book = _book(rng, path[0], ladder)
     if "margin" in design:
         cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
+    if "depositors" in design.get("insurance", {}):
+        cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fund_curve=False))
     if "shocks" in design:
         cfg = dataclasses.replace(cfg, shocks={kind: _shock(kind, rng) for kind in design["shocks"]})
     if ladder:
@@ -217,6 +220,8 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
     return dataclasses.replace(
         protocol,
         backstop=backstop,
+        insurance=_insurance(design["insurance"], rng) if "insurance" in design else None,
+        socialised_loss=SocialisedLossConfig(by=design["levied_by"]) if "levied_by" in design else None,
         margin_tiers={"default": tiers},
         initial_margin=None,
         maintenance_margin=None if tiered else flat,
@@ -230,6 +235,28 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         oracle=oracle,
         breaker=breaker,
     )
+
+
+def _insurance(terms: dict[str, Any], rng: np.random.Generator) -> InsuranceConfig:
+    """The terms of a design with numbers that matter within its thirty ticks."""
+    names = [name.name for name in dataclasses.fields(InsuranceConfig)]
+    drawn: dict[str, Any] = dict.fromkeys(names) | terms
+    if "shares" in terms:
+        drawn["shares"] = [1.0, rng.uniform(0.3, 3.0)]
+    if "income" in terms:
+        del drawn["income"]
+        fees = {"turnover_per_day": [rng.uniform(1, 10), 5.0], "trading_fee": 0.001, "fee_share": rng.uniform(0, 1)}
+        drawn |= {"income_usd_per_day": rng.choice([0.0, 3e4]), **fees}
+    if "paid_at_most_usd" in terms:
+        drawn["paid_at_most_usd"] = rng.choice([100.0, 1e3])
+    if "depositors" in terms:
+        drawn["depositors"] = DepositorsConfig(
+            deposited_share=rng.uniform(0.3, 1.0),
+            starts_below=rng.uniform(0.5, 0.99),
+            leaves_per_day=rng.uniform(0.9, 0.9999999),
+            delay_hours=rng.choice([0.0, 0.05]),
+        )
+    return InsuranceConfig(**drawn)
 
 
 def _liquidity(cfg: Config, design: Design, rng: np.random.Generator) -> Any:

@@ -71,9 +71,9 @@ def matched(policy: str, seed: int, share: float) -> tuple[AdlCase, AdlMatch, Ma
     """A moment, who is closed, and who is by the reference."""
     venue, check, tentative = moment(policy, seed)
     case = case_of(venue, check, tentative, share, POLICIES[policy].profitable_only)
-    none = np.zeros_like(venue.size)
+    none, shares = np.zeros_like(venue.size), dict.fromkeys(tentative.deficits, np.array([share]))
     orders = Orders(quantity=none, stranded=none, bankruptcy=none, accounts=[])  # market orders
-    return case, match(POLICIES[policy], case), adl.match(venue, check, orders, tentative, share, TICK)
+    return case, match(POLICIES[policy], case), adl.match(venue, check, orders, tentative, shares, TICK)
 
 
 @pytest.mark.parametrize("policy", POLICIES)

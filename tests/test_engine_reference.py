@@ -57,7 +57,7 @@ def test_engine_agrees_with_the_reference(design: str, first: int) -> None:
         study, path = random_study(ALL_DESIGNS[design], np.random.default_rng([case, *design.encode()]))
         result = block(dataclasses.replace(study.plan.job, front=FRONT), np.uint32(0), 0)
         rules = Rules.from_config(study.config, list(study.markets))
-        results = [simulate(study.book, venue, path, np.ones(len(path) - 1), STEP) for venue in variants(rules)]
+        results = [simulate(study.book, venue, path, np.ones(len(path) - 1), STEP) for venue in variants(rules)[: len(study.plan.variants)]]
         for variant, expected in enumerate(results):
             compare(result, variant, expected, f"{design}, book {case}, variant {study.plan.variants[variant]}")
         lively.add(study.book, rules, path, results)
@@ -86,6 +86,8 @@ def compare(result: Any, variant: int, expected: Result, case: str) -> None:
         assert out.cash_residual[lane] <= 1e-12 * 1e7 and out.contracts_residual[lane] <= 1e-12 * 1e7, (
             f"{case}: conservation"
         )
+    if result.funds is not None:
+        compare_funds(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.funds), expected, scale, case)
     if result.vault is not None:
         compare_vault(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.vault), expected, scale, case)
 
@@ -96,6 +98,13 @@ def compare_vault(ours: Any, expected: Result, scale: float, case: str) -> None:
     close(ours.low, expected.vault_low, scale, f"{case}: least worth of the backstop")
     close(ours.quote, expected.vault_cash, scale, f"{case}: quote of the backstop")
     np.testing.assert_allclose(ours.size, expected.vault_size, rtol=1e-9, atol=1e-9 * scale, err_msg=case)
+
+
+def compare_funds(ours: Any, expected: Result, scale: float, case: str) -> None:
+    """What each insurance fund took in net, whether it was depleted, and what depositors took."""
+    close(ours.flow, expected.fund_flows, scale, f"{case}: flow of each fund")
+    assert (ours.depleted != NEVER).tolist() == expected.funds_depleted, f"{case}: depleted funds"
+    close(0.0 if ours.queue is None else ours.queue.taken, expected.withdrawn, scale, f"{case}: withdrawn")
 
 
 def compare_ledger(ours: dict[str, Any], expected: Result, case: str) -> None:

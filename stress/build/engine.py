@@ -134,7 +134,7 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
 
 def _dense_only(protocol: ProtocolConfig, market: Market) -> dict[str, bool]:
     """What neither a ladder nor a kernel follows, and whether it applies."""
-    rules = protocol.liquidation
+    rules, by = protocol.liquidation, protocol.socialised_loss.by if protocol.socialised_loss else "profit"
     return {
         "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         PREMIUM_MOVES: _premium_moves(protocol),
@@ -142,6 +142,8 @@ def _dense_only(protocol: ProtocolConfig, market: Market) -> dict[str, bool]:
         f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
         "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
         "protocol.backstop: it takes accounts over": protocol.backstop is not None,
+        "protocol.insurance: the fund has rules of its own": protocol.insurance is not None,
+        f"protocol.socialised_loss.by={by}: it is levied by profit there": by != "profit",
         "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
     }
 

@@ -13,6 +13,7 @@ import numpy as np
 from stress.book.load import load_book
 from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles, obstacles, split_book
+from stress.build.insurance import insured_venue
 from stress.build.margin import build_margin, planned_interest, refuse_whole_rates
 from stress.build.price import Market, build_market
 from stress.build.shocks import depegs_collateral, shocked_market, shocked_venue
@@ -89,12 +90,13 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
     market = shocked_market(market, cfg.shocks, cfg.price.markets)
     venue = build_venue(cfg.protocol, cfg.liquidity, cfg.price.markets, market.step_seconds)
     venue = shocked_venue(venue, cfg.shocks, cfg.price.markets, market.step_seconds)
+    interest = book.open_interest(market.prices)
+    venue = insured_venue(venue, cfg.protocol.insurance, cfg.price.markets, interest, market.step_seconds)
     variants = {"main": venue}
     if cfg.run.twin:
         variants["twin"] = twin(venue)
     if cfg.run.fund_curve:
         variants["unlimited"] = unlimited(venue)
-    interest = book.open_interest(market.prices)
     window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
     quote, (ladders, rest) = book.quote, split_book(cfg, book, margin, market)
     dense = book.accounts if rest is None else rest.quote.shape[0]

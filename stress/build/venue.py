@@ -75,6 +75,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         backstop=None if protocol.backstop is None else build_backstop(protocol.backstop, step_seconds),
         by_fill=protocol.liquidation.settlement == "fill",
         adl_price=protocol.adl.price,
+        levied_by="profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
     )
     parts = (venue.maintenance, venue.rule, venue.adl, venue.funding.rule, venue.limit)
     return dataclasses.replace(venue, parts=tuple(type(part).__name__ for part in parts))

@@ -28,6 +28,7 @@ METRICS = (
     "adl_haircut", "socialised_loss", "uncovered", "fees_to_fund", "adl_notional", "amplification", "max_displacement",
     "fund_drawdown_var_99", "fund_drawdown_es_99", "required_fund_99", "required_fund_999", "required_fund_9999",
     "fund_shortfall", "taken_over", "backstop_loss", "backstop_depletion_probability",
+    "withdrawn",
 )
 """Metrics that may carry a limit."""
 
@@ -53,7 +54,7 @@ def check(config: Config) -> list[str]:
     price, run = config.price, config.run
     groups = (check_price(price), check_history(config), _time(price, run), check_often(config), _block(run),
               _processes(run), _events(config), check_protocol(config), check_shocks(config), _book(config),
-              _limits(config), _backstop_limits(config), _dates(config))
+              _limits(config), _mechanism_limits(config), _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 
@@ -133,7 +134,12 @@ def _limits(config: Config) -> Iterator[str]:
                                 f"The metric needs run.{switch}=true."))
 
 
-def _backstop_limits(config: Config) -> Iterator[str]:
+def _mechanism_limits(config: Config) -> Iterator[str]:
+    insurance = config.protocol.insurance
+    if config.limits.get("withdrawn") is not None and (insurance is None or insurance.depositors is None):
+        yield str(bad_value("limits.withdrawn", config.limits["withdrawn"],
+                            "null while protocol.insurance.depositors=null",
+                            "The metric is about depositors: give the fund some."))
     for name in ("taken_over", "backstop_loss", "backstop_depletion_probability"):
         limit = config.limits.get(name)
         if limit is not None and config.protocol.backstop is None:

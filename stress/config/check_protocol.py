@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stress.config.check_funding import check_funding
+from stress.config.check_insurance import check_insurance
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.errors import UserError, bad_value
@@ -21,6 +22,7 @@ def check_protocol(config: Config) -> Iterator[str]:
     if not margins:
         yield from _fee(config)
     yield from check_funding(config.protocol.funding)
+    yield from check_insurance(config)
     yield from _rule(config.protocol)
 
 

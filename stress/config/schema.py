@@ -12,6 +12,7 @@ from typing import Any
 from stress.config.adl import AdlConfig
 from stress.config.fields import Matrix, PerMarket, field
 from stress.config.funding import FundingConfig
+from stress.config.insurance import InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig, LiquidationConfig
 from stress.config.margin import MarginConfig
 from stress.config.shock import ShockConfig
@@ -236,9 +237,14 @@ class ProtocolConfig:
     margin: MarginConfig | None = field(
         "margin rates that depend on a position's size or on open interest; null: tiers or flat rates", optional=True)
     insurance_fund: float = field("insurance fund at time zero", unit="USD", low=0)
+    insurance: InsuranceConfig | None = field(
+        "how the insurance fund is run; null: one fund, fed by liquidations, that pays as far as it goes",
+        optional=True)
     liquidation: LiquidationConfig = field("liquidation")
     waterfall: list[str] = field("who pays for deficits, in order: insurance_fund, adl, socialised_loss")
     adl: AdlConfig = field("auto-deleveraging")
+    socialised_loss: SocialisedLossConfig | None = field(
+        "who is levied for what is left; null: by profit", optional=True)
     funding: FundingConfig = field("funding")
     oracle: OracleConfig = field("oracle")
     breaker: BreakerConfig = field("circuit breaker")

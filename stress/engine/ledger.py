@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
+from stress.engine.insurance import booked
 from stress.engine.ladder.beside import after_round
 from stress.engine.ladder.crowd import Crowd
 from stress.engine.record import inflow, record
 from stress.engine.state import CLOSED, FLAGGED, Accounts, Ledger, Row
 from stress.engine.tick import Closing, Round, Tick
+from stress.engine.waterfall import covered
 from stress.protocol.backstop import Vault
 from stress.protocol.venue import Venue
 from stress.types import NEVER
@@ -28,12 +30,16 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     vault = row.vault
     if vault is not None:
         vault = stocked(vault, row.ledger, done.closing)
+    funds = row.funds
+    if done.asked is not None and done.payout is not None:
+        funds = booked(venue, row, tick, done.asked, done.payout)
     return replace(
         row,
         ledger=ledger,
         crowd=crowd,
         marks=marks,
         vault=vault,
+        funds=funds,
         z=done.settled.z,
         displacement=done.settled.displacement,
         mark=done.settled.mark,
@@ -64,7 +70,7 @@ def book_ledger(venue: Venue, row: Row, done: Round) -> tuple[Ledger, Crowd | No
         value, units = value + (bought * settled.crowd.fill).sum(), units + bought.reshape(-1, 2).sum(1)
         crowd = after_round(crowd, done.closing.crowd, settled.crowd, cover)
     after = Ledger(
-        quote=settled.quote + settled.deficit * cover - done.levied,
+        quote=settled.quote + (settled.deficit * cover if done.payout is None else covered(done)) - done.levied,
         size=settled.size,
         outside_quote=ledger.outside_quote - value,
         outside_size=ledger.outside_size + units,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
+from stress.engine.insurance import needed
 from stress.engine.ladder.crowd import Crowd, contracts, quotes
 from stress.engine.state import BEYOND_LADDER, Accounts, Outcome, Row
 from stress.engine.tick import Round, Settlement, Tick
@@ -24,6 +25,8 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     full, settled, closing, held = done.full, done.settled, done.closing, row.ledger.size
     deficits, rest = full.deficits(), settled.deficits()
     loss = deficits - row.ledger.fund_flow - inflow(venue, full)
+    if done.asked is not None:
+        loss = needed(venue, row, done.asked).max()
     depleted = loss > venue.fund if venue.insured else deficits > 0
     adl_value = jnp.abs(closing.adl) * closing.adl_price
     sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.acted, adl_value, 0.0)
@@ -86,7 +89,9 @@ def conserve(accounts: Accounts, row: Row, rest_quote: Array | float = 0.0, rest
     if row.vault is not None:
         owned = owned + row.vault.quote + row.vault.sold_quote
         held = held + row.vault.size + row.vault.sold_size
-    cash = owned + ledger.outside_quote + ledger.fund_flow + ledger.keepers - accounts.quote_total
+    if row.funds is not None:
+        owned = owned + row.funds.outside
+    cash = owned + ledger.outside_quote + row.fund_flow() + ledger.keepers - accounts.quote_total
     units = (held + ledger.outside_size) * row.mark
     out = row.outcome
     return replace(

@@ -14,13 +14,14 @@ import jax.numpy as jnp
 from stress.engine.check import check, limit_to_capacity, oracle_price, wanted
 from stress.engine.deleverage import deleverage
 from stress.engine.front import Front, beyond
+from stress.engine.insurance import payout
 from stress.engine.ledger import book_round
 from stress.engine.loops import by_rows
 from stress.engine.orders import book_closing, place_orders, take_over
 from stress.engine.screen import outside, screen, within_triggers
 from stress.engine.settle import settle
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
-from stress.engine.tick import Check, Closing, Round, Settlement, Tick
+from stress.engine.tick import Check, Closing, Payout, Round, Settlement, Tick
 from stress.engine.waterfall import insure, shortfall, socialise
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import owed
@@ -58,20 +59,28 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
     if venue.limit is not None or venue.by_fill:
         closing = jax.vmap(place_orders)(venue, rows, tick, seen, closing)
     full = jax.vmap(settle)(venue, accounts, rows, tick, closing)
-    closing, settled = _deleveraged(accounts, venue, rows, tick, seen, closing, full)
-    paid = jax.vmap(insure)(venue, rows, settled)
-    levied = _levied(accounts, venue, full, settled, paid)
-    done = Round(full=full, settled=settled, closing=closing, paid=paid, levied=levied)
+    asked = _payout(venue, rows, seen, closing, full)
+    closing, settled = _deleveraged(accounts, venue, rows, tick, seen, closing, full, asked)
+    final = _payout(venue, rows, seen, closing, settled)
+    paid = jax.vmap(insure)(venue, rows, settled) if final is None else final.paid.sum((1, 2))
+    done = Round(full, settled, closing, paid, jnp.zeros_like(settled.quote), asked, final)
+    done = replace(done, levied=_levied(accounts, venue, seen, done))
     return jax.vmap(book_round)(venue, accounts, rows, tick, done), done
 
 
+def _payout(venue: Venue, rows: Row, seen: Check, closing: Closing, settled: Settlement) -> Payout | None:
+    """What funds with rules of their own pay of a settlement, for a batch."""
+    return None if venue.insurance is None else jax.vmap(payout)(venue, rows, seen, closing, settled)
+
+
 def _deleveraged(
-    accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, closing: Closing, full: Settlement
+    accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check, closing: Closing, full: Settlement,
+    asked: Payout | None,
 ) -> tuple[Closing, Settlement]:
     """Closing and settlement of a batch after ADL took what the fund cannot carry."""
     if venue.adl is None:
         return closing, full
-    unpaid = jax.vmap(shortfall)(venue, rows, full)
+    unpaid = jax.vmap(shortfall)(venue, rows, full) if asked is None else asked.uninsured()
     needed = (unpaid > 0).any()
     if closing.stranded is not None:
         needed = needed | (closing.stranded != 0).any()
@@ -83,14 +92,15 @@ def _deleveraged(
     return jax.lax.cond(needed, deleveraged, lambda: (closing, full))
 
 
-def _levied(accounts: Accounts, venue: Venue, full: Settlement, settled: Settlement, paid: Array) -> Array:
+def _levied(accounts: Accounts, venue: Venue, seen: Check, done: Round) -> Array:
     """Levies [batch, N] for what the fund left."""
+    settled = done.settled
     if not venue.socialised or settled.crowd is not None:  # who levies beside ladders gets a status
         return jnp.zeros_like(settled.quote)
-    rest = owed(full.deficit.sum(1), settled.deficit.sum(1) - paid)
+    rest = owed(done.full.deficit.sum(1), settled.deficit.sum(1) - done.paid)
     return jax.lax.cond(
         (rest > 0).any(),
-        lambda: jax.vmap(socialise)(accounts, settled, rest),
+        lambda: jax.vmap(socialise)(venue, accounts, seen, done, rest),
         lambda: jnp.zeros_like(settled.quote),
     )
 

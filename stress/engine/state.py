@@ -15,6 +15,7 @@ from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd
 from stress.protocol.backstop import Vault
 from stress.protocol.breaker import BreakerState
+from stress.protocol.insurance.fund import Funds
 from stress.protocol.oracle import OracleState
 from stress.types import NEVER, Array
 
@@ -49,7 +50,7 @@ class Ledger:
     size: Array  # [A, N] base units
     outside_quote: Array  # [] USD, the market that absorbs liquidations
     outside_size: Array  # [A] base units
-    fund_flow: Array  # [] USD, W: cumulative net flow of the insurance fund
+    fund_flow: Array  # [] USD, W: cumulative net flow of the insurance fund, unless the row has ``funds``
     keepers: Array  # [] USD, fees paid to keepers
 
 
@@ -142,3 +143,8 @@ class Row:
     vault: Vault | None = None  # of the backstop
     funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process
+    funds: Funds | None = None  # where the venue has rules for its insurance funds
+
+    def fund_flow(self) -> Array:
+        """Cumulative net flow [...] of the insurance fund in USD, of all markets'."""
+        return self.ledger.fund_flow if self.funds is None else self.funds.flow.sum(-1)

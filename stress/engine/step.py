@@ -1,7 +1,8 @@
 """One tick, phase by phase, for one path under one variant. The order of the phases is the model.
 
     1 shock      the market model moves the fundamental price S
-    2 recovery   absorbed flow decays; the backstop sells; mark and oracle follow   open_tick
+    2 recovery   absorbed flow decays; the backstop sells; mark and oracle follow;
+                 the fund's income and what depositors take                         open_tick
     3 funding    on its interval; collateral that lost its peg                      move_premium, pay_funding, revalue
     4 breaker    a market out of its band halts                                     open_tick
     5 check      equity against requirement at the oracle price                     check.check
@@ -55,8 +56,11 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     if venue.oracle.freezes:
         last = venue.oracle.price(row.oracle, row.mark / (1.0 + row.displacement), row.displacement)
         oracle = venue.oracle.freeze(oracle, last, number)
-    vault = None if vault is None else vault.marked(mark)
-    return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker, vault=vault), tick
+    vault, funds = None if vault is None else vault.marked(mark), row.funds
+    if venue.insurance is not None and funds is not None:
+        funds = venue.insurance.start_tick(venue.fund, funds, number)
+    row = replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker)
+    return replace(row, vault=vault, funds=funds), tick
 
 
 def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:

@@ -105,6 +105,21 @@ class Settlement:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class Payout:
+    """What falls on the insurance funds in a round, where they have rules. Axis: ``G`` funds, one or one a market."""
+
+    owed: Array  # [G, N] USD of deficits, by the fund they fall on
+    asked: Array  # [G, N] USD of it that is insured
+    inflow: Array  # [G] USD of fees and remainders
+    paid: Array  # [G, N] USD
+
+    def uninsured(self) -> Array:
+        """Share [G, N] of what is owed that no fund pays."""
+        return jnp.where(self.owed > self.paid, 1.0 - self.paid / jnp.where(self.owed > 0, self.owed, 1.0), 0.0)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Round:
     """One round: at the prices of the full flow, as it was settled, and who paid."""
 
@@ -113,3 +128,5 @@ class Round:
     closing: Closing
     paid: Array  # [] USD by the insurance fund
     levied: Array  # [N] USD from winners
+    asked: Payout | None = None  # of the funds, where they have rules: at the prices of the full flow
+    payout: Payout | None = None  # likewise, as it was settled

@@ -33,6 +33,7 @@ from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
 from stress.protocol.backstop import Vault
 from stress.protocol.funding.base import SkewRule
+from stress.protocol.insurance.fund import Funds
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
 
@@ -99,6 +100,7 @@ class BlockResult:
     trace: dict[str, Array]  # [T, ...] of one path of the main variant
     anew: Array  # [B] bool, simulated by the dense engine after the ladder (``mc.fallback``)
     vault: Vault | None = None  # [V, B, ...] of the backstop, at the last marks
+    funds: Funds | None = None  # [V, B, ...] where the insurance funds have rules
 
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
@@ -171,7 +173,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    left = (_judge(last), last.ledger.fund_flow, _at_last(last))
+    left = (_judge(last), last.fund_flow(), _at_last(last), last.funds)
     split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
     return BlockResult(
         outcome=split[0],
@@ -181,6 +183,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         trace=trace,
         anew=jnp.zeros(paths, bool),
         vault=split[2],
+        funds=split[3],
     )
 
 
@@ -221,6 +224,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         outcome=empty_outcome(job.prices.shape[0]),
         crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
         vault=None if venue.backstop is None else venue.backstop.open(job.prices.shape[0]),
+        funds=None if venue.insurance is None else venue.insurance.open(venue.fund),
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
     )
@@ -237,7 +241,7 @@ def trace_path(rows: Row, fundamental: Array, path: Array) -> dict[str, Array]:
     return {
         "mark": rows.mark[path],
         "fundamental": fundamental[path],
-        "fund_flow": rows.ledger.fund_flow[path],
+        "fund_flow": rows.fund_flow()[path],
         "liquidated": out.liquidated[path],
         "adl": out.adl_notional[path],
         "bad_debt": out.bad_debt[path],
@@ -259,11 +263,12 @@ def _with_sleepers(rows: Row, companion: int) -> Row:
         outcome=jax.tree.map(pick, rows.outcome),
         ledger=replace(rows.ledger, fund_flow=pick(rows.ledger.fund_flow)),
         vault=jax.tree.map(pick, rows.vault),
+        funds=jax.tree.map(pick, rows.funds),
     )
 
 
 def _judge(rows: Row) -> Outcome:
     """The final outcome, with the status of rows whose numbers are not finite."""
-    out, ledger = rows.outcome, rows.ledger
-    finite = jnp.isfinite(rows.mark).all(1) & jnp.isfinite(ledger.fund_flow) & jnp.isfinite(out.cash_residual)
+    out = rows.outcome
+    finite = jnp.isfinite(rows.mark).all(1) & jnp.isfinite(rows.fund_flow()) & jnp.isfinite(out.cash_residual)
     return replace(out, status=jnp.where(finite, out.status, NOT_FINITE))

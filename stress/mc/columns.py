@@ -7,6 +7,7 @@ import numpy as np
 from stress.engine.state import OK
 from stress.mc.block import BlockResult
 from stress.protocol.backstop import Vault
+from stress.protocol.insurance.fund import Funds
 from stress.types import NEVER, Array
 from stress.units import HOURS_PER_YEAR, SECONDS_PER_YEAR
 
@@ -72,6 +73,8 @@ def path_columns(
     columns |= {f"liquidated_{m}": liquidated[main, :, a].sum(-1) for a, m in enumerate(markets)}
     if result.vault is not None:
         columns |= _backstop(result.vault, capital)
+    if result.funds is not None:
+        columns |= _funds(result.funds, markets)
     columns["cash_residual"] = np.asarray(out.cash_residual).max(0)
     columns["contracts_residual"] = np.asarray(out.contracts_residual).max(0)
     return columns
@@ -81,6 +84,15 @@ def _backstop(vault: Vault, capital: float) -> dict[str, np.ndarray]:
     """Columns of the backstop: what it took over, and the most it was down, in USD."""
     loss = -np.asarray(vault.low)[0]
     return {"taken_over": np.asarray(vault.taken)[0], "backstop_loss": loss, "backstop_depleted": loss > capital}
+
+
+def _funds(funds: Funds, markets: list[str]) -> dict[str, np.ndarray]:
+    """Columns of funds with rules of their own: which were depleted, and what depositors took, in USD."""
+    depleted = np.asarray(funds.depleted)[0] != NEVER
+    columns = {f"depleted_{m}": depleted[:, a] for a, m in enumerate(markets)} if depleted.shape[1] > 1 else {}
+    if funds.queue is not None:
+        columns["withdrawn"] = np.asarray(funds.queue.taken)[0]
+    return columns
 
 
 def _status(status: Array) -> np.ndarray:

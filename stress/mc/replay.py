@@ -47,7 +47,7 @@ def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, 
         before = row.outcome.liquidated
         normal = _of_first(_premium_noise(job, jnp.zeros(1, jnp.uint32), jnp.int32(number)))
         row, entry = _tick(job, venue, book, row, fundamental, multiplier, number, normal)
-        entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.ledger.fund_flow[0])}
+        entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.fund_flow()[0])}
         ticks.append(entry)
         sold = (row.outcome.liquidated - before)[0].sum(1)
     return {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row, step_seconds)}
@@ -185,7 +185,7 @@ def _final(book: Book, row: Row, fund: float) -> dict[str, Any]:
             for a in np.flatnonzero(size[:, n])
         }
     return {
-        "fund": fund + float(row.ledger.fund_flow[0]),
+        "fund": fund + float(row.fund_flow()[0]),
         "keepers": float(row.ledger.keepers[0]),
         "accounts": accounts,
     }

@@ -14,6 +14,7 @@ from stress.protocol.breaker import Breaker
 from stress.protocol.collateral import Depeg
 from stress.protocol.funding.base import Funding
 from stress.protocol.insurance.delta import fund_delta
+from stress.protocol.insurance.fund import Insurance
 from stress.protocol.insurance.penalty import split
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.base import LiquidationRule
@@ -65,3 +66,5 @@ class Venue:
     limit: LimitPrice | None = None  # None: market orders
     backstop: Backstop | None = None
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
+    insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
+    levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts

@@ -8,6 +8,7 @@ from typing import Any
 from stress.report import format as fmt
 from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
 from stress.report.history import history, source_words, speed_words
+from stress.report.insurance import insurance, levied
 from stress.report.liquidation import backstop, liquidation, modelled_on
 from stress.report.load import Run
 from stress.report.margin import interest_margin, size_margin
@@ -22,6 +23,7 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
             ("Regimes", _regimes(run)), ("Hypothetical shocks", shocks_in_force(run, _each)), ("Book", _book(run)),
             ("Rules modelled on", modelled_on(run)), ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
             ("Backstop", backstop(run)), ("Who pays", _waterfall(run)),
+            ("Insurance fund", insurance(run, _each)),
             ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
             ("Order book", _liquidity(run)), ("Time", _time(run)), ("Engine", _engine(run))]
     return [(topic, text) for topic, text in rows if text]
@@ -156,7 +158,7 @@ def _waterfall(run: Run) -> str:
     policy = str(run.setting("protocol.adl.policy")).replace("_", " ")
     price = run.setting("protocol.adl.price") or "bankruptcy"
     at = "" if policy == "none" or price == "bankruptcy" else f" at the price of the {price}"
-    return f"{order}; fund {usd_tick(run.fund)}; ADL policy: {policy}{at}"
+    return f"{order}; fund {usd_tick(run.fund)}; ADL policy: {policy}{at}{levied(run)}"
 
 
 def _funding(run: Run) -> str:
@@ -232,13 +234,17 @@ _OF_A_HISTORY = (
     ("Prices say nothing of the order book: its depth does not fall with the crash but as the mark is displaced "
      "(liquidity.withdrawal)."),
 )
+_FEES_ONLY = ("The fund receives liquidation fees only: no top-ups, yield or withdrawals. Uncovered deficits stay on "
+              "the ledger.")
+_OF_RULES = ("The fund receives liquidation fees and what its rules above say, a constant flow whatever happens to "
+             "trading: no other top-ups. Uncovered deficits stay on the ledger.")
 _LEFT_OUT = (
     "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",
     "No cross-market impact: liquidations in one market do not move the price of another.",
     _AT_PAR,
     "The other side of liquidations is an outside market of unlimited means; it is never deleveraged or levied.",
     "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, and answers to nothing else.",
-    "The fund receives liquidation fees only: no top-ups, yield or withdrawals. Uncovered deficits stay on the ledger.",
+    _FEES_ONLY,
     "Fundamental prices do not answer to the venue: its impact leaves no trace in them.",
     "Operational failures, outages and attacks on the oracle are outside the model unless configured: lag, a freeze.",
 )
@@ -247,16 +253,22 @@ _LEFT_OUT = (
 def limitations(run: Run) -> list[str]:
     """What the model leaves out; a fixed list, with the points that hang on the config adapted."""
     if history(run):
-        return [_SAMPLING, *_OF_A_HISTORY, *_LEFT_OUT]
+        return [_SAMPLING, *_OF_A_HISTORY, *_left_out(run)]
     duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
     known = duration is not None and step is not None
     beside = f" (here {seconds(duration)} beside ticks of {seconds(step)})" if known else ""
     speed = (f"The speed of a gap{beside} is an assumption: hourly closes do not identify it, and a gap within one "
              "tick costs a multiple of the same gap spread over several.")
     shocked = [CONDITIONAL] if run.setting("shocks") else []
-    depegged = has_kind(run, "collateral_depeg")
-    left_out = [_DEPEGGED if depegged and text == _AT_PAR else text for text in _LEFT_OUT]
-    return [_SAMPLING, *shocked, speed, *left_out]
+    return [_SAMPLING, *shocked, speed, *_left_out(run)]
+
+
+def _left_out(run: Run) -> list[str]:
+    """What is left out, but for what the venue or the shocks of the run bring in."""
+    instead = {_FEES_ONLY: _OF_RULES} if run.setting("protocol.insurance") else {}
+    if has_kind(run, "collateral_depeg") and not history(run):
+        instead[_AT_PAR] = _DEPEGGED
+    return [instead.get(text, text) for text in _LEFT_OUT]
 
 
 def _engine(run: Run) -> str:

@@ -69,7 +69,7 @@ WORDINGS = {
         "… borne by winners", "usd", "ADL takes {value} of the deficits off on average, at the winners' expense.",
         "No deficit was passed to winners."),
     "socialised_loss": Wording(
-        "… socialised", "usd", "Everybody in profit pays {value} in sum, on average.", "Nothing was socialised."),
+        "… socialised", "usd", "Everybody {levied} pays {value} in sum, on average.", "Nothing was socialised."),
     "uncovered": Wording(
         "… uncovered", "usd", "{value} stays on the venue's ledger, on average.", "Nothing stayed uncovered."),
     "fees_to_fund": Wording(
@@ -81,7 +81,7 @@ WORDINGS = {
         "Deleveraged notional", "usd", "On average {value} of winners' positions is closed by ADL in {horizon}.",
         "No winner's position was closed by ADL on any path."),
     "socialised_loss_probability": Wording(
-        "Socialised loss", "percent", "In {value} of periods ({odds}) everybody in profit pays a share of the loss.",
+        "Socialised loss", "percent", "In {value} of periods ({odds}) everybody {levied} pays a share of the loss.",
         "No path socialised a loss; with {confidence} confidence the probability is below {high}."),
     "taken_over": Wording(
         "Taken over by the backstop", "usd", "On average the backstop takes {value} of positions over in {horizon}.",
@@ -92,12 +92,18 @@ WORDINGS = {
     "backstop_depletion_probability": Wording(
         "Backstop depleted", "percent", "In {value} of periods ({odds}) the backstop loses more than its capital.",
         "No path cost the backstop its capital; with {confidence} confidence the probability is below {high}."),
+    "withdrawn": Wording(
+        "Withdrawn from the fund", "usd", "Depositors take {value} out of the fund, on average over paths.",
+        "Depositors took nothing out of the fund on any path."),
     "max_displacement": Wording(
         "Largest displacement", "percent", "At its worst the venue's own selling moves the mark {value} from the "
                                            "fundamental price, "
         "on average over paths.", "The venue's own selling never moved the mark."),
 }
 """In the order of the headline table; metrics not named here follow with their own name."""
+
+_OF_MARKET = "depletion_probability_"
+LEVIED = {"profit": "in profit", "equity": "with equity", "contracts": "with a position"}
 
 _UNITS = {"USD": "usd", "probability": "percent", "relative": "percent", "hours": "hours"}
 """Kind of quantity by the unit of a metric; other units are printed as plain numbers."""
@@ -111,14 +117,27 @@ def insured(run: Run) -> bool:
 
 def kind_of(name: str, metric: dict[str, Any]) -> str:
     """Kind of quantity of a metric: by its wording, else by its unit."""
-    if name in WORDINGS:
-        return WORDINGS[name].kind
+    wording = wording_of(name)
+    if wording is not None:
+        return wording.kind
     return _UNITS.get(str(metric.get("unit")), "plain")
 
 
 def title_of(name: str) -> str:
     """Title of a metric for tables and axes."""
-    return WORDINGS[name].title if name in WORDINGS else name.replace("_", " ").capitalize()
+    wording = wording_of(name)
+    return name.replace("_", " ").capitalize() if wording is None else wording.title
+
+
+def wording_of(name: str) -> Wording | None:
+    """The wording of a metric, or of one of a market."""
+    if not name.startswith(_OF_MARKET):
+        return WORDINGS.get(name)
+    market = name.removeprefix(_OF_MARKET)
+    return Wording(f"Fund depletion, {market}", "percent",
+                   f"In {{value}} of periods ({{odds}}) the fund of {market} runs out.",
+                   f"No path used up the fund of {market}; with {{confidence}} confidence the probability is below "
+                   "{high}.")
 
 
 def printed(name: str, metric: dict[str, Any], which: str = "estimate") -> str:
@@ -156,7 +175,7 @@ def meaning(name: str, metric: dict[str, Any], run: Run) -> str:
     estimate = metric.get("estimate")
     if not is_number(estimate):
         return f"Not available{': ' + str(metric['reason']) if reason else ''}."
-    wording = WORDINGS.get(name)
+    wording = wording_of(name)
     if not insured(run):
         wording = WITHOUT_FUND.get(name, wording)
     if wording is None:
@@ -173,6 +192,7 @@ def _words(name: str, metric: dict[str, Any], run: Run) -> dict[str, str]:
     window, share = run.setting("cascade.window_minutes"), run.setting("cascade.open_interest_share")
     return {
         "value": printed(name, metric), "high": printed(name, metric, "high"), "fund": fmt.usd(run.fund),
+        "levied": LEVIED[(run.setting("protocol.socialised_loss") or {}).get("by", "profit")],
         "confidence": confidence, "horizon": fmt.hours(run.horizon_hours),
         "odds": fmt.one_in(value) if 0 < value <= 1 else "never",
         "average": " (median)" if "median" in str(metric.get("method")) else " on average",

@@ -15,15 +15,16 @@ IN_PROFIT = ("profit_leverage", "binance", "pro_rata_profit")
 """Policies that spare who is not in profit."""
 
 def match(
-        venue: Venue, check: Check, orders: Orders, tentative: Settlement, share: float, tick: int) -> Matches:
-    """Matches ``share`` of the deficit accounts' quantity with the other side, market by market and side by side.
+        venue: Venue, check: Check, orders: Orders, tentative: Settlement, share: dict[int, np.ndarray],
+        tick: int) -> Matches:
+    """Matches ``share`` [A or 1] of each deficit account's quantity with the other side, market by market and side by side.
 
     And all that orders with limits leave to ADL.
 
     Where the eligible quantity falls short, every deficit account of that market and side is scaled down alike.
     """
     matches = Matches()
-    if share <= 0 and not orders.stranded.any():
+    if not any((part > 0).any() for part in share.values()) and not orders.stranded.any():
         return matches
     given = _given(venue, orders, tentative, share)
     order = check.risk_order([int(n) for n in np.flatnonzero(given.any(axis=1))])
@@ -48,11 +49,11 @@ def match(
     return matches
 
 
-def _given(venue: Venue, orders: Orders, tentative: Settlement, share: float) -> np.ndarray:
+def _given(venue: Venue, orders: Orders, tentative: Settlement, share: dict[int, np.ndarray]) -> np.ndarray:
     """Units [N, A] of losers, signed as their positions."""
     given = orders.stranded.copy()
-    for n in tentative.deficits:
-        given[n] += share * (orders.quantity[n] if venue.rules.settlement == "fill" else venue.size[n])
+    for n, part in share.items():
+        given[n] += part * (orders.quantity[n] if venue.rules.settlement == "fill" else venue.size[n])
     return given
 
 

@@ -46,6 +46,10 @@ class Result:
     vault_low: float = 0.0  # the least it was worth at the start of a tick or at the end
     vault_cash: float = 0.0  # quote balance at the end, apart from its capital
     vault_size: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
+    # funds with rules of their own
+    fund_flows: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [G] USD, net
+    funds_depleted: list[bool] = field(default_factory=list)  # [G]
+    withdrawn: float = 0.0  # USD that depositors took
     # the other parties at the end
     keeper_cash: float = 0.0
     outside_cash: float = 0.0  # quote balance: what the outside market received less what it paid

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stress.config.funding import AdaptiveConfig, VelocityConfig
+from stress.config.insurance import InsuranceConfig
 from stress.config.markets import per_market
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
@@ -77,6 +78,8 @@ class Rules:
     max_displacement: float
     # backstop: capital, share of the requirement, takes bankrupt, charge (None: all), half-life of its sale in minutes
     backstop: tuple[float | None, float, bool, float | None, float | None] | None = None
+    insurance: InsuranceConfig | None = None
+    levied_by: str = "profit"  # or equity, contracts
     # hypothetical shocks
     freezes: tuple[tuple[float, float, tuple[str, ...]], ...] = ()  # from and for how many hours which oracles are silent
     depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
@@ -111,6 +114,8 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "waterfall": tuple(protocol.waterfall),
         "adl_policy": protocol.adl.policy,
         "backstop": None if protocol.backstop is None else dataclasses.astuple(protocol.backstop),
+        "insurance": protocol.insurance,
+        "levied_by": "profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
         "adl_price": protocol.adl.price,
         "adl_seed": protocol.adl.seed,
         **{name.name: getattr(liquidation, name.name) for name in dataclasses.fields(liquidation)},

@@ -62,8 +62,13 @@ class Settlement:
     fees: dict[int, float] = field(default_factory=dict)
     fund_fees: float = 0.0
     keeper_fees: float = 0.0
-    remainders: float = 0.0
+    left: dict[int, float] = field(default_factory=dict)  # what closed accounts leave to the fund
     deficits: dict[int, float] = field(default_factory=dict)  # USD > 0 of accounts that became flat
+
+    @property
+    def remainders(self) -> float:
+        """USD that all closed accounts leave to the fund."""
+        return sum(self.left.values())
 
     @property
     def inflow(self) -> float:
@@ -131,7 +136,7 @@ def _settle_fills(venue: Venue, orders: Orders, result: Settlement) -> None:
         if gain < 0:
             result.deficits[n] = -gain
         if rules.remaining_equity == "fund" and not result.size[n].any() and result.cash[n] > 0:
-            result.remainders += float(result.cash[n])
+            result.left[n] = float(result.cash[n])
             result.cash[n] = 0.0
 
 
@@ -153,7 +158,7 @@ def _take_fees(venue: Venue, result: Settlement, shares: list[int]) -> None:
         result.keeper_fees += rules.keeper_share * fee
         result.fund_fees += (1 - rules.keeper_share) * fee
         if rules.remaining_equity == "fund" and not result.size[n].any() and result.cash[n] > 0:
-            result.remainders += float(result.cash[n])
+            result.left[n] = float(result.cash[n])
             result.cash[n] = 0.0
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stress.book.schema import Book
+from tests.reference.funds import Funds
 from tests.reference.impact import displacement
 from tests.reference.rules import Rules
 
@@ -35,13 +36,14 @@ class Venue:
     vault_size: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
     vault_low: float = 0.0  # the least it was worth at the start of a tick
     taken_over: float = 0.0  # USD
+    funds: Funds | None = None  # where insurance has rules of its own
 
     @classmethod
     def open(cls, book: Book, rules: Rules) -> Venue:
         """The venue at time zero."""
         zeros = np.zeros(len(rules.markets))
         return cls(rules, book, book.cash.astype(float), book.size.astype(float), zeros.copy(), zeros.copy(),
-                   vault_size=zeros.copy())
+                   vault_size=zeros.copy(), funds=None if rules.insurance is None else Funds(rules, book))
 
     @property
     def fund(self) -> float:

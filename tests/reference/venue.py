@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from stress.book.schema import Book
-from tests.reference import adl, backstop, ledger, waterfall
+from tests.reference import adl, backstop, insurance, ledger, waterfall
 from tests.reference.check import closing_shares, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
 from tests.reference.orders import place
@@ -37,6 +37,8 @@ class Path:
         self.breaker = Breaker(rules, prices[0], step_seconds)
         self.funding = Funding(rules, step_seconds)
         self.conservation = Conservation(self.venue, prices[0])
+        if self.venue.funds is not None:
+            self.venue.funds.open(self.prices[0])
         self.result = Result(
             mark=np.zeros((ticks, markets)), oracle=np.zeros((ticks, markets)), fund=np.zeros(ticks),
             liquidated_by_tick=np.zeros((ticks, markets, 2)), liquidated_by_market=np.zeros(markets))
@@ -55,6 +57,10 @@ class Path:
         result.cash, result.size = venue.cash, venue.size
         result.taken_over, result.vault_cash, result.vault_size = venue.taken_over, venue.vault_cash, venue.vault_size
         result.vault_low = min(venue.vault_low, venue.vault_worth(last))
+        if venue.funds is not None:
+            result.fund_flows, result.funds_depleted = venue.funds.flow, venue.funds.depleted
+            result.withdrawn = venue.funds.withdrawn
+            assert abs(float(venue.funds.flow.sum()) - venue.fund_flow) <= 1e-9 * (1 + np.abs(venue.funds.flow).sum())
         result.cash_residual = self.conservation.cash_residual
         result.contracts_residual = self.conservation.contracts_residual
         return result
@@ -63,6 +69,7 @@ class Path:
     def _open_tick(self, k: int) -> Tick:
         rules, venue = self.rules, self.venue
         fundamental = self.prices[k]
+        self._start_funds(k)
         if rules.recovery_half_life_minutes is not None:
             venue.z = venue.z * 2 ** (-self.step / (rules.recovery_half_life_minutes * 60))
         displaced = venue.displacements()
@@ -84,6 +91,15 @@ class Path:
             halted=self.breaker.start_tick(k, mark, last_mark),
             capacity_left=math.inf if capacity is None else capacity * self.step / 60,
             move=float(np.abs(mark / last_mark - 1).max()))
+
+    def _start_funds(self, k: int) -> None:
+        """The outside market pays the funds their income, and gets what depositors take."""
+        venue = self.venue
+        if venue.funds is not None:
+            flow = venue.funds.start_tick(k, self.step)
+            venue.fund_flow += flow
+            venue.outside_cash -= flow
+            self.conservation.check(venue)
 
     def _pay_funding(self, mark: np.ndarray, fundamental: np.ndarray) -> None:
         """Every party pays rate * mark * size from cash, residual account and outside market included."""
@@ -140,7 +156,7 @@ class Path:
         result.cut += float((np.abs(orders.cut) * mark).sum())
         result.stranded += float((np.abs(orders.stranded) * mark).sum())
         tentative = settle(venue, tick, orders, Matches())
-        share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
+        share = waterfall.adl_share(venue, check, tentative, result, self._hours(tick), self.step)
         matches = adl.match(venue, check, orders, tentative, share, tick.number)
         final = settle(venue, tick, orders, matches)
         self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
@@ -150,7 +166,9 @@ class Path:
         result.bad_debt += owed
         result.adl_haircut += owed - sum(final.deficits.values())
         if final.deficits:
-            waterfall.pay(venue, tick, final.mark, final.deficits, owed, result)
+            waterfall.pay(venue, tick, check, final, owed, result, self.step)
+        if venue.funds is not None:
+            venue.funds.flow = venue.funds.flow + insurance.inflow(venue, final)
         self.conservation.check(venue)
         return True
 

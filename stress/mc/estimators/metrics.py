@@ -81,7 +81,7 @@ def paths_of(columns: Mapping[str, np.ndarray], *, confidence: float, fund: floa
 
 def definitions(columns: Collection[str]) -> dict[str, Definition]:
     """The metrics of a run with these columns."""
-    return METRICS | (BACKSTOP if "taken_over" in columns else {})
+    return METRICS | of_mechanisms(columns)
 
 
 def compare(first: Paths, second: Paths) -> dict[str, Difference]:
@@ -211,3 +211,16 @@ BACKSTOP: dict[str, Definition] = {
     "backstop_depletion_probability": _share("backstop_depleted"),
 }
 """Metrics of venues with a backstop."""
+
+DEPOSITORS: dict[str, Definition] = {"withdrawn": _mean("withdrawn")}
+"""Metrics of venues whose insurance fund belongs to depositors."""
+
+
+def of_mechanisms(columns: Collection[str]) -> dict[str, Definition]:
+    """Metrics that a venue only has with some mechanism: of a backstop, of depositors, of the funds of markets."""
+    prefix = "depleted_"
+    found = {f"depletion_probability_{name.removeprefix(prefix)}": _share(name)
+             for name in columns if name.startswith(prefix)}
+    for column, metrics in (("taken_over", BACKSTOP), ("withdrawn", DEPOSITORS)):
+        found |= metrics if column in columns else {}
+    return found

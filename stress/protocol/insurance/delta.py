@@ -26,3 +26,9 @@ def can_pay(balance: Values, delta: Values) -> Values:
 def within_loss_limit(lost: Values, delta: Values, limit: Values) -> Values:
     """Whether [...] the change keeps what the fund ``lost`` [...] for an account in this block within ``limit`` USD."""
     return (delta >= 0) | (lost - delta <= limit)
+
+
+def payable(deficit: Values, limit: Values, lost: Values = 0.0) -> Values:
+    """USD [...] of a ``deficit`` [...] that keep what the fund ``lost`` [...] within the ``limit`` [...]."""
+    xp = namespace(deficit)
+    return xp.where(within_loss_limit(lost, -deficit, limit), deficit, xp.maximum(limit - lost, 0.0))

@@ -1,4 +1,4 @@
-"""Socialised loss: winners give up gains in proportion to their unrealised profit."""
+"""Socialised loss: who gives up how much for what the layers before leave, by profit, by equity, or by contracts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,30 @@ def levy(amount: Array, profit: Array, equity: Array, residual: Array) -> Array:
     residual account stands for unlimited means and pays on its profit alone.
     """
     bound = jnp.where(residual, jnp.inf, jnp.maximum(equity, 0.0))
-    weight = jnp.clip(profit, 0.0, bound)
+    return in_proportion(amount, jnp.clip(profit, 0.0, bound))
+
+
+def levy_by_equity(amount: Array, notional: Array, equity: Array, residual: Array) -> Array:
+    """Levy [N] in USD that raises ``amount`` [], as far as equity reaches, of accounts with a position.
+
+    The weight of an account is its equity at the mark [N]; the residual account, of unlimited means, counts as at a
+    leverage of one, with its ``notional`` [N], as in ADL.
+    """
+    means = jnp.where(residual, notional, jnp.maximum(equity, 0.0))
+    return in_proportion(amount, jnp.where(notional > 0, means, 0.0))
+
+
+def levy_by_contracts(amount: Array, size: Array) -> Array:
+    """Levy [N] in USD that raises an ``amount`` [A] for each market from who holds units [A, N] in it, long or short.
+
+    Whether they can pay it does not matter. Where nobody holds anything, nothing is raised.
+    """
+    longs, shorts = jnp.maximum(size, 0.0).sum(1), jnp.maximum(-size, 0.0).sum(1)
+    return (per_unit(amount, jnp.zeros_like(amount), longs, shorts)[:, None] * jnp.abs(size)).sum(0)
+
+
+def in_proportion(amount: Array, weight: Array) -> Array:
+    """Levy [N] in USD that raises ``amount`` [] in proportion to weights [N] in USD, each at most its weight."""
     total = weight.sum()
     return weight * (jnp.minimum(amount, total) / jnp.where(total > 0, total, 1.0))
 
