@@ -59,10 +59,12 @@ VAULT = {"below": 0.7, "bankrupt": False, "charge": None, "half_life": 3.0, "cap
 POOL = {"below": 1.0, "bankrupt": True, "charge": 0.003, "half_life": None, "capital": [2e3]}
 
 DESIGNS: dict[str, Design] = {
-    "close factor, fund, pro rata, socialised": {
+    "close factor, fund, pro rata after a drawdown, socialised": {
         "law": "linear",
         "rule": "close_factor",
         "adl": "pro_rata",
+        "drawdown": 0.3,
+        "fairness": True,
         "tiers": True,
         "limited": False,
     },
@@ -81,6 +83,7 @@ DESIGNS: dict[str, Design] = {
         "law": "power",
         "rule": "step_down",
         "liquidation": BANKRUPTCY,
+        "fairness": True,
         "adl": "binance",
         "tiers": True,
         "limited": False,
@@ -91,6 +94,7 @@ DESIGNS: dict[str, Design] = {
         "liquidation": FILLABLE,
         "adl": "random",
         "tiers": False,
+        "fairness": True,
         "limited": False,
     },
     "full, pool, lagging oracle": {
@@ -109,6 +113,7 @@ DESIGNS: dict[str, Design] = {
         "margin": ["root_size"],
         "adl": "water_filling",
         "adl_price": "oracle",
+        "fairness": True,
         "waterfall": ["adl", "socialised_loss"],
         "delay": True,
         "funding": "deadband",
@@ -156,6 +161,14 @@ MORE_DESIGNS: dict[str, Design] = {
         "lag": 1,
     },
     "restore target, pro rata by profit": {"law": "linear", "rule": "restore_target", "adl": "pro_rata_profit"},
+    "full, ranked, ADL after a drawdown": {
+        "law": "power",
+        "rule": "full",
+        "adl": "profit_leverage",
+        "adl_price": "mark",
+        "drawdown": 0.1,
+        "fairness": True,
+    },
     "restore target, fund only": {
         "law": "square_root",
         "rule": "restore_target",

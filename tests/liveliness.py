@@ -21,6 +21,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "keeper_cost_usd": {"keeper_cost_usd": None},
     "backstop": {"backstop": None},
     "adl": {"adl_policy": "none"},
+    "drawdown": {"adl_drawdown": None},
     "delay": {"keeper_delay_seconds": 0.0},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
 }

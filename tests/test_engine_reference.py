@@ -86,6 +86,8 @@ def compare(result: Any, variant: int, expected: Result, case: str) -> None:
         assert out.cash_residual[lane] <= 1e-12 * 1e7 and out.contracts_residual[lane] <= 1e-12 * 1e7, (
             f"{case}: conservation"
         )
+    if result.fairness is not None:
+        compare_fairness(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.fairness), expected, scale, case)
     if result.vault is not None:
         compare_vault(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.vault), expected, scale, case)
 
@@ -96,6 +98,17 @@ def compare_vault(ours: Any, expected: Result, scale: float, case: str) -> None:
     close(ours.low, expected.vault_low, scale, f"{case}: least worth of the backstop")
     close(ours.quote, expected.vault_cash, scale, f"{case}: quote of the backstop")
     np.testing.assert_allclose(ours.size, expected.vault_size, rtol=1e-9, atol=1e-9 * scale, err_msg=case)
+
+
+def compare_fairness(ours: Any, expected: Result, scale: float, case: str) -> None:
+    """Whom ADL hit, how much, how unequally. A Gini coefficient of what is rounding is none."""
+    for field, name in (("hit_share", "adl_hit_share"), ("largest", "adl_largest_haircut")):
+        theirs = getattr(expected, name)
+        close(getattr(ours, field), np.nan if theirs is None else theirs, 1.0, f"{case}: {name}")
+    close(ours.cost, expected.adl_cost, scale, f"{case}: cost of ADL")
+    close(ours.needed, expected.adl_needed, scale, f"{case}: deficits beyond the fund")
+    if expected.adl_cost > ABSOLUTE:
+        close(ours.gini, np.nan if expected.adl_gini is None else expected.adl_gini, 1.0, f"{case}: Gini")
 
 
 def compare_ledger(ours: dict[str, Any], expected: Result, case: str) -> None:

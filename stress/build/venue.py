@@ -75,6 +75,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         backstop=None if protocol.backstop is None else build_backstop(protocol.backstop, step_seconds),
         by_fill=protocol.liquidation.settlement == "fill",
         adl_price=protocol.adl.price,
+        drawdown=_f(protocol.adl.drawdown or 1.0) if with_adl and protocol.adl.trigger == "fund_drawdown" else None,
     )
     parts = (venue.maintenance, venue.rule, venue.adl, venue.funding.rule, venue.limit)
     return dataclasses.replace(venue, parts=tuple(type(part).__name__ for part in parts))

@@ -6,6 +6,7 @@ import numpy as np
 
 from stress.engine.state import OK
 from stress.mc.block import BlockResult
+from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
 from stress.types import NEVER, Array
 from stress.units import HOURS_PER_YEAR, SECONDS_PER_YEAR
@@ -28,6 +29,15 @@ COUNTS = {
     "rounds": "rounds",
     "displacement_capped": "capped",
 }
+
+FAIRNESS = {
+    "adl_hit_share": "hit_share",
+    "adl_largest_haircut": "largest",
+    "adl_gini": "gini",
+    "adl_cost": "cost",
+    "adl_needed": "needed",
+}
+"""Column by field of ``protocol.adl.fairness.Fairness``, where it is asked for."""
 
 
 def path_columns(
@@ -72,6 +82,8 @@ def path_columns(
     columns |= {f"liquidated_{m}": liquidated[main, :, a].sum(-1) for a, m in enumerate(markets)}
     if result.vault is not None:
         columns |= _backstop(result.vault, capital)
+    if result.fairness is not None:
+        columns |= _fairness(result.fairness)
     columns["cash_residual"] = np.asarray(out.cash_residual).max(0)
     columns["contracts_residual"] = np.asarray(out.contracts_residual).max(0)
     return columns
@@ -81,6 +93,11 @@ def _backstop(vault: Vault, capital: float) -> dict[str, np.ndarray]:
     """Columns of the backstop: what it took over, and the most it was down, in USD."""
     loss = -np.asarray(vault.low)[0]
     return {"taken_over": np.asarray(vault.taken)[0], "backstop_loss": loss, "backstop_depleted": loss > capital}
+
+
+def _fairness(fairness: Fairness) -> dict[str, np.ndarray]:
+    """Columns of how ADL treated those in profit, NaN where there was none."""
+    return {name: np.asarray(getattr(fairness, field))[0] for name, field in FAIRNESS.items()}
 
 
 def _status(status: Array) -> np.ndarray:

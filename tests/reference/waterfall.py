@@ -13,7 +13,8 @@ def adl_share(venue: Venue, tentative: Settlement, result: Result, hours: float)
     """Share of the deficit accounts' quantity that ADL must close; records depletion and drawdown on the way.
 
     Reading: with insurance_fund out of the waterfall nothing is available, so any deficit counts as depletion, while
-    the drawdown record still credits the fees that reached the fund.
+    the drawdown record still credits the fees that reached the fund. Reading: whether the fund has fallen far from its
+    peak is seen after the round's inflow and before it pays; ADL then takes all deficits of the round.
     """
     rules = venue.rules
     deficits = sum(tentative.deficits.values())
@@ -26,6 +27,8 @@ def adl_share(venue: Venue, tentative: Settlement, result: Result, hours: float)
     if deficits == 0 or "adl" not in rules.waterfall or rules.adl_policy == "none":
         return 0.0
     available = rules.insurance_fund + flow if funded else 0.0
+    if rules.adl_drawdown is not None and available < (1 - rules.adl_drawdown) * venue.fund_peak:
+        return 1.0
     return max(0.0, 1 - available / deficits)
 
 

@@ -55,7 +55,13 @@ def summarise(columns: Mapping[str, np.ndarray], *, confidence: float, fund: flo
     weights, failed = path_weights(columns)
     paths = Paths(columns, weights, failed, confidence, fund, horizon_hours)
     return {name: _value(definition, paths).metric(confidence, definition.unit)
-            for name, definition in (METRICS | (BACKSTOP if "taken_over" in columns else {})).items()}
+            for name, definition in _asked_for(columns).items()}
+
+
+def _asked_for(columns: Mapping[str, np.ndarray]) -> dict[str, Definition]:
+    """The metrics of a run, by what it measured."""
+    more = (BACKSTOP if "taken_over" in columns else {}) | (FAIRNESS if "adl_cost" in columns else {})
+    return METRICS | more
 
 
 def _value(definition: Definition, paths: Paths) -> Interval:
@@ -85,6 +91,19 @@ def _time_to_depletion(paths: Paths) -> Interval:
     chosen = sample(hours, weights=None if depleted.weights is None else depleted.weights[maybe],
                     failed=None if depleted.failed is None else depleted.failed[maybe])
     return conditional_mean(chosen, paths.confidence, highest=paths.horizon_hours, event="was depleted")
+
+
+def _where_deleveraged(column: str, event: str = "had ADL") -> Definition:
+    """Mean of a share over the paths on which it has a value; failed ones may have had any."""
+
+    def estimate(paths: Paths) -> Interval:
+        values = as_float(paths.columns[column])
+        maybe = np.isfinite(values) if paths.failed is None else np.isfinite(values) | paths.failed
+        chosen = sample(values[maybe], weights=None if paths.weights is None else paths.weights[maybe],
+                        failed=None if paths.failed is None else paths.failed[maybe])
+        return conditional_mean(chosen, paths.confidence, highest=1.0, event=event)
+
+    return Definition("share", (column,), estimate)
 
 
 def _shortfall_of_fund(paths: Paths) -> Interval:
@@ -145,3 +164,14 @@ BACKSTOP: dict[str, Definition] = {
     "backstop_depletion_probability": _share("backstop_depleted"),
 }
 """Metrics of venues with a backstop."""
+
+FAIRNESS: dict[str, Definition] = {
+    "adl_hit_share": _where_deleveraged("adl_hit_share"),
+    "adl_largest_haircut": _where_deleveraged("adl_largest_haircut"),
+    "adl_gini": _where_deleveraged("adl_gini", "had ADL at a cost to a winner"),
+    "adl_cost": _mean("adl_cost"),
+    "adl_overshoot": Definition(
+        "ratio", ("adl_haircut", "adl_needed"),
+        lambda paths: ratio(paths.sample("adl_haircut"), paths.sample("adl_needed"), paths.confidence)),
+}
+"""Metrics of how ADL treats those in profit (``run.fairness``)."""
