@@ -1,8 +1,9 @@
 """Structures of a venue for ``tests.random_books``, which draws its numbers anew for every book.
 
 ``law`` of the impact, liquidation ``rule`` and ``adl`` policy are in each; a name that is left out says none, or the
-venue's usual. ``tiers``: margin rates come in tiers; ``limited``: keepers have a capacity. Where neither is said books
-are of both kinds, and a program is compiled for each.
+venue's usual. ``drawdown`` of the fund before ADL takes all, out of ``funds`` in USD; ``fairness``: it is measured.
+``tiers``: margin rates come in tiers; ``limited``: keepers have a capacity. Where neither is said books are of both
+kinds, and a program is compiled for each.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ DESIGNS: dict[str, Design] = {
         "law": "linear",
         "rule": "close_factor",
         "adl": "pro_rata",
-        "drawdown": 0.3,
+        "drawdown": 0.1,
+        "funds": [300.0, 1e3, 3e3],
         "fairness": True,
         "tiers": True,
         "limited": False,
@@ -161,12 +163,13 @@ MORE_DESIGNS: dict[str, Design] = {
         "lag": 1,
     },
     "restore target, pro rata by profit": {"law": "linear", "rule": "restore_target", "adl": "pro_rata_profit"},
-    "full, ranked, ADL after a drawdown": {
+    "ranked at the mark, ADL after a drawdown": {
         "law": "power",
         "rule": "full",
         "adl": "profit_leverage",
         "adl_price": "mark",
         "drawdown": 0.1,
+        "funds": [300.0, 1e3, 3e3],
         "fairness": True,
     },
     "restore target, fund only": {

@@ -223,7 +223,7 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         initial_margin=None,
         maintenance_margin=None if tiered else flat,
         liquidation=liquidation,
-        insurance_fund=rng.choice([0.0, 500.0, 1e4]),
+        insurance_fund=rng.choice(design.get("funds", [0.0, 500.0, 1e4])),
         waterfall=design.get("waterfall", ["insurance_fund", "adl", "socialised_loss"]),
         adl=dataclasses.replace(
             protocol.adl, policy=design["adl"], price=design.get("adl_price", "bankruptcy"), seed=SEED,

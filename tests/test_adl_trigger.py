@@ -79,7 +79,7 @@ def test_a_fund_at_the_bound_has_not_fallen_too_far() -> None:
 
 
 def test_a_drawdown_of_all_is_an_empty_fund() -> None:
-    """Bit for bit, on random books."""
+    """On random books, up to the rounding of sums that looks at the front or at all make in another order."""
     design = dict(DESIGNS["close factor, fund, pro rata after a drawdown, socialised"])
     outcomes = []
     for changes in ({"drawdown": 1.0}, {}):
@@ -87,7 +87,7 @@ def test_a_drawdown_of_all_is_an_empty_fund() -> None:
         study, _ = random_study(given, np.random.default_rng(5))
         outcomes.append(jax.device_get(block(study.plan.job, np.uint32(0), 0).outcome))
     assert outcomes[0].adl_notional.max() > 0
-    jax.tree.map(np.testing.assert_array_equal, *outcomes)
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-8), *outcomes)
 
 
 @pytest.mark.parametrize(("values", "told"), [
