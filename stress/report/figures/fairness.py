@@ -25,7 +25,7 @@ def draw(run: Run) -> Drawn:
     if "adl_cost" not in run.paths:
         return Drawn(None, "Not drawn: it was not measured (run.fairness is off, or there is no ADL).")
     if known["adl_hit_share"] is None:
-        return Drawn(None, f"No path deleveraged a winner (n = {many(run.drawn, 'path')}).")
+        return Drawn(None, f"Not drawn: no path deleveraged a winner (n = {many(run.drawn, 'path')}).")
     figure = style.new_figure(2.7)
     for axes, (name, title) in zip(figure.subplots(1, 3, sharey=True), SHARES.items(), strict=True):
         axes.set_title(title)
