@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stress.report.figures.fairness import SHARES
-from stress.report.format import count, percent, usd
+from stress.report.format import count, percent, plain, usd
 from stress.report.load import Run
 from stress.report.tables import Table
 
@@ -18,7 +18,8 @@ def fairness_table(run: Run) -> Table | None:
     hit, cost = run.column("adl_hit_share"), run.column("adl_cost")
     if hit is None or cost is None:
         return None
-    kinds = {name: (title, percent) for name, title in SHARES.items()} | {"adl_cost": ("given up by winners", usd)}
+    kinds = {name: (title, plain if name == "adl_gini" else percent) for name, title in SHARES.items()}
+    kinds["adl_cost"] = ("given up by winners", usd)
     rows = []
     for name, (title, words) in kinds.items():
         values = run.column(name)

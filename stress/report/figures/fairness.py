@@ -29,6 +29,7 @@ def draw(run: Run) -> Drawn:
     figure = style.new_figure(2.7)
     for axes, (name, title) in zip(figure.subplots(1, 3, sharey=True), SHARES.items(), strict=True):
         axes.set_title(title)
+        style.linear_axis(axes.xaxis, "plain" if name == "adl_gini" else "percent", 4)
         _distribution(axes, known[name], run.weight)
     figure.axes[0].set_ylabel("share of paths with at most that")
     with_adl = int(np.isfinite(known["adl_hit_share"]).sum())
@@ -40,7 +41,6 @@ def draw(run: Run) -> Drawn:
 def _distribution(axes: Axes, values: np.ndarray | None, weight: np.ndarray) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
-    style.linear_axis(axes.xaxis, "percent", 4)
     style.linear_axis(axes.yaxis, "percent", 5)
     if values is None:
         axes.annotate("nobody gave anything up", (0.5, 0.5), ha="center", va="center", fontsize=8)
