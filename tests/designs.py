@@ -1,8 +1,9 @@
 """Structures of a venue for ``tests.random_books``, which draws its numbers anew for every book.
 
 ``law`` of the impact, liquidation ``rule`` and ``adl`` policy are in each; a name that is left out says none, or the
-venue's usual. ``tiers``: margin rates come in tiers; ``limited``: keepers have a capacity. Where neither is said books
-are of both kinds, and a program is compiled for each.
+venue's usual. ``drawdown`` of the fund before ADL takes all, out of ``funds`` in USD; ``fairness``: it is measured.
+``tiers``: margin rates come in tiers; ``limited``: keepers have a capacity. Where neither is said books are of both
+kinds, and a program is compiled for each.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ LIMITED_EACH = {"scope": "market", "paid_at_most_usd": True, "paid_within_second
 DEPOSITED = {"scope": "shared", "income": True, "depositors": True}
 
 DESIGNS: dict[str, Design] = {
-    "close factor, fund, pro rata, socialised": {
+    "close factor, funds of markets, pro rata, socialised": {
         "law": "linear",
         "rule": "close_factor",
         "adl": "pro_rata",
@@ -84,10 +85,13 @@ DESIGNS: dict[str, Design] = {
         "tiers": True,
         "limited": False,
     },
-    "step down, bankruptcy price, ranked": {
+    "step down, bankruptcy price, ranked after a drawdown": {
         "law": "power",
         "rule": "step_down",
         "liquidation": BANKRUPTCY,
+        "drawdown": 0.1,
+        "funds": [300.0, 1e3, 3e3],
+        "fairness": True,
         "adl": "binance",
         "tiers": True,
         "limited": False,
@@ -98,6 +102,7 @@ DESIGNS: dict[str, Design] = {
         "liquidation": FILLABLE,
         "adl": "random",
         "tiers": False,
+        "fairness": True,
         "limited": False,
     },
     "full, pool, lagging oracle": {
@@ -116,6 +121,7 @@ DESIGNS: dict[str, Design] = {
         "margin": ["root_size"],
         "adl": "water_filling",
         "adl_price": "oracle",
+        "fairness": True,
         "waterfall": ["adl", "socialised_loss"],
         "levied_by": "contracts",
         "delay": True,
@@ -167,6 +173,15 @@ MORE_DESIGNS: dict[str, Design] = {
         "lag": 1,
     },
     "restore target, pro rata by profit": {"law": "linear", "rule": "restore_target", "adl": "pro_rata_profit"},
+    "ranked at the mark, ADL after a drawdown": {
+        "law": "power",
+        "rule": "full",
+        "adl": "profit_leverage",
+        "adl_price": "mark",
+        "drawdown": 0.1,
+        "funds": [300.0, 1e3, 3e3],
+        "fairness": True,
+    },
     "restore target, fund only": {
         "law": "square_root",
         "rule": "restore_target",

@@ -27,6 +27,7 @@ class Case:
     depletions: bool = True
     twin: bool = True
     fund_curve: bool = True
+    fairness: bool = True
     story: bool = True
     extras: bool = True  # prices, heatmap and book files
     failed: int = 0
@@ -94,11 +95,19 @@ def _paths(rng: np.random.Generator, case: Case) -> dict[str, Any]:
         "uncovered": deficit - paid - haircut - socialised, "fees_to_fund": fees,
         "adl_accounts": np.where(haircut > 0, 12, 0), "adl_residual_notional": haircut,
         "rounds": np.where(main > 0, 3, 1), "displacement_capped": np.zeros(n, dtype=np.int64)}
+    if case.fairness:
+        columns |= _fairness(rng, haircut > 0, haircut)
     shares = rng.dirichlet(np.ones(len(case.markets)) * 3, n)
     columns |= {f"liquidated_{m}": main * shares[:, i] for i, m in enumerate(case.markets)}
     if case.failed:
         columns["bad_debt"] = np.where(status > 0, np.nan, deficit)
     return columns
+
+
+def _fairness(rng: np.random.Generator, happened: np.ndarray, haircut: np.ndarray) -> dict[str, Any]:
+    hit = np.where(happened, rng.beta(2, 6, len(happened)), np.nan)
+    return {"adl_hit_share": hit, "adl_largest_haircut": np.where(happened, rng.beta(3, 2, len(happened)), np.nan),
+            "adl_gini": 1 - hit, "adl_cost": haircut * 1.2, "adl_needed": haircut * 0.9}
 
 
 def _metric(values: np.ndarray, unit: str, estimate: float | None = None) -> dict[str, Any]:

@@ -38,6 +38,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "paid_at_most_usd": _insured(paid_at_most_usd=None),
     "depositors": _insured(depositors=None),
     "adl": {"adl_policy": "none"},
+    "drawdown": {"adl_drawdown": None},
     "delay": {"keeper_delay_seconds": 0.0},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
 }
@@ -80,6 +81,9 @@ class Lively:
         assert min(self.changed.values(), default=1) >= 1, f"each mechanism must matter: {self.changed}"
         if given["rule"] != "full":
             assert some["closed_in_part"] > self.books, some
+        if "fairness" in given:
+            assert some["adl_needed"] > 0 or "drawdown" in given, some
+            assert some["adl_cost"] > 0 or given.get("adl_price") == "mark", some
         if given["adl"] == "none":
             assert some["adl_notional"] == 0
         if "limit_price" in given:

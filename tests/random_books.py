@@ -32,6 +32,8 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
     """A study on one given path, and the path [T + 1, A]; with ``ladder`` one that a ladder can follow."""
     cfg = _base()
     cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, design, rng))
+    if "fairness" in design:
+        cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fairness=True))
     path = _path(rng, design.get("delay", False) and not ladder)
     book = _book(rng, path[0], ladder)
     if "margin" in design:
@@ -226,10 +228,11 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         initial_margin=None,
         maintenance_margin=None if tiered else flat,
         liquidation=liquidation,
-        insurance_fund=rng.choice([0.0, 500.0, 1e4]),
+        insurance_fund=rng.choice(design.get("funds", [0.0, 500.0, 1e4])),
         waterfall=design.get("waterfall", ["insurance_fund", "adl", "socialised_loss"]),
         adl=dataclasses.replace(
-            protocol.adl, policy=design["adl"], price=design.get("adl_price", "bankruptcy"), seed=SEED
+            protocol.adl, policy=design["adl"], price=design.get("adl_price", "bankruptcy"), seed=SEED,
+            trigger="fund_drawdown" if "drawdown" in design else "fund_empty", drawdown=design.get("drawdown"),
         ),
         funding=funding,
         oracle=oracle,

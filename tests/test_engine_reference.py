@@ -88,6 +88,8 @@ def compare(result: Any, variant: int, expected: Result, case: str) -> None:
         )
     if result.funds is not None:
         compare_funds(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.funds), expected, scale, case)
+    if result.fairness is not None:
+        compare_fairness(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.fairness), expected, scale, case)
     if result.vault is not None:
         compare_vault(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.vault), expected, scale, case)
 
@@ -105,6 +107,15 @@ def compare_funds(ours: Any, expected: Result, scale: float, case: str) -> None:
     close(ours.flow, expected.fund_flows, scale, f"{case}: flow of each fund")
     assert (ours.depleted != NEVER).tolist() == expected.funds_depleted, f"{case}: depleted funds"
     close(0.0 if ours.queue is None else ours.queue.taken, expected.withdrawn, scale, f"{case}: withdrawn")
+def compare_fairness(ours: Any, expected: Result, scale: float, case: str) -> None:
+    """Whom ADL hit, how much, how unequally. A Gini coefficient of what is rounding is none."""
+    for field, name in (("hit_share", "adl_hit_share"), ("largest", "adl_largest_haircut")):
+        theirs = getattr(expected, name)
+        close(getattr(ours, field), np.nan if theirs is None else theirs, 1.0, f"{case}: {name}")
+    close(ours.cost, expected.adl_cost, scale, f"{case}: cost of ADL")
+    close(ours.needed, expected.adl_needed, scale, f"{case}: deficits beyond the fund")
+    if expected.adl_cost > ABSOLUTE:
+        close(ours.gini, np.nan if expected.adl_gini is None else expected.adl_gini, 1.0, f"{case}: Gini")
 
 
 def compare_ledger(ours: dict[str, Any], expected: Result, case: str) -> None:

@@ -26,6 +26,8 @@ PRESETS = (
 )  # fmt: skip
 BESIDE = ("bitmex", "bybit", "deribit", "drift_v2", "okx", "synthetix_v3")
 """What they do is also done by others."""
+SPARED = ("bybit", "okx")
+"""By ADL that begins before the fund is empty."""
 BACKSTOPS = ("gmx_v2", "hyperliquid", "synthetix_v3")
 SMALL = (
     *("price=merton", "price.markets=[BTC,ETH]", "price.volatility=12", "price.jump.common_intensity=2e4"),
@@ -69,16 +71,35 @@ def test_cash_and_contracts_are_conserved_and_deficits_paid_once(preset: str) ->
 
 @pytest.mark.parametrize("preset", slow(PRESETS, *BESIDE))
 def test_a_larger_fund_is_never_depleted_sooner(preset: str) -> None:
-    """Path by path: until the smaller is depleted both pay the same. The companion with an unlimited fund tells for all."""
-    insured = study(preset).plan.job.venues.insured
+    """Path by path: until the smaller is depleted both pay the same. The companion with an unlimited fund tells for all.
+
+    Of a venue whose ADL spares the fund it does not: there the companion pays what winners do.
+    """
+    plan = study(preset).plan
     depleted = []
     for fund in FUNDS:
         out = block(preset, fund=fund).outcome
         depleted.append(out.depletion_tick[MAIN])
-        if insured:
+        if plan.one_depletion:
             np.testing.assert_array_equal(out.depletion_tick[MAIN] < NEVER, out.drawdown[UNLIMITED] > fund)
     assert (np.diff(depleted, axis=0) >= 0).all()
-    assert not insured or (depleted[0] < NEVER).sum() > (depleted[-1] < NEVER).sum(), "the fund must matter"
+    assert not plan.insured or (depleted[0] < NEVER).sum() > (depleted[-1] < NEVER).sum(), "the fund must matter"
+
+
+@pytest.mark.parametrize("preset", slow(SPARED, "bybit"))
+def test_adl_that_begins_sooner_spares_the_fund(preset: str) -> None:
+    """On average. Not on every path: who is deleveraged may lose a hedge, and what is not sold nets with nothing.
+
+    Of isolated accounts without impact it holds path by path.
+    """
+    job, left, given = study(preset).plan.job, [], []
+    for drawdown in (0.05, 0.3, 0.7, 1.0):
+        venues = dataclasses.replace(job.venues, drawdown=jnp.full(3, drawdown, jnp.float64))
+        result = jax.device_get(run(dataclasses.replace(job, venues=venues), np.uint32(0), np.int32(0)))
+        left.append(result.fund_flow[MAIN].mean())
+        given.append(result.outcome.adl_notional[MAIN].mean())
+    assert (np.diff(left) < 0).all()
+    assert (np.diff(given) < 0).all()
 
 
 @pytest.mark.parametrize("preset", slow(BACKSTOPS, "synthetix_v3"))

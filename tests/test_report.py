@@ -35,7 +35,7 @@ EDGES = {
     "no depletion": Case(paths=512, depletions=False),
     "no liquidation": Case(paths=512, liquidations=False, depletions=False),
     "one market": Case(paths=512, markets=("BTC",)), "sixteen markets": Case(paths=512, markets=MANY),
-    "companions off": Case(paths=512, twin=False, fund_curve=False), "one path": Case(paths=1),
+    "companions off": Case(paths=512, twin=False, fund_curve=False, fairness=False), "one path": Case(paths=1),
     "two paths": Case(paths=2, seed=1), "one account": Case(paths=64, accounts=1),
     "summary and paths only": Case(paths=512, story=False, extras=False), "huge amounts": Case(paths=512, scale=1e12),
     "tiny amounts": Case(paths=512, scale=1e-12), "failed paths": Case(paths=512, failed=5),

@@ -11,7 +11,7 @@ import pytest
 from stress.cli.compose import load
 from stress.report import narrative
 from stress.report.assumptions import assumptions
-from stress.report.liquidation import backstop, liquidation, modelled_on
+from stress.report.liquidation import adl_trigger, backstop, liquidation, modelled_on
 
 PRESETS = sorted(file.stem for file in (Path(__file__).parents[1] / "configs" / "protocol").glob("*.yaml"))
 WORDS = {
@@ -67,6 +67,14 @@ def test_a_venue_without_a_fund_is_told_apart() -> None:
     for preset, told in (("hyperliquid", True), ("gmx_v2", True), ("okx", False)):
         run = SimpleNamespace(**{**vars(run_of([f"protocol={preset}"])), **plain})
         assert (narrative.NO_FUND in narrative.cautions(run)) == told
+
+
+def test_a_fund_that_adl_spares_is_told_apart() -> None:
+    plain: dict[str, Any] = {"summary": {}, "manifest": {}, "column": lambda name: None, "fund": 1e6, "metric": lambda name: {}}
+    for preset, told in (("okx", True), ("bybit", True), ("bitmex", False), ("gmx_v2", False)):
+        run = SimpleNamespace(**{**vars(run_of([f"protocol={preset}"])), **plain})
+        assert (narrative.SPARED_FUND in narrative.cautions(run)) == told
+        assert ("while the fund is more than 30 % below its peak" in adl_trigger(run).replace("\xa0", " ")) == told
 
 
 def test_nothing_is_said_of_a_run_without_configuration() -> None:

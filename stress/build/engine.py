@@ -35,7 +35,7 @@ def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> 
     """
     if cfg.run.engine == "dense":
         return None, None
-    reasons = obstacles(cfg.protocol, book, margin, market, cfg.shocks)
+    reasons = obstacles(cfg.protocol, book, margin, market, cfg.shocks, cfg.run.fairness)
     if reasons and cfg.run.engine == "ladder":
         raise UserError(
             "run.engine=ladder: cannot run this study, for\n- " + "\n- ".join(reasons) + "\nChange that, or use "
@@ -49,7 +49,8 @@ def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> 
         return None, None
     alone = _fit(book, margin, market.prices)
     limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
-    if venue_obstacles(cfg.protocol, market, cfg.shocks) or limited or alone.sum() < ENOUGH:
+    everywhere = venue_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness)
+    if everywhere or limited or alone.sum() < ENOUGH:
         return None, None
     if alone.all():  # the dense engine needs somebody
         alone[-1] = False
@@ -66,11 +67,19 @@ def _rest(book: Book, chosen: np.ndarray) -> Rest:
 
 
 def obstacles(
-    protocol: ProtocolConfig, book: Book, margin: MarginCurve, market: Market, shocks: Shocks = NO_SHOCKS
+    protocol: ProtocolConfig,
+    book: Book,
+    margin: MarginCurve,
+    market: Market,
+    shocks: Shocks = NO_SHOCKS,
+    fairness: bool = False,
 ) -> list[str]:
-    """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel."""
+    """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel.
+
+    ``fairness``: it is asked for (``run.fairness``).
+    """
     if not isinstance(margin, MarginTable):
-        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks)]
+        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks, fairness)]
     positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())
@@ -87,19 +96,21 @@ def obstacles(
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
     }
-    everywhere = venue_obstacles(protocol, market, shocks)
+    everywhere = venue_obstacles(protocol, market, shocks, fairness)
     return [*everywhere, *(reason for reason, applies in checks.items() if applies)]
 
 
-def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS) -> list[str]:
+def venue_obstacles(
+    protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS, fairness: bool = False
+) -> list[str]:
     """Why no account can be on a ladder."""
     step_seconds = market.step_seconds
     rules, device = protocol.liquidation, jax.default_backend()
-    adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
+    adl = _deleverages(protocol)
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
-        **_dense_only(protocol, market),
+        **_dense_only(protocol, market, fairness),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -118,11 +129,13 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
     return [reason for reason, applies in checks.items() if applies]
 
 
-def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS) -> list[str]:
+def kernel_obstacles(
+    protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS, fairness: bool = False
+) -> list[str]:
     """Why the dense engine cannot run as one kernel on a GPU."""
     rules = protocol.liquidation
     checks = {
-        **_dense_only(protocol, market),
+        **_dense_only(protocol, market, fairness),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),
@@ -132,7 +145,7 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
     return [reason for reason, applies in checks.items() if applies]
 
 
-def _dense_only(protocol: ProtocolConfig, market: Market) -> dict[str, bool]:
+def _dense_only(protocol: ProtocolConfig, market: Market, fairness: bool) -> dict[str, bool]:
     """What neither a ladder nor a kernel follows, and whether it applies."""
     rules, by = protocol.liquidation, protocol.socialised_loss.by if protocol.socialised_loss else "profit"
     return {
@@ -144,8 +157,17 @@ def _dense_only(protocol: ProtocolConfig, market: Market) -> dict[str, bool]:
         "protocol.backstop: it takes accounts over": protocol.backstop is not None,
         "protocol.insurance: the fund has rules of its own": protocol.insurance is not None,
         f"protocol.socialised_loss.by={by}: it is levied by profit there": by != "profit",
+        "protocol.adl.trigger=fund_drawdown: ADL looks at the fund's peak": (
+            _deleverages(protocol) and protocol.adl.trigger == "fund_drawdown"
+        ),
+        "run.fairness: what each account gave up is remembered": fairness and _deleverages(protocol),
         "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
     }
+
+
+def _deleverages(protocol: ProtocolConfig) -> bool:
+    """Whether there is ADL."""
+    return "adl" in protocol.waterfall and protocol.adl.policy != "none"
 
 
 def _premium_moves(protocol: ProtocolConfig) -> bool:

@@ -62,10 +62,11 @@ class Study:
         job = self.plan.job
         name = "ladder" if job.all_on_ladders else "dense" if job.ladders is None else "split"
         sorted_accounts = 0 if job.ladders is None else int(job.ladders.accounts.sum())
-        reasons = obstacles(self.config.protocol, self.book, self.margin, self.market, self.config.shocks)
+        protocol, shocks, fairness = self.config.protocol, self.config.shocks, self.config.run.fairness
+        reasons = obstacles(protocol, self.book, self.margin, self.market, shocks, fairness)
         facts = {"name": name, "kernel": job.fused, "on_ladders": sorted_accounts, "not_ladder": reasons}
         if accelerated() and not job.fused:
-            facts["not_kernel"] = kernel_obstacles(self.config.protocol, self.market, self.config.shocks)
+            facts["not_kernel"] = kernel_obstacles(protocol, self.market, shocks, fairness)
         return facts
 
     @property
@@ -108,6 +109,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
             residual=jnp.asarray(book.residual),
             quote_total=jnp.asarray(quote.sum()),
             collateral=jnp.asarray(book.wallets) if depegs_collateral(cfg.shocks) else None,
+            cash=jnp.asarray(book.cash) if cfg.run.fairness and venue.adl is not None else None,
         ),
         size=jnp.asarray(book.size.T),
         quote=jnp.asarray(quote),
@@ -128,7 +130,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
         front=min(max(dense // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
         batch=ACCELERATOR_BATCH if accelerated() else 1,
         fused=jax.default_backend() == "gpu"
-        and (ladders is not None or not kernel_obstacles(cfg.protocol, market, cfg.shocks)),
+        and (ladders is not None or not kernel_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness)),
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )

@@ -76,6 +76,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         by_fill=protocol.liquidation.settlement == "fill",
         adl_price=protocol.adl.price,
         levied_by="profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
+        drawdown=_f(protocol.adl.drawdown or 1.0) if with_adl and protocol.adl.trigger == "fund_drawdown" else None,
     )
     parts = (venue.maintenance, venue.rule, venue.adl, venue.funding.rule, venue.limit)
     return dataclasses.replace(venue, parts=tuple(type(part).__name__ for part in parts))

@@ -25,5 +25,10 @@ class AdlConfig:
     """Auto-deleveraging."""
 
     policy: str = field("who is deleveraged, and how much of each", choices=ADL_POLICIES)
+    trigger: str = field(
+        "when ADL begins: where the fund is empty, or where it has fallen from its peak by a share",
+        choices=("fund_empty", "fund_drawdown"))
+    drawdown: float | None = field(
+        "trigger=fund_drawdown: share of its peak by which the fund has to fall", above=0, high=1, optional=True)
     price: str = field("price at which ADL closes positions", choices=("bankruptcy", "mark", "oracle"))
     seed: int = field("policy=random: seed of the order, apart from run.seed", low=0, high=2**31 - 1)

@@ -27,8 +27,8 @@ METRICS = (
     "time_to_depletion_hours", "liquidated_notional", "liquidated_accounts", "bad_debt", "insurance_paid",
     "adl_haircut", "socialised_loss", "uncovered", "fees_to_fund", "adl_notional", "amplification", "max_displacement",
     "fund_drawdown_var_99", "fund_drawdown_es_99", "required_fund_99", "required_fund_999", "required_fund_9999",
-    "fund_shortfall", "taken_over", "backstop_loss", "backstop_depletion_probability",
-    "withdrawn",
+    "fund_shortfall", "withdrawn", "taken_over", "backstop_loss", "backstop_depletion_probability", "adl_hit_share",
+    "adl_largest_haircut", "adl_gini", "adl_cost", "adl_overshoot",
 )
 """Metrics that may carry a limit."""
 
@@ -54,7 +54,7 @@ def check(config: Config) -> list[str]:
     price, run = config.price, config.run
     groups = (check_price(price), check_history(config), _time(price, run), check_often(config), _block(run),
               _processes(run), _events(config), check_protocol(config), check_shocks(config), _book(config),
-              _limits(config), _mechanism_limits(config), _dates(config))
+              _limits(config), _mechanism_limits(config), _fairness_limits(config), _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 
@@ -145,6 +145,14 @@ def _mechanism_limits(config: Config) -> Iterator[str]:
         if limit is not None and config.protocol.backstop is None:
             yield str(bad_value(f"limits.{name}", limit, "null while protocol.backstop=null",
                                 "The metric is about a backstop: give the venue one."))
+
+
+def _fairness_limits(config: Config) -> Iterator[str]:
+    for name in ("adl_hit_share", "adl_largest_haircut", "adl_gini", "adl_cost", "adl_overshoot"):
+        limit = config.limits.get(name)
+        if limit is not None and not config.run.fairness:
+            yield str(bad_value(f"limits.{name}", limit, "null while run.fairness=false",
+                                "The metric needs run.fairness=true."))
 
 
 def _dates(config: Config) -> Iterator[str]:

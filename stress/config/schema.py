@@ -290,6 +290,7 @@ class RunConfig:
     coordinator: str | None = field("host:port at which process 0 waits for the others")
     twin: bool = field("run the companion without impact, for cascades and amplification")
     fund_curve: bool = field("run the companion with an unlimited fund, for the fund curve")
+    fairness: bool = field("measure how ADL treats those in profit: whom it hits, how much, how unequally")
     chunk_seconds: float = field("about how much work one stored chunk holds", unit="s", low=0)
     resume: str | None = field("folder of a killed run to finish")
     compile_cache: bool = field("keep compiled programs on disk between runs")

@@ -12,7 +12,7 @@ from stress.engine.ladder.crowd import Crowd
 from stress.engine.record import inflow, record
 from stress.engine.state import CLOSED, FLAGGED, Accounts, Ledger, Row
 from stress.engine.tick import Closing, Round, Tick
-from stress.engine.waterfall import covered
+from stress.engine.waterfall import covered, peak_after
 from stress.protocol.backstop import Vault
 from stress.protocol.venue import Venue
 from stress.types import NEVER
@@ -40,6 +40,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
         marks=marks,
         vault=vault,
         funds=funds,
+        peak=peak_after(venue, row, done.settled),
         z=done.settled.z,
         displacement=done.settled.displacement,
         mark=done.settled.mark,

@@ -122,6 +122,8 @@ def look_at_front(accounts: Accounts, companion: bool, state: list[Tree], given:
         undone = undone | (end.rows.outcome.uncovered > before.outcome.uncovered)
     if venue.adl is not None:
         undone = undone | end.stranded
+    if venue.drawdown is not None:
+        undone = undone | (end.rows.outcome.bad_debt > before.outcome.bad_debt)
     marks = {"todo": goes_on & ~undone, "undone": undone, "wakes": wakes}
     new = _kept(mine, end, front)
     pick = partial(jax.tree.map, partial(by_rows, undone))

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from stress.engine.check import check, limit_to_capacity, oracle_price, wanted
 from stress.engine.deleverage import deleverage
+from stress.engine.fairness import judge_adl, note_need
 from stress.engine.front import Front, beyond
 from stress.engine.insurance import payout
 from stress.engine.ledger import book_round
@@ -20,7 +21,7 @@ from stress.engine.loops import by_rows
 from stress.engine.orders import book_closing, place_orders, take_over
 from stress.engine.screen import outside, screen, within_triggers
 from stress.engine.settle import settle
-from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
+from stress.engine.state import GIVEN_UP, ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.tick import Check, Closing, Payout, Round, Settlement, Tick
 from stress.engine.waterfall import insure, shortfall, socialise
 from stress.protocol.venue import Venue
@@ -65,7 +66,21 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
     paid = jax.vmap(insure)(venue, rows, settled) if final is None else final.paid.sum((1, 2))
     done = Round(full, settled, closing, paid, jnp.zeros_like(settled.quote), asked, final)
     done = replace(done, levied=_levied(accounts, venue, seen, done))
-    return jax.vmap(book_round)(venue, accounts, rows, tick, done), done
+    after = jax.vmap(book_round)(venue, accounts, rows, tick, done)
+    if venue.adl is not None and rows.fairness is not None:
+        after = _judged(accounts, venue, rows, after, done)
+    return after, done
+
+
+def _judged(accounts: Accounts, venue: Venue, before: Row, after: Row, done: Round) -> Row:
+    """Rows of a batch after a round, with what its ADL does to winners."""
+    fairness = jax.vmap(note_need)(venue, before, done)
+    given_up, fairness = jax.lax.cond(
+        (done.closing.adl != 0).any(),
+        lambda: jax.vmap(judge_adl)(accounts, before, fairness, done),
+        lambda: (before.marks[GIVEN_UP], fairness),
+    )
+    return replace(after, marks=after.marks | {GIVEN_UP: given_up}, fairness=fairness)
 
 
 def _payout(venue: Venue, rows: Row, seen: Check, closing: Closing, settled: Settlement) -> Payout | None:

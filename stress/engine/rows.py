@@ -27,7 +27,7 @@ class Rows:
     """All rows of a block: what every tick changes as it is, what only looks change packed."""
 
     clock: dict[str, Any]  # fields of Row that every tick touches (CLOCK)
-    books: Packed  # outcome, purse (the ledger without accounts), front, level of funding
+    books: Packed  # outcome, purse (the ledger without accounts), front, level of funding, the fund's peak, fairness
     holdings: Packed  # quote, size and marks of all accounts, those in front out of date
 
     def row(self, together: bool) -> Row:
@@ -52,9 +52,10 @@ def parts_of(rows: Row, front: Front) -> Parts:
     """Clock, books and holdings of rows."""
     ledger = rows.ledger
     purse = {name: getattr(ledger, name) for name in PURSE}
+    more = {"crowd": rows.crowd, "funding": rows.funding_level, "peak": rows.peak, "fairness": rows.fairness}
     return (
         {name: getattr(rows, name) for name in CLOCK},
-        {"outcome": rows.outcome, "purse": purse, "front": front, "crowd": rows.crowd, "funding": rows.funding_level},
+        {"outcome": rows.outcome, "purse": purse, "front": front, **more},
         {"quote": ledger.quote, "size": ledger.size, **rows.marks},
     )
 
@@ -69,5 +70,7 @@ def row_of(clock: dict[str, Any], books: dict[str, Any], holdings: dict[str, Any
         outcome=books["outcome"],
         crowd=books["crowd"],
         funding_level=books["funding"],
+        peak=books["peak"],
+        fairness=books["fairness"],
         **timed,
     )

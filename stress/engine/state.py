@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd
+from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
 from stress.protocol.breaker import BreakerState
 from stress.protocol.insurance.fund import Funds
@@ -39,6 +40,7 @@ class Accounts:
     quote_total: Array  # [] USD, sum of all quote balances at time zero
     ladders: Ladders | None = None  # further accounts, which are not among the ``N``
     collateral: Array | None = None  # [N] USD in cross wallets at time zero, where they may lose value
+    cash: Array | None = None  # [N] USD at time zero, where the fairness of ADL is asked for
 
 
 @jax.tree_util.register_dataclass
@@ -120,9 +122,9 @@ class Screen:
     always: Array  # [] bool: somebody waits, look at every tick
 
 
-FLAGGED, CLOSED = "flagged", "closed"
+FLAGGED, CLOSED, GIVEN_UP = "flagged", "closed", "given_up"
 """Marks of accounts: the first breach, of the healthy and who was just closed NEVER; the last time it was closed in
-part, NEVER if it was not."""
+part, NEVER if it was not; USD that ADL cost it (``protocol.adl.fairness``)."""
 
 
 @jax.tree_util.register_dataclass
@@ -131,7 +133,7 @@ class Row:
     """One path under one variant."""
 
     ledger: Ledger
-    marks: dict[str, Array]  # [N] int32 ticks by what happened (FLAGGED, CLOSED), where a rule looks back at it
+    marks: dict[str, Array]  # [N] ticks by what happened (FLAGGED, CLOSED), where a rule looks back at it; GIVEN_UP
     z: Array  # [A] absorbed flow over depth
     displacement: Array  # [A] X(z), relative distance of the mark from the fundamental price
     mark: Array  # [A] USD per unit, after the last round
@@ -141,6 +143,8 @@ class Row:
     outcome: Outcome
     crowd: Crowd | None = None  # of the ladders
     vault: Vault | None = None  # of the backstop
+    fairness: Fairness | None = None  # of ADL, where it is asked for
+    peak: Array | None = None  # [] USD, most that the fund held so far, where ADL looks at it
     funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process
     funds: Funds | None = None  # where the venue has rules for its insurance funds

@@ -8,6 +8,7 @@ from stress.engine.insurance import requirement_shares
 from stress.engine.record import inflow
 from stress.engine.state import Accounts, Row
 from stress.engine.tick import Check, Round, Settlement
+from stress.protocol.adl.trigger import fell_from_peak
 from stress.protocol.margin.health import unrealised_pnl
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.insurance_fund import payment, shortfall_share
@@ -23,10 +24,22 @@ def available(venue: Venue, row: Row, settled: Settlement) -> Array:
 
 
 def shortfall(venue: Venue, row: Row, settled: Settlement) -> Array:
-    """Phase 9: share [] of the deficits that ADL has to carry; zero without ADL."""
+    """Phase 9: share [] of the deficits that ADL has to carry: what the fund cannot pay, all after a fall of the fund.
+
+    Zero without ADL.
+    """
     if venue.adl is None:
         return jnp.zeros_like(row.ledger.fund_flow)
-    return shortfall_share(available(venue, row, settled), settled.deficits())
+    funds, deficits = available(venue, row, settled), settled.deficits()
+    share = shortfall_share(funds, deficits)
+    if venue.drawdown is None or row.peak is None:
+        return share
+    return jnp.where((deficits > 0) & fell_from_peak(funds, row.peak, venue.drawdown), 1.0, share)
+
+
+def peak_after(venue: Venue, row: Row, settled: Settlement) -> Array | None:
+    """The most that the fund held so far [] in USD: a round's inflow counts, before it pays."""
+    return None if row.peak is None else jnp.maximum(row.peak, available(venue, row, settled))
 
 
 def insure(venue: Venue, row: Row, settled: Settlement) -> Array:

@@ -17,6 +17,7 @@ from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
     CLOSED,
     FLAGGED,
+    GIVEN_UP,
     NOT_FINITE,
     Accounts,
     Ledger,
@@ -31,6 +32,7 @@ from stress.mc.market import Market, answered, move_market, open_market
 from stress.mc.noise import TILE
 from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
+from stress.protocol.adl.fairness import UNTOUCHED, Fairness, nobody_hit
 from stress.protocol.backstop import Vault
 from stress.protocol.funding.base import SkewRule
 from stress.protocol.insurance.fund import Funds
@@ -101,6 +103,7 @@ class BlockResult:
     anew: Array  # [B] bool, simulated by the dense engine after the ladder (``mc.fallback``)
     vault: Vault | None = None  # [V, B, ...] of the backstop, at the last marks
     funds: Funds | None = None  # [V, B, ...] where the insurance funds have rules
+    fairness: Fairness | None = None  # [V, B] of ADL
 
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
@@ -151,7 +154,8 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     normal = first_premium_noise(job, tiles)
     rows = pack_rows(jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, normal), job.front)
     packed = pack(venue)
-    sleeps = job.unlimited and not job.model.reactive  # a sleeping companion has the prices of its main row
+    # a sleeping companion has the prices of its main row, and what that does before it is depleted
+    sleeps = job.unlimited and not job.model.reactive and job.venues.drawdown is None
     companion = (variants - 1) * paths if sleeps else 0
 
     def tick(state: State, number: Array) -> tuple[State, dict[str, Array]]:
@@ -173,7 +177,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    left = (_judge(last), last.fund_flow(), _at_last(last), last.funds)
+    left = (_judge(last), last.fund_flow(), _at_last(last), last.funds, last.fairness)
     split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
     return BlockResult(
         outcome=split[0],
@@ -184,6 +188,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         anew=jnp.zeros(paths, bool),
         vault=split[2],
         funds=split[3],
+        fairness=split[4],
     )
 
 
@@ -210,11 +215,13 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
     """
     zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
     marks = [name for name, kept in ((FLAGGED, venue.keepers.delayed), (CLOSED, venue.rule.waits)) if kept]
+    fair = job.accounts.cash is not None and venue.adl is not None
+    given_up = {GIVEN_UP: jnp.full(job.quote.shape, UNTOUCHED, jnp.float64)} if fair else {}
     return Row(
         ledger=Ledger(
             quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero
         ),
-        marks={name: jnp.full(job.quote.shape, NEVER, jnp.int32) for name in marks},
+        marks={name: jnp.full(job.quote.shape, NEVER, jnp.int32) for name in marks} | given_up,
         z=none,
         displacement=none,
         mark=job.prices,
@@ -225,6 +232,8 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
         vault=None if venue.backstop is None else venue.backstop.open(job.prices.shape[0]),
         funds=None if venue.insurance is None else venue.insurance.open(venue.fund),
+        peak=None if venue.drawdown is None else venue.fund,
+        fairness=nobody_hit() if fair else None,
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
     )
@@ -264,6 +273,7 @@ def _with_sleepers(rows: Row, companion: int) -> Row:
         ledger=replace(rows.ledger, fund_flow=pick(rows.ledger.fund_flow)),
         vault=jax.tree.map(pick, rows.vault),
         funds=jax.tree.map(pick, rows.funds),
+        fairness=jax.tree.map(pick, rows.fairness),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from stress.engine.state import OK
 from stress.mc.block import BlockResult
+from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
 from stress.protocol.insurance.fund import Funds
 from stress.types import NEVER, Array
@@ -29,6 +30,15 @@ COUNTS = {
     "rounds": "rounds",
     "displacement_capped": "capped",
 }
+
+FAIRNESS = {
+    "adl_hit_share": "hit_share",
+    "adl_largest_haircut": "largest",
+    "adl_gini": "gini",
+    "adl_cost": "cost",
+    "adl_needed": "needed",
+}
+"""Column by field of ``protocol.adl.fairness.Fairness``, where it is asked for."""
 
 
 def path_columns(
@@ -75,6 +85,8 @@ def path_columns(
         columns |= _backstop(result.vault, capital)
     if result.funds is not None:
         columns |= _funds(result.funds, markets)
+    if result.fairness is not None:
+        columns |= _fairness(result.fairness)
     columns["cash_residual"] = np.asarray(out.cash_residual).max(0)
     columns["contracts_residual"] = np.asarray(out.contracts_residual).max(0)
     return columns
@@ -93,6 +105,11 @@ def _funds(funds: Funds, markets: list[str]) -> dict[str, np.ndarray]:
     if funds.queue is not None:
         columns["withdrawn"] = np.asarray(funds.queue.taken)[0]
     return columns
+
+
+def _fairness(fairness: Fairness) -> dict[str, np.ndarray]:
+    """Columns of how ADL treated those in profit, NaN where there was none."""
+    return {name: np.asarray(getattr(fairness, field))[0] for name, field in FAIRNESS.items()}
 
 
 def _status(status: Array) -> np.ndarray:

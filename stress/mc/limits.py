@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stress.errors import bad_value, unknown_key
 from stress.mc.estimators.intervals import Metric
-from stress.mc.estimators.metrics import BACKSTOP, DEPOSITORS, METRICS
+from stress.mc.estimators.metrics import ALL
 
 VIOLATED, MET, UNDECIDED = "violated", "met", "undecided"
 
@@ -36,8 +36,8 @@ class Verdict:
 def check_limits(limits: Mapping[str, float | None]) -> None:
     """Refuse limits on metrics that do not exist and limits that are no number, before anything runs (UserError)."""
     for name, limit in limits.items():
-        if name not in (known := METRICS | BACKSTOP | DEPOSITORS):
-            raise unknown_key("limits", name, known)
+        if name not in ALL:
+            raise unknown_key("limits", name, ALL)
         if limit is not None and not math.isfinite(limit):
             raise bad_value(f"limits.{name}", limit, "a finite number, or null for no limit")
 

@@ -32,6 +32,11 @@ class Plan:
         return math.ceil(self.paths / self.job.block_paths)
 
     @property
+    def one_depletion(self) -> bool:
+        """Whether venue and companion do the same until the fund is depleted: nothing else looks at its balance."""
+        return self.insured and self.job.venues.drawdown is None
+
+    @property
     def horizon_hours(self) -> float:
         """Simulated time."""
         return self.job.steps * self.step_seconds / 3600.0

@@ -17,7 +17,7 @@ from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import Row
 from stress.engine.tick import Round
 from stress.mc.block import Job, first_row
-from stress.mc.columns import MONEY
+from stress.mc.columns import FAIRNESS, MONEY
 from stress.mc.market import flow_of
 from stress.mc.noise import draw_noise, tile_keys
 from stress.mc.premium import first_premium_noise, premium_noise
@@ -203,9 +203,18 @@ def _outcome(row: Row, step_seconds: float) -> dict[str, Any]:
         "liquidated_accounts": int(out.liquidated_accounts),
         "fees_to_fund": float(out.fees_to_fund),
         **{column: float(getattr(out, name)) for column, name in MONEY.items()},
+        **_fairness(row),
         "cash_residual": float(out.cash_residual),
         "contracts_residual": float(out.contracts_residual),
     }
+
+
+def _fairness(row: Row) -> dict[str, float | None]:
+    """How ADL treated those in profit, where it is asked for; None for what did not happen."""
+    if row.fairness is None:
+        return {}
+    found = {column: float(getattr(row.fairness, name)[0]) for column, name in FAIRNESS.items()}
+    return {column: None if np.isnan(value) else value for column, value in found.items()}
 
 
 def _owner(book: Book, n: int) -> str:

@@ -118,7 +118,7 @@ def _from_start(fan: np.ndarray, prices: np.ndarray) -> np.ndarray:
 def estimate(plan: Plan, folder: Path) -> dict[str, Any]:
     """Metrics, fund curve, conservation and status of a finished ``paths.parquet``."""
     columns = Columns(folder / "paths.parquet")
-    if "unlimited" in plan.variants and plan.insured:
+    if "unlimited" in plan.variants and plan.one_depletion:
         assert_one_depletion(columns, plan.fund)
     status = Counter(columns["status"].tolist())
     curve = []

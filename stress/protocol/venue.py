@@ -65,6 +65,7 @@ class Venue:
     depegs: tuple[Depeg, ...] = ()
     limit: LimitPrice | None = None  # None: market orders
     backstop: Backstop | None = None
+    drawdown: Array | None = None  # [] share of its peak by which the fund falls before ADL takes all deficits
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts

@@ -9,7 +9,7 @@ from stress.report import format as fmt
 from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
 from stress.report.history import history, source_words, speed_words
 from stress.report.insurance import insurance, levied
-from stress.report.liquidation import backstop, liquidation, modelled_on
+from stress.report.liquidation import adl_trigger, backstop, liquidation, modelled_on
 from stress.report.load import Run
 from stress.report.margin import interest_margin, size_margin
 from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
@@ -158,7 +158,7 @@ def _waterfall(run: Run) -> str:
     policy = str(run.setting("protocol.adl.policy")).replace("_", " ")
     price = run.setting("protocol.adl.price") or "bankruptcy"
     at = "" if policy == "none" or price == "bankruptcy" else f" at the price of the {price}"
-    return f"{order}; fund {usd_tick(run.fund)}; ADL policy: {policy}{at}{levied(run)}"
+    return f"{order}; fund {usd_tick(run.fund)}; ADL policy: {policy}{at}{adl_trigger(run)}{levied(run)}"
 
 
 def _funding(run: Run) -> str:

@@ -92,6 +92,20 @@ def backstop(run: Run) -> str:
     return f"takes {who}, {also}, for {price}, {until}; {keeps}"
 
 
+def by_drawdown(run: Run) -> bool:
+    """Whether ADL begins before the fund is empty."""
+    adl, layers = run.setting("protocol.adl") or {}, run.setting("protocol.waterfall") or ()
+    return "adl" in layers and adl.get("policy") != "none" and adl.get("trigger") == "fund_drawdown"
+
+
+def adl_trigger(run: Run) -> str:
+    """When ADL begins, where it does not wait for an empty fund."""
+    if not by_drawdown(run):
+        return ""
+    share = percent_tick(run.setting("protocol.adl.drawdown") or 1)
+    return f", of all deficits while the fund is more than {share} below its peak"
+
+
 def modelled_on(run: Run) -> str:
     """The venue that the preset follows, and which of its numbers are assumed."""
     known = run.setting("protocol.provenance") or {}

@@ -16,7 +16,7 @@ from stress.report import sources
 _PATH_COLUMNS = frozenset((
     "path", "status", "log_weight", "depleted", "time_to_depletion_hours", "fund_drawdown", "bad_debt",
     "insurance_paid", "adl_haircut", "socialised_loss", "uncovered", "liquidated_notional", "liquidated_notional_twin",
-    "cascade", "displacement_capped"))
+    "cascade", "displacement_capped", "adl_hit_share", "adl_largest_haircut", "adl_gini", "adl_cost"))
 _BOOK_COLUMNS = frozenset(("margin_account", "market", "size", "notional_usd", "leverage", "distance", "residual"))
 
 

@@ -80,6 +80,24 @@ WORDINGS = {
     "adl_notional": Wording(
         "Deleveraged notional", "usd", "On average {value} of winners' positions is closed by ADL in {horizon}.",
         "No winner's position was closed by ADL on any path."),
+    "adl_hit_share": Wording(
+        "Winners hit by ADL", "percent", "Where ADL happens, it cuts {value} of the accounts in profit, on average.",
+        "Where ADL happened, no account in profit was cut."),
+    "adl_largest_haircut": Wording(
+        "Largest haircut", "percent",
+        "Where ADL happens, the account hit hardest gives up {value} of its profit, on average.",
+        "Nobody in profit gave anything up to ADL."),
+    "adl_gini": Wording(
+        "Gini coefficient of haircuts", "plain",
+        "How unequally accounts in profit bear ADL: {value} on average, between 0 (all alike) and 1 (one alone).",
+        "All accounts in profit gave up the same share of it."),
+    "adl_cost": Wording(
+        "Given up to ADL", "usd", "Winners are closed {value} worse than at the mark, on average.",
+        "No winner was closed worse than at the mark."),
+    "adl_overshoot": Wording(
+        "ADL over what was needed", "plain",
+        "For every $1 of deficits that the fund lacked, ADL took ${value} off the deficits.",
+        "ADL took nothing off the deficits that the fund could not pay."),
     "socialised_loss_probability": Wording(
         "Socialised loss", "percent", "In {value} of periods ({odds}) everybody {levied} pays a share of the loss.",
         "No path socialised a loss; with {confidence} confidence the probability is below {high}."),

@@ -8,6 +8,7 @@ from stress.report import format as fmt
 from stress.report.figures.waterfall import PAYERS, TAIL
 from stress.report.format import count, is_number, many, percent, percent_tick, usd
 from stress.report.history import caution, speed_words
+from stress.report.liquidation import by_drawdown
 from stress.report.load import Run
 from stress.report.metrics import insured, meaning
 from stress.report.tail import worst_share
@@ -16,6 +17,9 @@ _FUND_LEVELS = (("required_fund_99", "1 %"), ("required_fund_999", "0.1 %"), ("r
 
 NO_FUND = ("The venue has no insurance fund: depletion means here that a deficit was somebody's to pay, and the sizes "
            "of a fund are what one would have had to hold.")
+
+SPARED_FUND = ("ADL begins before the fund is empty: the fund curve and the sizes of a fund are of one that pays for "
+               "everything by itself, and not of this venue's.")
 
 
 def in_short(run: Run) -> list[str]:
@@ -39,7 +43,7 @@ def _with_interval(name: str, run: Run) -> str:
 
 def _fund_size(run: Run) -> str:
     """Which depletion probability the configured fund is shown to reach."""
-    if not np.isfinite(run.fund) or not insured(run):
+    if not np.isfinite(run.fund) or not insured(run) or by_drawdown(run):
         return ""
     reached, missed = "", ""
     for name, level in _FUND_LEVELS:
@@ -145,6 +149,8 @@ def cautions(run: Run) -> list[str]:
     texts += [text for text in (caution(run),) if text]
     if not insured(run):
         texts.append(NO_FUND)
+    if by_drawdown(run):
+        texts.append(SPARED_FUND)
     stopped = run.summary.get("stopped")
     if stopped and stopped.get("planned_paths") != paths:
         texts.append(f"The run stopped early: {stopped.get('reason')} ({count(paths)} of "

@@ -7,11 +7,13 @@ from types import ModuleType
 from typing import Any
 
 from stress.report import assumptions, limits, narrative, page, style, tables, tale
+from stress.report.fairness import fairness_table
 from stress.report.figures import (
     book,
     cascade,
     depletion_time,
     drawdown,
+    fairness,
     fan,
     fund_curve,
     heatmap,
@@ -23,7 +25,7 @@ from stress.report.history import history
 from stress.report.load import Run, load_run
 
 FIGURES: dict[str, tuple[ModuleType, ...]] = {
-    "fund": (drawdown, fund_curve, depletion_time), "cascades": (cascade, heatmap), "payers": (waterfall,),
+    "fund": (drawdown, fund_curve, depletion_time), "cascades": (cascade, heatmap), "payers": (waterfall, fairness),
     "story": (story,), "prices": (fan,), "book": (book,)}
 """Figures by section of the page; each is saved under the name of its module."""
 
@@ -45,7 +47,7 @@ def write_report(folder: Path) -> Path:
         "report.html.j2", run.folder / "report.html", title=_title(run), facts=_facts(run), figures=figures,
         points=narrative.in_short(run), warnings=narrative.cautions(run), contents=_CONTENTS,
         headlines=tables.headlines(run), verdicts=limits.verdicts(run), markets=tables.market_table(run),
-        story=tale.tell_story(run), book=tables.book_table(run),
+        fairness=fairness_table(run), story=tale.tell_story(run), book=tables.book_table(run),
         book_notes=[str(note) for note in run.manifest.get("book_notes", ())], assumptions=assumptions.assumptions(run),
         limitations=assumptions.limitations(run), status=tables.status_table(run),
         conservation=tables.pairs_table("residual", run.summary.get("conservation")), records=_records(run),

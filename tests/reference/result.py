@@ -30,6 +30,11 @@ class Result:
     adl_notional: float = 0.0
     adl_residual_notional: float = 0.0  # the part that the residual account gave
     adl_accounts: int = 0  # winners reduced, each counted once a round
+    adl_hit_share: float | None = None  # of accounts in profit, at the last round with ADL
+    adl_largest_haircut: float | None = None
+    adl_gini: float | None = None
+    adl_cost: float = 0.0  # what winners gave up
+    adl_needed: float = 0.0  # deficits that the fund could not pay
     liquidated_notional: float = 0.0
     liquidated_accounts: int = 0  # each counted once a round in which it acts
     max_displacement: float = 0.0

@@ -85,6 +85,7 @@ class Rules:
     depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
     adl_price: str = "bankruptcy"  # or mark, oracle
     adl_seed: int = 0
+    adl_drawdown: float | None = None  # share of its peak by which the fund falls before ADL takes all; None: ADL waits
     funding_kind: str = "clamped"  # or deadband, velocity, adaptive
     funding_premium_hours: float | None = None
     funding_deadband: float = 0.0
@@ -118,6 +119,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "levied_by": "profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
         "adl_price": protocol.adl.price,
         "adl_seed": protocol.adl.seed,
+        "adl_drawdown": protocol.adl.drawdown if protocol.adl.trigger == "fund_drawdown" else None,
         **{name.name: getattr(liquidation, name.name) for name in dataclasses.fields(liquidation)},
         "funding_interval_hours": funding.interval_hours,
         "funding_interest_rate": funding.interest_rate,

@@ -28,6 +28,8 @@ class Venue:
     outside_size: np.ndarray  # [A]
     outside_cash: float = 0.0  # quote balance
     fund_flow: float = 0.0  # W: the fund's net flow, apart from its initial size
+    given_up: dict[int, float] = field(default_factory=dict)  # account: USD that ADL cost it, of who was deleveraged
+    fund_peak: float = 0.0  # the most that the fund held at any time
     keepers: float = 0.0
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
     last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which it was last liquidated
@@ -43,7 +45,8 @@ class Venue:
         """The venue at time zero."""
         zeros = np.zeros(len(rules.markets))
         return cls(rules, book, book.cash.astype(float), book.size.astype(float), zeros.copy(), zeros.copy(),
-                   vault_size=zeros.copy(), funds=None if rules.insurance is None else Funds(rules, book))
+                   vault_size=zeros.copy(), funds=None if rules.insurance is None else Funds(rules, book),
+                   fund_peak=rules.insurance_fund)
 
     @property
     def fund(self) -> float:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from stress.book.schema import Book
-from tests.reference import adl, backstop, insurance, ledger, waterfall
+from tests.reference import adl, backstop, fairness, insurance, ledger, waterfall
 from tests.reference.check import closing_shares, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
 from tests.reference.orders import place
@@ -158,6 +158,7 @@ class Path:
         tentative = settle(venue, tick, orders, Matches())
         share = waterfall.adl_share(venue, check, tentative, result, self._hours(tick), self.step)
         matches = adl.match(venue, check, orders, tentative, share, tick.number)
+        fairness.note(venue, check, tentative, matches, result, self.step)
         final = settle(venue, tick, orders, matches)
         self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
         self._take_over(tick, kept, oracle)
@@ -178,6 +179,7 @@ class Path:
         venue.cash, venue.size, venue.z = final.cash, final.size, final.z
         venue.keepers += final.keeper_fees
         venue.fund_flow += final.inflow
+        venue.fund_peak = max(venue.fund_peak, venue.fund)
         for fill in final.book:
             venue.outside_size[fill.market] += fill.quantity
             venue.outside_cash -= fill.quantity * fill.price

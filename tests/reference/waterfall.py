@@ -17,7 +17,8 @@ def adl_share(
     """Share [A or 1] of each deficit account's quantity that ADL must close; records depletion and drawdown on the way.
 
     Reading: with insurance_fund out of the waterfall nothing is available, so any deficit counts as depletion, while
-    the drawdown record still credits the fees that reached the fund.
+    the drawdown record still credits the fees that reached the fund. Reading: whether the fund has fallen far from its
+    peak is seen after the round's inflow and before it pays; ADL then takes all deficits of the round.
     """
     rules = venue.rules
     deficits = sum(tentative.deficits.values())
@@ -36,6 +37,8 @@ def adl_share(
         return {n: np.where(due.owed[n] > 0, 1 - due.paid[n] / np.where(due.owed[n] > 0, due.owed[n], 1.0), 0.0)
                 for n in tentative.deficits}
     available = rules.insurance_fund + flow if funded else 0.0
+    if rules.adl_drawdown is not None and available < (1 - rules.adl_drawdown) * venue.fund_peak:
+        return dict.fromkeys(tentative.deficits, np.ones(1))
     return dict.fromkeys(tentative.deficits, np.array([max(0.0, 1 - available / deficits)]))
 
 

@@ -2,7 +2,7 @@
 
 Losers of one ladder are matched with the accounts of the ladder on the other side of the market that stay open.
 Closing a fraction ``d`` of that side at price ``b`` leaves ``g (1 - d)`` of every unit and turns ``c`` into
-``c - d g b``, so the order of its keys stays what it is.
+``c - d g b``, so the order of its keys stays what it is: the two indices of ``protocol.adl.indices``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from stress.engine.ladder.crowd import Crowd, at, worth
 from stress.engine.ladder.parting import Parting, close_aside, sides_aside
 from stress.engine.ladder.pending import Leaving
 from stress.engine.ladder.settle import Closed, Run, Sale, close, keyed, nothing_closed, units
+from stress.protocol.adl.indices import SideIndices, deleveraged
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import owed
 from stress.types import Array
@@ -116,7 +117,8 @@ def matched_sides(
 ) -> Match:
     """The match in which ADL closes a ``share`` of losers for ``paid``, and ``taken`` units of winners for ``won``."""
     safe = jnp.where(found.room > 0, found.room, 1.0)
-    fraction, shift = taken / safe, crowd.shift - crowd.scale * won / safe
+    index = deleveraged(SideIndices(crowd.scale, -crowd.shift), taken, won, found.room)
+    fraction, shift = taken / safe, -index.cash
     # of a side that is closed altogether, equity is what it is owed: -sigma c - K an original unit
     key, accounts = at(ladders.key, leaving.past), ladders.accounts - leaving.past
     if crowd.aside is not None and leaving.share is not None:
@@ -128,7 +130,7 @@ def matched_sides(
         losers=found.losers,
         share=share,
         paid=paid,
-        scale=crowd.scale * (1.0 - fraction),
+        scale=index.scale,
         shift=shift,
         won=won,
         accounts=jnp.where(taken > 0, accounts, 0),

@@ -138,6 +138,21 @@ def _excess(paths: Paths) -> np.ndarray:
 
 def _terms_of_shortfall(paths: Paths) -> Terms | None:
     return mean_terms(np.where(np.isfinite(paths.known("fund_drawdown")), _excess(paths), np.nan))
+def _where_deleveraged(column: str, event: str = "had ADL") -> Definition:
+    """Mean of a share over the paths on which it has a value; failed ones may have had any."""
+
+    def estimate(paths: Paths) -> Interval:
+        values = as_float(paths.columns[column])
+        maybe = np.isfinite(values) if paths.failed is None else np.isfinite(values) | paths.failed
+        chosen = sample(values[maybe], weights=None if paths.weights is None else paths.weights[maybe],
+                        failed=None if paths.failed is None else paths.failed[maybe])
+        return conditional_mean(chosen, paths.confidence, highest=1.0, event=event)
+
+    def terms(paths: Paths) -> Terms | None:
+        values = paths.known(column)
+        return ratio_terms(np.nan_to_num(values), np.isfinite(values) * 1.0)
+
+    return Definition("share", (column,), estimate, _paired(terms))
 
 
 def _shortfall_of_fund(paths: Paths) -> Interval:
@@ -216,11 +231,29 @@ DEPOSITORS: dict[str, Definition] = {"withdrawn": _mean("withdrawn")}
 """Metrics of venues whose insurance fund belongs to depositors."""
 
 
+FAIRNESS: dict[str, Definition] = {
+    "adl_hit_share": _where_deleveraged("adl_hit_share"),
+    "adl_largest_haircut": _where_deleveraged("adl_largest_haircut"),
+    "adl_gini": _where_deleveraged("adl_gini", "had ADL at a cost to a winner"),
+    "adl_cost": _mean("adl_cost"),
+    "adl_overshoot": Definition(
+        "ratio", ("adl_haircut", "adl_needed"),
+        lambda paths: ratio(paths.sample("adl_haircut"), paths.sample("adl_needed"), paths.confidence),
+        _paired(lambda paths: ratio_terms(paths.known("adl_haircut"), paths.known("adl_needed")))),
+}
+"""Metrics of how ADL treats those in profit (``run.fairness``)."""
+
+MECHANISMS = {"taken_over": BACKSTOP, "withdrawn": DEPOSITORS, "adl_cost": FAIRNESS}
+"""Metrics that a run only has with some mechanism, by a column that it then has."""
+ALL = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS
+"""Whatever may carry a limit."""
+
+
 def of_mechanisms(columns: Collection[str]) -> dict[str, Definition]:
-    """Metrics that a venue only has with some mechanism: of a backstop, of depositors, of the funds of markets."""
+    """Metrics of the mechanisms that left these columns, and of the funds of markets."""
     prefix = "depleted_"
     found = {f"depletion_probability_{name.removeprefix(prefix)}": _share(name)
              for name in columns if name.startswith(prefix)}
-    for column, metrics in (("taken_over", BACKSTOP), ("withdrawn", DEPOSITORS)):
+    for column, metrics in MECHANISMS.items():
         found |= metrics if column in columns else {}
     return found

@@ -1,6 +1,7 @@
 """When ADL begins, where it is not the fund's shortfall that decides, and at which price.
 
-Source: GMX v2 (``AdlUtils.sol``, ``MarketUtils.sol``), dYdX v4 (``clob/keeper/deleveraging.go``).
+Source: GMX v2 (``AdlUtils.sol``, ``MarketUtils.sol``), dYdX v4 (``clob/keeper/deleveraging.go``); the fund's drawdown:
+OKX's help pages, Bybit's notice on insurance pools (2025-12-23).
 """
 
 from __future__ import annotations
@@ -8,6 +9,14 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from stress.types import Array
+
+
+def fell_from_peak(fund: Array, peak: Array, drawdown: Array) -> Array:
+    """Whether a fund [...] in USD is below its ``peak`` [...] in USD by more than a share ``drawdown`` [...] of it.
+
+    A fund without limit never is.
+    """
+    return fund < (1.0 - drawdown) * peak
 
 
 def pnl_factor(profit: Array, pool: Array) -> Array:
