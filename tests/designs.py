@@ -125,6 +125,15 @@ DESIGNS: dict[str, Design] = {
         "tiers": True,
         "limited": True,
     },
+    "inverse contracts, step down, bankruptcy price, ranked": {
+        "law": "power",
+        "rule": "step_down",
+        "liquidation": BANKRUPTCY,
+        "contract": "inverse",
+        "adl": "bitmex",
+        "tiers": True,
+        "limited": False,
+    },
     "half at a discount, rates by size or skew": {
         "law": "square_root",
         "rule": "half",
@@ -139,6 +148,42 @@ DESIGNS: dict[str, Design] = {
 """Together they have every rule, limit, settlement, backstop, kind of margin and of funding."""
 
 MORE_DESIGNS: dict[str, Design] = {
+    "inverse contracts, rates by size, restore target, socialised": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "contract": "inverse",
+        "margin": ["linear_size"],
+        "adl": "none",
+        "waterfall": ["insurance_fund", "socialised_loss"],
+        "funding": "deadband",
+        "tiers": False,
+        "limited": True,
+    },
+    "inverse contracts, pro rata by profit, lagging oracle": {
+        "law": "linear",
+        "rule": "close_factor",
+        "contract": "inverse",
+        "adl": "pro_rata_profit",
+        "adl_price": "oracle",
+        "lag": 1,
+        "delay": True,
+    },
+    "inverse contracts, vault, fills settled": {
+        "law": "power",
+        "rule": "full",
+        "liquidation": {"settlement": "fill"},
+        "contract": "inverse",
+        "backstop": VAULT,
+        "adl": "hyperliquid",
+    },
+    "inverse contracts, first fraction, keepers stay away, random order": {
+        "law": "linear",
+        "rule": "first_fraction",
+        "liquidation": FIRST | STAYING_AWAY,
+        "contract": "inverse",
+        "adl": "random",
+        "shocks": ["oracle_freeze"],
+    },
     "full, ranked, delayed keepers": {"law": "power", "rule": "full", "adl": "binance", "delay": True},
     "close factor, no ADL, lagging oracle": {
         "law": "square_root",

@@ -21,6 +21,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "keeper_cost_usd": {"keeper_cost_usd": None},
     "backstop": {"backstop": None},
     "adl": {"adl_policy": "none"},
+    "contract": {"contract": "linear"},
     "delay": {"keeper_delay_seconds": 0.0},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
 }
@@ -30,7 +31,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
 def mechanisms(design: Design) -> list[str]:
     """Names in :data:`WITHOUT`."""
     given = {**design, **design.get("liquidation", {})}
-    absent = {"rule": "full", "adl": "none", "settlement": "account"}
+    absent = {"rule": "full", "adl": "none", "settlement": "account", "contract": "linear"}
     return [name for name in WITHOUT if given.get(name, absent.get(name)) not in (None, False, absent.get(name))]
 
 

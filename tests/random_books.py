@@ -32,7 +32,7 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
     cfg = _base()
     cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, design, rng))
     path = _path(rng, design.get("delay", False) and not ladder)
-    book = _book(rng, path[0], ladder)
+    book = _book(rng, path[0], ladder or "contract" in design)  # an account has one coin
     if "margin" in design:
         cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
     if "shocks" in design:
@@ -216,6 +216,7 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         )
     return dataclasses.replace(
         protocol,
+        contract=design.get("contract", "linear"),
         backstop=backstop,
         margin_tiers={"default": tiers},
         initial_margin=None,

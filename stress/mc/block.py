@@ -160,6 +160,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         sold = (row.outcome.liquidated - state.rows.row(job.batch > 1).outcome.liquidated).sum(2)
         market = answered(job, market, sold)
         window = slide(job.cascade, state.window, sold.sum(1).reshape(variants, paths), number, job.prices[0] > 0)
+        row = replace(row, mark=jax.vmap(Venue.mirrored)(venue, row.mark))  # as the market sees it
         slot = (number * job.fan_points + job.steps - 1) // job.steps - 1
         fan = state.fan.at[slot].set(row.mark[:paths].astype(jnp.float32))
         return State(market, rows, window, fan), trace_path(row, fundamental, traced)
@@ -214,7 +215,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         marks={name: jnp.full(job.quote.shape, NEVER, jnp.int32) for name in marks},
         z=none,
         displacement=none,
-        mark=job.prices,
+        mark=venue.mirrored(job.prices),
         oracle=venue.oracle.init(job.prices),
         breaker=venue.breaker.init(job.prices),
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),

@@ -58,7 +58,7 @@ def _levy(venue: Venue, tick: Tick, mark: np.ndarray, loss: float) -> float:
 
     Returns what it got. The residual account's w is not limited by its equity. The outside market is never levied.
     """
-    profit = (venue.size * (mark - venue.book.entry)).sum(axis=1)  # [N]
+    profit = venue.profit(mark).sum(axis=1)  # [N]
     equity = venue.equity(mark)
     limit = np.where(venue.book.residual, np.inf, np.maximum(equity, 0.0))
     weight = np.minimum(np.maximum(profit, 0.0), limit)
