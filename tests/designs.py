@@ -168,21 +168,36 @@ MORE_DESIGNS: dict[str, Design] = {
         "lag": 1,
         "delay": True,
     },
-    "inverse contracts, vault, fills settled": {
+    "inverse contracts, pool that sells": {
         "law": "power",
+        "rule": "full",
+        "contract": "inverse",
+        "backstop": POOL | {"half_life": 3.0, "bankrupt": False},
+        "adl": "none",
+    },
+    "inverse contracts, fills settled, ranked": {
+        "law": "linear",
         "rule": "full",
         "liquidation": {"settlement": "fill"},
         "contract": "inverse",
-        "backstop": VAULT,
         "adl": "hyperliquid",
+        "tiers": False,
+        "limited": False,
     },
-    "inverse contracts, first fraction, keepers stay away, random order": {
+    "inverse contracts, first fraction, keepers stay away, frozen oracle": {
         "law": "linear",
         "rule": "first_fraction",
         "liquidation": FIRST | STAYING_AWAY,
         "contract": "inverse",
-        "adl": "random",
+        "adl": "none",
         "shocks": ["oracle_freeze"],
+    },
+    "inverse contracts, full, random order": {
+        "law": "square_root",
+        "rule": "full",
+        "contract": "inverse",
+        "adl": "random",
+        "adl_price": "mark",
     },
     "full, ranked, delayed keepers": {"law": "power", "rule": "full", "adl": "binance", "delay": True},
     "close factor, no ADL, lagging oracle": {

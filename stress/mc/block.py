@@ -172,7 +172,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    left = (_judge(last), last.ledger.fund_flow, _at_last(last))
+    left = (_judge(last), last.ledger.fund_flow, _at_last(venue, last))
     split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
     return BlockResult(
         outcome=split[0],
@@ -185,9 +185,12 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     )
 
 
-def _at_last(rows: Row) -> Vault | None:
-    """Vaults [rows] with the low of the horizon."""
-    return None if rows.vault is None else jax.vmap(Vault.marked)(rows.vault, rows.mark)
+def _at_last(venue: Venue, rows: Row) -> Vault | None:
+    """Vaults [rows] with the low of the horizon, sizes as traded."""
+    if rows.vault is None:
+        return None
+    vault = jax.vmap(Vault.marked)(rows.vault, rows.mark)
+    return replace(vault, size=venue.turned(vault.size), sold_size=venue.turned(vault.sold_size))
 
 
 @jax.tree_util.register_dataclass
