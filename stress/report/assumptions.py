@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stress.report import format as fmt
+from stress.report.contract import COINS, contract, inverse
 from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
 from stress.report.history import history, source_words, speed_words
 from stress.report.liquidation import backstop, liquidation, modelled_on
@@ -20,7 +21,8 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
         return [("Configuration", "not found in the run folder (.hydra/config.yaml)")]
     rows = [("Market model", _market(run)), ("Speed", speed_words(run)), ("Jumps", _jumps(run)),
             ("Regimes", _regimes(run)), ("Hypothetical shocks", shocks_in_force(run, _each)), ("Book", _book(run)),
-            ("Rules modelled on", modelled_on(run)), ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
+            ("Rules modelled on", modelled_on(run)), ("Contract", contract(run)),
+            ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
             ("Backstop", backstop(run)), ("Who pays", _waterfall(run)),
             ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
             ("Order book", _liquidity(run)), ("Time", _time(run)), ("Engine", _engine(run))]
@@ -246,17 +248,20 @@ _LEFT_OUT = (
 
 def limitations(run: Run) -> list[str]:
     """What the model leaves out; a fixed list, with the points that hang on the config adapted."""
+    left_out = [_collateral(run) if text == _AT_PAR else text for text in _LEFT_OUT]
     if history(run):
-        return [_SAMPLING, *_OF_A_HISTORY, *_LEFT_OUT]
+        return [_SAMPLING, *_OF_A_HISTORY, *left_out]
     duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
     known = duration is not None and step is not None
     beside = f" (here {seconds(duration)} beside ticks of {seconds(step)})" if known else ""
     speed = (f"The speed of a gap{beside} is an assumption: hourly closes do not identify it, and a gap within one "
              "tick costs a multiple of the same gap spread over several.")
     shocked = [CONDITIONAL] if run.setting("shocks") else []
-    depegged = has_kind(run, "collateral_depeg")
-    left_out = [_DEPEGGED if depegged and text == _AT_PAR else text for text in _LEFT_OUT]
     return [_SAMPLING, *shocked, speed, *left_out]
+
+
+def _collateral(run: Run) -> str:
+    return COINS if inverse(run) else _DEPEGGED if has_kind(run, "collateral_depeg") else _AT_PAR
 
 
 def _engine(run: Run) -> str:
