@@ -6,6 +6,7 @@ That the engine agrees with a reference that counts contracts and coins is in ``
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -20,6 +21,8 @@ from stress.book.schema import Book
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
 from stress.contract import Inverse
+from stress.engine.check import check_at
+from stress.engine.screen import reaches
 from stress.errors import UserError
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
@@ -28,10 +31,14 @@ from stress.protocol.liquidation.limits import OrderCase
 from stress.protocol.liquidation.prices import bankruptcy_price_at_leverage, inverse_bankruptcy_price
 from stress.protocol.margin.linear_size import LinearSize
 from stress.protocol.margin.tiers import MarginTable, margin_table
+from stress.report.assumptions import limitations
+from stress.report.contract import COINS, contract
 from stress.session import replay
+from tests.quick import block
 from tests.reference.building import Row, make_book, near
 from tests.studies import config, path_study
 from tests.test_impact import EXPONENTS, LAWS, WALKS
+from tests.test_report_liquidation import run_of
 
 S = 100.0
 """USD per coin at time zero."""
@@ -216,6 +223,47 @@ def margin_config(values: dict[str, Any]) -> Any:
     from stress.config.margin import MarginConfig
 
     return MarginConfig(**values)
+
+
+@pytest.mark.parametrize("curve", [flat(0.02), LinearSize(np.array([0.01]), np.array([0.004]))], ids=["flat", "by coins"])
+def test_the_screen_misses_no_liquidation(curve: Any) -> None:
+    """Mirrored prices inside an account's reach never make it liquidatable; a little beyond, most are."""
+    rng = np.random.default_rng(8)
+    size, start = rng.choice([-1.0, 1.0], (1, 300)) * rng.uniform(0.1, 20.0, (1, 300)), np.array([S])
+    liquidity: Any = SimpleNamespace(contract=Inverse(jnp.asarray(start)))
+    venue: Any = SimpleNamespace(contract=liquidity.contract, maintenance=curve, size_units=lambda _, notional: notional / S)
+    need = np.asarray(curve.requirement(np.abs(size), np.abs(size) * S))[0]
+    quote = need * (1.0 + rng.exponential(3.0, 300)) - size[0] * S
+    accounts: Any = SimpleNamespace(residual=jnp.zeros(300, bool))
+
+    def liquidatable(price: float) -> np.ndarray:
+        return np.asarray(check_at(venue, accounts, jnp.asarray(quote), jnp.asarray(size), jnp.array([price])).liquidatable)
+
+    seen = check_at(venue, accounts, jnp.asarray(quote), jnp.asarray(size), jnp.asarray(start))
+    reach, beyond = np.asarray(reaches(venue, accounts, jnp.asarray(size), seen)), 0
+    for n in range(300):
+        inside, outside = (S * (1.0 - np.sign(size[0, n]) * reach[n] * factor) for factor in (1.0 - 1e-9, 1.3))
+        assert not any(liquidatable(price)[n] for price in np.linspace(S, inside, 4))
+        beyond += bool(outside > 0 and liquidatable(outside)[n])
+    assert beyond > 100, "no power: the reach is far from where accounts fall short"
+
+
+# --- what comes out ---------------------------------------------------------------------------------------------------
+def test_results_are_in_dollars_per_coin_and_longs_are_longs() -> None:
+    cfg = config(protocol={"contract": "inverse"}, run={"block_paths": 128})
+    result = jax.device_get(block(path_study(cfg, make_book([LONG, SHORT]), np.array([[S], [95.0], [80.0]])).plan.job, np.uint32(0), 0))
+    np.testing.assert_allclose(result.trace["mark"][:, 0], [95.0, 80.0], rtol=1e-14)
+    np.testing.assert_allclose(result.trace["fundamental"][:, 0], [95.0, 80.0], rtol=1e-14)
+    np.testing.assert_allclose(result.fan[:, 0, 5], [95.0, 80.0], rtol=1e-6)
+    np.testing.assert_allclose(result.trace["liquidated"][:, 0], [[0.0, 0.0], [1250.0, 0.0]], rtol=1e-14)
+
+
+def test_the_report_says_what_amounts_are() -> None:
+    run = SimpleNamespace(**vars(run_of(["protocol=bitmex", "price.markets=[BTC]"])), manifest={})
+    assert "shown in USD at time-zero prices" in contract(run)
+    assert contract(run_of(["protocol=generic"])) == ""
+    assert COINS in limitations(run)
+    assert not any("at par" in text for text in limitations(run))
 
 
 # --- configuration --------------------------------------------------------------------------------------------------
