@@ -136,7 +136,7 @@ def _dense_only(protocol: ProtocolConfig, market: Market) -> dict[str, bool]:
     """What neither a ladder nor a kernel follows, and whether it applies."""
     rules = protocol.liquidation
     return {
-        "protocol.contract=inverse: an account's risk is no straight line in the price": protocol.contract == "inverse",
+        "protocol.contract=inverse: it is run in a mirrored market": protocol.contract == "inverse",
         "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         PREMIUM_MOVES: _premium_moves(protocol),
         f"protocol.funding.kind={protocol.funding.kind}: the rate follows the book": _follows_book(protocol),
