@@ -169,8 +169,9 @@ def _write_book(study: Study, folder: Path) -> None:
     """The book at time zero, for the report."""
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(book_table(study.book, study.prices0, study.margin), data / "book.parquet")
-    notional = liquidation_heatmap(study.book, study.prices0, study.margin, HEATMAP_MOVES)
+    inverse = study.config.protocol.contract == "inverse"
+    parquet.write_table(book_table(study.book, study.prices0, study.margin, inverse), data / "book.parquet")
+    notional = liquidation_heatmap(study.book, study.prices0, study.margin, HEATMAP_MOVES, inverse)
     np.savez_compressed(data / "heatmap.npz", move=HEATMAP_MOVES, notional=notional)
 
 

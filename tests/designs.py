@@ -139,6 +139,15 @@ DESIGNS: dict[str, Design] = {
         "tiers": True,
         "limited": True,
     },
+    "inverse contracts, step down, bankruptcy price, ranked": {
+        "law": "power",
+        "rule": "step_down",
+        "liquidation": BANKRUPTCY,
+        "contract": "inverse",
+        "adl": "bitmex",
+        "tiers": True,
+        "limited": False,
+    },
     "half at a discount, rates by size or skew": {
         "law": "square_root",
         "rule": "half",
@@ -153,6 +162,57 @@ DESIGNS: dict[str, Design] = {
 """Together they have every rule, limit, settlement, backstop, kind of margin and of funding."""
 
 MORE_DESIGNS: dict[str, Design] = {
+    "inverse contracts, rates by size, restore target, socialised": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "contract": "inverse",
+        "margin": ["linear_size"],
+        "adl": "none",
+        "waterfall": ["insurance_fund", "socialised_loss"],
+        "funding": "deadband",
+        "tiers": False,
+        "limited": True,
+    },
+    "inverse contracts, pro rata by profit, lagging oracle": {
+        "law": "linear",
+        "rule": "close_factor",
+        "contract": "inverse",
+        "adl": "pro_rata_profit",
+        "adl_price": "oracle",
+        "lag": 1,
+        "delay": True,
+    },
+    "inverse contracts, pool that sells": {
+        "law": "power",
+        "rule": "full",
+        "contract": "inverse",
+        "backstop": POOL | {"half_life": 3.0, "bankrupt": False},
+        "adl": "none",
+    },
+    "inverse contracts, fills settled, ranked": {
+        "law": "linear",
+        "rule": "full",
+        "liquidation": {"settlement": "fill"},
+        "contract": "inverse",
+        "adl": "hyperliquid",
+        "tiers": False,
+        "limited": False,
+    },
+    "inverse contracts, first fraction, keepers stay away, frozen oracle": {
+        "law": "linear",
+        "rule": "first_fraction",
+        "liquidation": FIRST | STAYING_AWAY,
+        "contract": "inverse",
+        "adl": "none",
+        "shocks": ["oracle_freeze"],
+    },
+    "inverse contracts, full, random order": {
+        "law": "square_root",
+        "rule": "full",
+        "contract": "inverse",
+        "adl": "random",
+        "adl_price": "mark",
+    },
     "full, ranked, delayed keepers": {"law": "power", "rule": "full", "adl": "binance", "delay": True},
     "close factor, no ADL, lagging oracle": {
         "law": "square_root",

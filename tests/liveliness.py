@@ -39,6 +39,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "depositors": _insured(depositors=None),
     "adl": {"adl_policy": "none"},
     "drawdown": {"adl_drawdown": None},
+    "contract": {"contract": "linear"},
     "delay": {"keeper_delay_seconds": 0.0},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
 }
@@ -48,7 +49,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
 def mechanisms(design: Design) -> list[str]:
     """Names in :data:`WITHOUT`."""
     given = {**design, **design.get("liquidation", {}), **design.get("insurance", {})}
-    absent = {"rule": "full", "adl": "none", "settlement": "account", "scope": "shared"}
+    absent = {"rule": "full", "adl": "none", "settlement": "account", "scope": "shared", "contract": "linear"}
     return [name for name in WITHOUT if given.get(name, absent.get(name)) not in (None, False, absent.get(name))]
 
 

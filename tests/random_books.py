@@ -35,7 +35,7 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
     if "fairness" in design:
         cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fairness=True))
     path = _path(rng, design.get("delay", False) and not ladder)
-    book = _book(rng, path[0], ladder)
+    book = _book(rng, path[0], ladder or "contract" in design)  # an account has one coin
     if "margin" in design:
         cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
     if "depositors" in design.get("insurance", {}):
@@ -221,6 +221,7 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         )
     return dataclasses.replace(
         protocol,
+        contract=design.get("contract", "linear"),
         backstop=backstop,
         insurance=_insurance(design["insurance"], rng) if "insurance" in design else None,
         socialised_loss=SocialisedLossConfig(by=design["levied_by"]) if "levied_by" in design else None,

@@ -62,7 +62,7 @@ def test_engine_agrees_with_the_reference(design: str, first: int) -> None:
             compare(result, variant, expected, f"{design}, book {case}, variant {study.plan.variants[variant]}")
         lively.add(study.book, rules, path, results)
         if case < first + LEDGERS:
-            compare_ledger(replay(study), results[0], f"{design}, book {case}")
+            compare_ledger(replay(study), results[0], f"{design}, book {case}", rules.contract == "inverse")
     lively.check()
 
 
@@ -107,6 +107,8 @@ def compare_funds(ours: Any, expected: Result, scale: float, case: str) -> None:
     close(ours.flow, expected.fund_flows, scale, f"{case}: flow of each fund")
     assert (ours.depleted != NEVER).tolist() == expected.funds_depleted, f"{case}: depleted funds"
     close(0.0 if ours.queue is None else ours.queue.taken, expected.withdrawn, scale, f"{case}: withdrawn")
+
+
 def compare_fairness(ours: Any, expected: Result, scale: float, case: str) -> None:
     """Whom ADL hit, how much, how unequally. A Gini coefficient of what is rounding is none."""
     for field, name in (("hit_share", "adl_hit_share"), ("largest", "adl_largest_haircut")):
@@ -118,7 +120,7 @@ def compare_fairness(ours: Any, expected: Result, scale: float, case: str) -> No
         close(ours.gini, np.nan if expected.adl_gini is None else expected.adl_gini, 1.0, f"{case}: Gini")
 
 
-def compare_ledger(ours: dict[str, Any], expected: Result, case: str) -> None:
+def compare_ledger(ours: dict[str, Any], expected: Result, case: str, inverse: bool = False) -> None:
     """The replay ledgers, entry by entry."""
     for tick, (mine, theirs) in enumerate(zip(ours["ticks"], expected.ledger["ticks"], strict=True), start=1):
         where = f"{case}, tick {tick}"
@@ -127,7 +129,7 @@ def compare_ledger(ours: dict[str, Any], expected: Result, case: str) -> None:
                 close(mine[part][market], price, 1.0, f"{where}: {part} {market}")
         close(mine["fund"], theirs["fund"], 1e5, f"{where}: fund")
         for part in ("liquidations", "adl"):
-            compare_entries(mine[part], theirs[part], f"{where}: {part}")
+            compare_entries(mine[part], theirs[part], f"{where}: {part}", inverse)
         assert mine["socialised"] == pytest.approx(theirs["socialised"], rel=1e-6, abs=1e-6), f"{where}: socialised"
     for name, account in expected.ledger["final"]["accounts"].items():
         mine = ours["final"]["accounts"][name]
@@ -136,18 +138,21 @@ def compare_ledger(ours: dict[str, Any], expected: Result, case: str) -> None:
         assert set(mine["positions"]) == set(account["positions"]), f"{case}: positions of {name}"
 
 
-def compare_entries(ours: list[dict[str, Any]], expected: list[dict[str, Any]], case: str) -> None:
+def compare_entries(
+    ours: list[dict[str, Any]], expected: list[dict[str, Any]], case: str, inverse: bool
+) -> None:
     """Ledger rows by account and market: units, their value, fee and deficit. The reference lists every pair of ADL."""
-    mine, theirs = totals(ours), totals(expected)
+    mine, theirs = totals(ours, inverse), totals(expected, inverse)
     assert set(mine) == set(theirs), case
     for key, amounts in theirs.items():
         np.testing.assert_allclose(mine[key], amounts, rtol=1e-7, atol=1e-5, err_msg=f"{case}: {key}")
 
 
-def totals(rows: list[dict[str, Any]]) -> dict[tuple[str, str], np.ndarray]:
+def totals(rows: list[dict[str, Any]], inverse: bool) -> dict[tuple[str, str], np.ndarray]:
     sums: dict[tuple[str, str], np.ndarray] = {}
     for row in rows:
-        amounts = np.array([row["size"], row["size"] * row["price"], row.get("fee", 0.0), row.get("deficit", 0.0)])
+        value = row["size"] / row["price"] if inverse else row["size"] * row["price"]
+        amounts = np.array([row["size"], value, row.get("fee", 0.0), row.get("deficit", 0.0)])
         key = (row["account"], row["market"])
         sums[key] = sums.get(key, np.zeros(4)) + amounts
     return sums

@@ -44,6 +44,7 @@ def measured(shock: str, preset: str, folder: Path) -> dict[str, Any]:
     import stress
 
     book = ("book=file", f"book.positions={folder}/positions.csv", f"book.collateral={folder}/collateral.csv")
+    book = (*book, "protocol.contract=linear")  # its accounts hold several markets
     return stress.run([*book, f"protocol={preset}", f"shock={shock}", *RUN]).summary["metrics"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from stress.book.inverse import mirrored
 from stress.book.margin import requirement, shortfall
 from stress.book.rows import CROSS, ISOLATED
 from stress.book.schema import Book
@@ -13,28 +14,35 @@ from stress.protocol.margin.liquidation_price import liquidation_move
 
 NEAREST, FARTHEST = -1.0, 10.0
 """Distances are given for moves between these."""
+ROOT_STEPS = 40
+"""Of the search for a move that changes the rate, as with inverse contracts whose rates grow with the coins."""
 
 
-def distance_to_liquidation(book: Book, prices: np.ndarray, maintenance: MarginCurve) -> np.ndarray:
+def distance_to_liquidation(
+    book: Book, prices: np.ndarray, maintenance: MarginCurve, inverse: bool = False
+) -> np.ndarray:
     """Relative move [N, A] of each market alone at which the margin account becomes liquidatable: < 0 for a long.
 
     NaN where the account has no position in the market, where the move is outside (-1, +10), and for the residual
-    account, which is never liquidated. 0 where the account is liquidatable already.
+    account, which is never liquidated. 0 where the account is liquidatable already. ``inverse`` is what contracts are.
     """
-    edge = _thresholds(book, prices, maintenance)
+    edge = _thresholds(book, prices, maintenance, inverse)
     edge = np.where((edge > NEAREST) & (edge < FARTHEST), edge, np.nan)
-    now = (shortfall(book, prices, maintenance) > 0)[:, None] & (book.size != 0)
+    held = mirrored(book, prices) if inverse else book
+    now = (shortfall(held, prices, maintenance) > 0)[:, None] & (book.size != 0)
     return np.where(now, 0.0, edge)
 
 
-def liquidation_heatmap(book: Book, prices: np.ndarray, maintenance: MarginCurve, moves: np.ndarray) -> np.ndarray:
+def liquidation_heatmap(
+    book: Book, prices: np.ndarray, maintenance: MarginCurve, moves: np.ndarray, inverse: bool = False
+) -> np.ndarray:
     """USD [M, A, 2] in a market that becomes liquidatable when that market alone moves at once: side 0 long, 1 short.
 
     ``moves`` [M] are relative (-0.1: down 10 %). Positions count whole, at prices [A] before the move. Of a cross
     account only the position in the moved market counts, though full liquidation closes its others too. The residual
     account never counts.
     """
-    edge = _thresholds(book, prices, maintenance)
+    edge = _thresholds(book, prices, maintenance, inverse)
     notional = np.abs(book.size) * prices
     heat = np.zeros((len(moves), len(prices), 2))
     for a in range(len(prices)):
@@ -46,7 +54,7 @@ def liquidation_heatmap(book: Book, prices: np.ndarray, maintenance: MarginCurve
     return heat
 
 
-def book_table(book: Book, prices: np.ndarray, maintenance: MarginCurve) -> pa.Table:
+def book_table(book: Book, prices: np.ndarray, maintenance: MarginCurve, inverse: bool = False) -> pa.Table:
     """A row a position at prices [A], in the order of margin accounts and markets.
 
     ``equity_usd`` and ``leverage`` (notional over equity, NaN unless equity is positive) are those of the margin
@@ -54,7 +62,7 @@ def book_table(book: Book, prices: np.ndarray, maintenance: MarginCurve) -> pa.T
     """
     account, market = np.nonzero(book.size)
     notional = np.abs(book.size) * prices
-    equity = book.equity(prices)
+    equity = (mirrored(book, prices) if inverse else book).equity(prices)
     leverage = np.divide(notional.sum(1), equity, out=np.full(book.accounts, np.nan), where=equity > 0)
     owners, markets, modes = (np.array(texts, dtype=object) for texts in (book.owners, book.markets, (CROSS, ISOLATED)))
     return pa.table({
@@ -67,19 +75,29 @@ def book_table(book: Book, prices: np.ndarray, maintenance: MarginCurve) -> pa.T
         "margin_mode": pa.array(modes[book.isolated[account].astype(int)], pa.string()),
         "equity_usd": equity[account],
         "leverage": leverage[account],
-        "distance": distance_to_liquidation(book, prices, maintenance)[account, market],
+        "distance": distance_to_liquidation(book, prices, maintenance, inverse)[account, market],
         "residual": book.residual[account],
     })
 
 
-def _thresholds(book: Book, prices: np.ndarray, maintenance: MarginCurve) -> np.ndarray:
+def _thresholds(book: Book, prices: np.ndarray, maintenance: MarginCurve, inverse: bool) -> np.ndarray:
     """The move [N, A] below (long) or above (short) which the account is liquidatable; NaN where it never can be."""
+    if not inverse:
+        return _moves(book, prices, maintenance, np.abs(book.size))
+    held, move = mirrored(book, prices), np.zeros(book.size.shape)
+    for _ in range(ROOT_STEPS):
+        move = _moves(held, prices, maintenance, np.abs(held.size) * (1.0 + np.clip(move, NEAREST, FARTHEST)))
+    return np.where(move > NEAREST, 1.0 / (1.0 + np.where(move > NEAREST, move, 0.0)) - 1.0, np.inf * np.sign(-move))
+
+
+def _moves(book: Book, prices: np.ndarray, maintenance: MarginCurve, units: np.ndarray) -> np.ndarray:
+    """The same for the rates of positions of ``units`` [N, A], of linear contracts."""
     notional = np.abs(book.size) * prices
     need = requirement(maintenance, book.size, prices)
     slack = book.equity(prices)[:, None] - (need.sum(1, keepdims=True) - need)  # left for this market's requirement
     sign = np.where(book.size > 0, 1.0, -1.0)
     safe = np.where(notional > 0, notional, 1.0)
-    lines = [(rate.T, deduction.T) for rate, deduction in maintenance.lines(np.abs(book.size.T))]
+    lines = [(rate.T, deduction.T) for rate, deduction in maintenance.lines(units.T)]
     with np.errstate(over="ignore"):  # dust: a root beyond every number is no root
         move = liquidation_move(lines, safe, slack, sign)
     return np.where((notional > 0) & ~book.residual[:, None], move, np.nan)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from stress.book.balance import with_residual
+from stress.book.inverse import mirrored, refuse_several_coins
 from stress.book.margin import shortfall
 from stress.book.problems import Problems
 from stress.book.rows import Collateral, Positions, read_collateral, read_positions
@@ -19,8 +20,8 @@ from stress.protocol.margin.base import MarginCurve
 
 
 def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: MarginCurve,
-              maintenance: MarginCurve) -> Book:
-    """The balanced book at prices [A].
+              maintenance: MarginCurve, inverse: bool = False) -> Book:
+    """The balanced book at prices [A]; ``inverse`` says what its contracts are.
 
     Raises UserError for files that cannot be read and for rows that cannot be true: the first few together, each with
     file, line, column, value, what is allowed, and the fix.
@@ -28,13 +29,14 @@ def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: 
     if not cfg.residual_account.strip():
         raise bad_value("book.residual_account", cfg.residual_account, "a name")
     if cfg.kind == "synthetic":
-        book = synthetic_book(cfg.synthetic, cfg.accounts, markets, prices, initial, maintenance)
+        book = synthetic_book(cfg.synthetic, cfg.accounts, markets, prices, initial, maintenance, inverse)
     else:
-        book = read_book(cfg, markets, prices, maintenance)
+        book = read_book(cfg, markets, prices, maintenance, inverse)
     return with_residual(book, cfg.residual_account, prices)
 
 
-def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenance: MarginCurve) -> Book:
+def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenance: MarginCurve,
+              inverse: bool = False) -> Book:
     """The book of the two files, not balanced yet; UserError as in :func:`load_book`.
 
     Owners are in the order of the collateral file, then of the positions file; an owner's cross account comes before
@@ -65,7 +67,10 @@ def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenan
         markets=tuple(markets), owners=tuple(encoded.dictionary.to_pylist()), owner=key // slots,
         isolated=key % slots > 0, residual=np.zeros(len(key), dtype=bool), size=size, entry=entry, cash=cash,
         notes=_notes(cfg, markets, size, len(encoded.dictionary)))
-    _refuse_under_water(book, prices, maintenance, (held, held_row), (wallets, wallet_row))
+    if inverse:
+        refuse_several_coins(book)
+    valued = mirrored(book, prices) if inverse else book
+    _refuse_under_water(valued, prices, maintenance, (held, held_row), (wallets, wallet_row))
     return book
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
+from stress.book.inverse import NOTE, gain, single_market
 from stress.book.margin import requirement
 from stress.book.population import Population, draw_population
 from stress.book.schema import Book
@@ -27,22 +28,26 @@ SIDES = ((1, "longs"), (-1, "shorts"))
 
 
 def synthetic_book(cfg: SyntheticConfig, accounts: int, markets: list[str], prices: np.ndarray, initial: MarginCurve,
-                   maintenance: MarginCurve) -> Book:
+                   maintenance: MarginCurve, inverse: bool = False) -> Book:
     """``accounts`` margin accounts at prices [A], in the order of a book read from files.
 
-    Balanced in every market where both sides have an account. Raises UserError when a market has no open interest set.
+    Balanced in every market where both sides have an account. Contracts that are ``inverse`` have margin accounts by
+    coin. Raises UserError when a market has no open interest set.
     """
+    notes = [NOTE] if inverse and cfg.multi_market_share > 0 and len(markets) > 1 else []
+    cfg = single_market(cfg) if inverse else cfg
     interest = per_market(cfg.open_interest_usd, markets, "book.synthetic.open_interest_usd")
     people = draw_population(cfg, accounts, interest)
     size = _sizes(people, interest / prices, cfg.size_max_share)
     entry = _entries(people, prices, cfg.entry_spread)
-    cash = _cash(cfg, people.leverage, size, entry, prices, (initial, maintenance))
+    gained = gain(size, entry, prices, inverse)
+    cash = _cash(cfg, people.leverage, size, gained, prices, (initial, maintenance))
     slot = np.where(people.isolated, np.argmax(people.side != 0, axis=1) + 1, 0)
     order = np.lexsort((slot, people.owner))
     return Book(
         markets=tuple(markets), owners=_names(int(people.owner.max()) + 1), owner=people.owner[order],
         isolated=people.isolated[order], residual=np.zeros(accounts, dtype=bool), size=size[order], entry=entry[order],
-        cash=cash[order], notes=tuple(_notes(cfg, people, markets, interest)))
+        cash=cash[order], notes=(*_notes(cfg, people, markets, interest), *notes))
 
 
 def _sizes(people: Population, units: np.ndarray, cap: float) -> np.ndarray:
@@ -70,9 +75,9 @@ def _entries(people: Population, prices: np.ndarray, spread: float) -> np.ndarra
     return entry
 
 
-def _cash(cfg: SyntheticConfig, rank: np.ndarray, size: np.ndarray, entry: np.ndarray, prices: np.ndarray,
+def _cash(cfg: SyntheticConfig, rank: np.ndarray, size: np.ndarray, gained: np.ndarray, prices: np.ndarray,
           curves: tuple[MarginCurve, MarginCurve]) -> np.ndarray:
-    """Wallets or isolated margins [N] in whole cents that give the leverage of ``rank`` [N].
+    """Wallets or isolated margins [N] in whole cents that, with what was ``gained``, give the leverage of ``rank`` [N].
 
     Nobody's equity is below the headroom over the requirement (the larger of the two curves'), and nobody's cash below
     that requirement: traders pay in at least the margin, unrealised gains come on top.
@@ -86,8 +91,7 @@ def _cash(cfg: SyntheticConfig, rank: np.ndarray, size: np.ndarray, entry: np.nd
     if cfg.leverage_sigma > 0:  # the normal law below the cap, by its quantiles on a log scale: caps may be far out
         below_cap = log_ndtr((cap - middle) / cfg.leverage_sigma)
         leverage = np.minimum(middle + cfg.leverage_sigma * ndtri_exp(np.log(rank) + below_cap), cap)
-    gain = (size * (prices - entry)).sum(1)
-    cash = np.maximum(gross / np.exp(leverage) - gain, need)
+    cash = np.maximum(gross / np.exp(leverage) - gained, need)
     return (np.floor(cash * 100.0) + 1.0) / 100.0
 
 

@@ -149,6 +149,7 @@ def _dense_only(protocol: ProtocolConfig, market: Market, fairness: bool) -> dic
     """What neither a ladder nor a kernel follows, and whether it applies."""
     rules, by = protocol.liquidation, protocol.socialised_loss.by if protocol.socialised_loss else "profit"
     return {
+        "protocol.contract=inverse: it is run in a mirrored market": protocol.contract == "inverse",
         "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         PREMIUM_MOVES: _premium_moves(protocol),
         f"protocol.funding.kind={protocol.funding.kind}: the rate follows the book": _follows_book(protocol),

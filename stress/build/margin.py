@@ -18,6 +18,8 @@ from stress.protocol.margin.root_size import RootSize
 from stress.protocol.margin.tiers import MarginTable, leverage_table, margin_table
 
 KEY = "protocol.margin"
+COINS = 4.0
+"""Times as many as now that an inverse contract may come to be."""
 
 
 def build_margin(
@@ -44,10 +46,13 @@ def planned_interest(book: BookConfig, markets: list[str]) -> np.ndarray | None:
     return per_market(book.synthetic.open_interest_usd, markets, "book.synthetic.open_interest_usd")
 
 
-def refuse_whole_rates(book: Book, maintenance: MarginCurve) -> None:
-    """Raises UserError where a position is so large that its maintenance rate is one or more: it cannot be held."""
+def refuse_whole_rates(book: Book, maintenance: MarginCurve, inverse: bool = False) -> None:
+    """Raises UserError where a position is so large that its maintenance rate is one or more: it cannot be held.
+
+    An ``inverse`` contract is so many coins as the price falls, so there it must be a quarter of that at most.
+    """
     units = np.abs(np.where(book.residual[:, None], 0.0, book.size)).T
-    steepest = np.broadcast_to(np.asarray(maintenance.steepest(units)), units.shape)
+    steepest = np.broadcast_to(np.asarray(maintenance.steepest(COINS * units if inverse else units)), units.shape)
     for market, held, rates in zip(book.markets, units, steepest, strict=True):
         n = int(rates.argmax())
         if held[n] > 0 and rates[n] >= 1.0:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stress.book.inverse import mirrored
 from stress.book.load import load_book
 from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles, obstacles, split_book
@@ -17,7 +18,7 @@ from stress.build.insurance import insured_venue
 from stress.build.margin import build_margin, planned_interest, refuse_whole_rates
 from stress.build.price import Market, build_market
 from stress.build.shocks import depegs_collateral, shocked_market, shocked_venue
-from stress.build.venue import build_venue, stack, twin, unlimited
+from stress.build.venue import build_venue, inverse, stack, twin, unlimited
 from stress.config.schema import Config
 from stress.engine.state import Accounts
 from stress.mc.block import Job
@@ -81,8 +82,8 @@ def build_study(cfg: Config) -> Study:
     markets = cfg.price.markets
     margin = build_margin(cfg.protocol, markets, "maintenance_margin")
     initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(cfg.book, markets))
-    book = load_book(cfg.book, markets, market.prices, initial, margin)
-    refuse_whole_rates(book, margin)
+    book = load_book(cfg.book, markets, market.prices, initial, margin, cfg.protocol.contract == "inverse")
+    refuse_whole_rates(book, margin, cfg.protocol.contract == "inverse")
     return assemble(cfg, market, book, margin, initial)
 
 
@@ -93,25 +94,28 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
     venue = shocked_venue(venue, cfg.shocks, cfg.price.markets, market.step_seconds)
     interest = book.open_interest(market.prices)
     venue = insured_venue(venue, cfg.protocol.insurance, cfg.price.markets, interest, market.step_seconds)
+    held = book  # as the engine has it
+    if cfg.protocol.contract == "inverse":
+        venue, held = inverse(venue, market.prices), mirrored(book, market.prices)
     variants = {"main": venue}
     if cfg.run.twin:
         variants["twin"] = twin(venue)
     if cfg.run.fund_curve:
         variants["unlimited"] = unlimited(venue)
     window = max(1, round(cfg.cascade.window_minutes * 60.0 / market.step_seconds))
-    quote, (ladders, rest) = book.quote, split_book(cfg, book, margin, market)
+    quote, (ladders, rest) = held.quote, split_book(cfg, book, margin, market)
     dense = book.accounts if rest is None else rest.quote.shape[0]
     job = Job(
         model=market.model,
         venues=stack(list(variants.values())),
         accounts=Accounts(
-            entry=jnp.asarray(book.entry.T),
+            entry=jnp.asarray(held.entry.T),
             residual=jnp.asarray(book.residual),
             quote_total=jnp.asarray(quote.sum()),
             collateral=jnp.asarray(book.wallets) if depegs_collateral(cfg.shocks) else None,
             cash=jnp.asarray(book.cash) if cfg.run.fairness and venue.adl is not None else None,
         ),
-        size=jnp.asarray(book.size.T),
+        size=jnp.asarray(held.size.T),
         quote=jnp.asarray(quote),
         prices=jnp.asarray(market.prices),
         interest=jnp.asarray(interest),

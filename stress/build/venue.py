@@ -7,6 +7,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from stress.build.funding import build_funding
 from stress.build.leaves import in_ticks
@@ -17,6 +18,7 @@ from stress.build.margin import build_margin
 from stress.config.adl import AdlConfig
 from stress.config.markets import per_market
 from stress.config.schema import LiquidityConfig, ProtocolConfig
+from stress.contract import Inverse
 from stress.liquidity.book import Liquidity
 from stress.liquidity.impact import Impact
 from stress.protocol.adl.base import AdlPolicy
@@ -91,6 +93,12 @@ def twin(venue: Venue) -> Venue:
 def unlimited(venue: Venue) -> Venue:
     """The same venue with a fund that never runs out."""
     return dataclasses.replace(venue, fund=_f(math.inf))
+
+
+def inverse(venue: Venue, prices: np.ndarray) -> Venue:
+    """The same venue with inverse contracts; ``prices`` [A] are of time zero."""
+    contract = Inverse(jnp.asarray(prices, jnp.float64))
+    return dataclasses.replace(venue, liquidity=dataclasses.replace(venue.liquidity, contract=contract))
 
 
 def stack(venues: list[Venue]) -> Venue:

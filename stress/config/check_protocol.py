@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stress.config.check_adl import check_adl
+from stress.config.check_contract import check_contract
 from stress.config.check_funding import check_funding
 from stress.config.check_insurance import check_insurance
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
@@ -26,6 +27,7 @@ def check_protocol(config: Config) -> Iterator[str]:
     yield from check_insurance(config)
     yield from _rule(config.protocol)
     yield from check_adl(config.protocol)
+    yield from check_contract(config)
 
 
 NEEDED = {

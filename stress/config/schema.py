@@ -231,6 +231,10 @@ class BreakerConfig:
 class ProtocolConfig:
     """The venue's rules."""
 
+    contract: str = field(
+        "what is traded: a unit of the asset, with margin and profit in USD (linear), or contracts of 1 USD, with both "
+        "in the coin (inverse); coins are then given and shown in USD at the prices of time zero",
+        choices=("linear", "inverse"))
     initial_margin: float | None = field("flat initial margin; replaces the tiers", above=0, high=1)
     maintenance_margin: float | None = field("flat maintenance margin; replaces the tiers", above=0, below=1)
     margin_tiers: dict[str, list[TierConfig]] = field("margin tiers by market; 'default' serves the rest")

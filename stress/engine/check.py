@@ -12,13 +12,19 @@ from stress.engine.tick import Check, Tick
 from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.margin.health import falls_short
+from stress.protocol.oracle import OracleState
 from stress.protocol.venue import Venue
 from stress.types import Array
 
 
 def oracle_price(venue: Venue, row: Row, tick: Tick) -> Array:
     """The price [A] of the risk check at the current mark."""
-    return venue.oracle.price(row.oracle, tick.fundamental, row.displacement)
+    return price_seen(venue, row.oracle, tick.fundamental, row.displacement)
+
+
+def price_seen(venue: Venue, oracle: OracleState, fundamental: Array, displacement: Array) -> Array:
+    """The same [A], given where the mark is."""
+    return venue.mirrored(venue.oracle.price(oracle, venue.mirrored(fundamental), venue.turned(displacement)))
 
 
 def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
@@ -38,7 +44,7 @@ def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price:
     """
     value = size * price[:, None]
     notional = jnp.abs(value)
-    margin = venue.maintenance.requirement(jnp.abs(size), notional)
+    margin = venue.maintenance.requirement(venue.size_units(jnp.abs(size), notional), notional)
     equity, requirement = quote + value.sum(0), margin.sum(0)
     liquidatable = falls_short(equity, requirement) & ~accounts.residual
     return Check(
@@ -72,7 +78,7 @@ def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
     return RiskCase(
         equity=seen.equity,
         requirement=seen.requirement,
-        units=jnp.abs(row.ledger.size),
+        units=venue.size_units(jnp.abs(row.ledger.size), seen.notional),
         notional=seen.notional,
         curve=venue.maintenance,
         since=since,

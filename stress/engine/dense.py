@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from stress.engine import step
 from stress.engine.batches import Packed, in_batches, pack
+from stress.engine.check import price_seen
 from stress.engine.front import beyond, nobody_in_front
 from stress.engine.ladder.state import after_funding
 from stress.engine.looks import glance, look_at_all, look_at_front, new_fronts, new_fronts_together, unchanged
@@ -122,8 +123,8 @@ class _Looks:
 
     def _prices(self, clock: dict[str, Any]) -> Array:
         """Oracle prices [rows, A]."""
-        oracle = self.venue.unpack().oracle
-        return jax.vmap(type(oracle).price)(oracle, clock["oracle"], self.tick.fundamental, clock["displacement"])
+        venue = self.venue.unpack()
+        return jax.vmap(price_seen)(venue, clock["oracle"], self.tick.fundamental, clock["displacement"])
 
     def _glanced(self, clock: dict[str, Any], books: Packed, price: Array) -> dict[str, Any]:
         """The clock after a glance at the front, with nothing to do where nobody is liquidatable."""

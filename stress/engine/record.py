@@ -33,7 +33,9 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     if closing.taken is not None:
         sold = sold + closing.taken
     won = jnp.where(closing.acted, 0.0, adl_value)
-    used = (closing.book != 0).any(1)
+    used, (longs, shorts) = (closing.book != 0).any(1), (held > 0, held < 0)
+    if venue.contract is not None:  # mirrored
+        longs, shorts = shorts, longs
     if settled.crowd is not None:
         used = used | (settled.crowd.book > 0).reshape(-1, 2).any(1)
     capped = venue.liquidity.impact.capped(settled.z) & used
@@ -45,7 +47,7 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
         uncovered=owed(deficits, rest - done.paid - done.levied.sum()),
         fees_to_fund=inflow(venue, settled),
         adl_notional=won.sum(),
-        liquidated=jnp.stack([jnp.where(held > 0, sold, 0.0).sum(1), jnp.where(held < 0, sold, 0.0).sum(1)], axis=-1),
+        liquidated=jnp.stack([jnp.where(longs, sold, 0.0).sum(1), jnp.where(shorts, sold, 0.0).sum(1)], axis=-1),
         liquidated_accounts=closing.acted.sum(dtype=jnp.int32),
         capped=capped.sum(dtype=jnp.int32),
         adl_residual=jnp.where(accounts.residual, won, 0.0).sum(),

@@ -5,7 +5,8 @@ against it, it loses less than x sum_a w_a, with w = notional for longs (a lower
 and w = notional (1 + m) for shorts, m its steepest marginal rate. So it is safe while every market it is long
 stays above O (1 - slack / sum w) and every market it is short stays below O (1 + slack / sum w); favourable moves
 only help, since no marginal rate reaches one. The nearest account on each side bounds the box. Whatever changes
-the accounts themselves (funding, a round) makes a new box.
+the accounts themselves (funding, a round) makes a new box. Of inverse contracts all of this is mirrored; there the
+requirement is convex in the price, so reaches end where that has doubled.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from stress.types import Array
 
 MARGIN = 1e-9
 """The box is smaller by this share, far above the rounding of the sums behind it."""
+DOUBLED = 1.0
+"""The longest reach with inverse contracts, as a share of the price."""
 
 
 def reaches(venue: Venue, accounts: Accounts, held: Array, seen: Check) -> Array:
@@ -31,10 +34,22 @@ def reaches(venue: Venue, accounts: Accounts, held: Array, seen: Check) -> Array
 
     ``held`` [A, N] are the sizes it is left with; infinite for accounts that hold nothing and the residual one.
     """
-    steep = venue.maintenance.steepest(jnp.abs(held))
+    steep = steepest(venue, held, seen.notional)
     weight = jnp.where(held != 0, seen.notional * jnp.where(held < 0, 1.0 + steep, 1.0), 0.0).sum(0)
     watched = (weight > 0) & ~accounts.residual
-    return jnp.where(watched, (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0), jnp.inf)
+    reach = (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0)
+    return jnp.where(watched, reach if venue.contract is None else jnp.minimum(reach, DOUBLED), jnp.inf)
+
+
+def steepest(venue: Venue, held: Array, notional: Array) -> Array:
+    """Largest growth [A, N] of the requirement with the notional [A, N], at any price that the reach allows.
+
+    A rate that grows with the coins in a position grows with their number, too: its slope is that of twice as many.
+    """
+    if venue.contract is None:
+        return venue.maintenance.steepest(jnp.abs(held))
+    twice = (1.0 + DOUBLED) * notional
+    return venue.maintenance.marginal(venue.size_units(held, twice), twice)
 
 
 def screen(venue: Venue, accounts: Accounts, size: Array, seen: Check, share: Array) -> Screen:
@@ -43,6 +58,8 @@ def screen(venue: Venue, accounts: Accounts, size: Array, seen: Check, share: Ar
     reach = reaches(venue, accounts, held, seen)
     down = jnp.where(held > 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
     up = jnp.where(held < 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
+    if venue.contract is not None:  # favourable moves only help as far as the reach is right
+        up = jnp.minimum(up, DOUBLED)
     waits = seen.liquidatable & (held != 0).any(0)
     return Screen(low=seen.price * (1.0 - down), high=seen.price * (1.0 + up), always=waits.any())
 

@@ -16,11 +16,11 @@ from stress.types import Array
 
 def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Closing) -> Settlement:
     """PnL, fee, remainder and deficit at the prices to which the closing moves the book."""
-    ledger, spread = row.ledger, venue.liquidity.half_spread
+    ledger, liquidity = row.ledger, venue.liquidity
     price, z, sale = walk(venue, accounts, row, tick, closing)
-    displacement = venue.liquidity.impact.displacement(z)
-    mark = tick.fundamental * (1.0 + displacement)
-    fill = price[:, None] * jnp.where(ledger.size > 0, 1.0 - spread, 1.0 + spread)
+    displacement = liquidity.impact.displacement(z)
+    mark = liquidity.displaced(tick.fundamental, displacement)
+    fill = price[:, None] * liquidity.spread(ledger.size > 0)
     value, size = closing.book * fill, held_after(ledger, closing)
     quote, taken = ledger.quote + value.sum(0) + closing.adl_cash, closing.taken_over()
     if closing.kept is not None:

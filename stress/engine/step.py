@@ -32,8 +32,9 @@ from stress.types import Array
 
 
 def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, number: Array) -> tuple[Row, Tick]:
-    """Phases 1, 2 and 4: recovery, mark, depth, oracle, breaker."""
-    liquidity = venue.liquidity
+    """Phases 1, 2 and 4: recovery, mark, depth, oracle, breaker; ``fundamental`` [A] is in USD per unit or coin."""
+    liquidity, oracle_fundamental = venue.liquidity, fundamental
+    fundamental = venue.mirrored(fundamental)
     z, vault = row.z * liquidity.decay, row.vault
     displacement = liquidity.impact.displacement(z)
     depth = liquidity.depth_now(multiplier, displacement)
@@ -41,20 +42,22 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
         halted = venue.breaker.halted(row.breaker, number)
         vault, z = venue.backstop.sell(vault, liquidity, z, fundamental, depth, halted)
         displacement = liquidity.impact.displacement(z)
-    mark = fundamental * (1.0 + displacement)
-    oracle_input = fundamental * (1.0 + venue.oracle.impact_share * displacement)
-    breaker = venue.breaker.observe(row.breaker, row.mark, mark, number)
+    mark = liquidity.displaced(fundamental, displacement)
+    oracle_input = oracle_fundamental * (1.0 + venue.oracle.impact_share * venue.turned(displacement))
+    last_mark, now = venue.mirrored(row.mark), venue.mirrored(mark)
+    breaker = venue.breaker.observe(row.breaker, last_mark, now, number)
     tick = Tick(
         number=number,
         fundamental=fundamental,
         depth=depth,
         halted=venue.breaker.halted(breaker, number),
         capacity=venue.keepers.capacity,
-        move=jnp.zeros(()) if venue.keepers.cost is None else jnp.abs(mark / row.mark - 1.0).max(),
+        move=jnp.zeros(()) if venue.keepers.cost is None else jnp.abs(now / last_mark - 1.0).max(),
     )
     oracle = venue.oracle.observe(row.oracle, oracle_input, number)
     if venue.oracle.freezes:
-        last = venue.oracle.price(row.oracle, row.mark / (1.0 + row.displacement), row.displacement)
+        rested = venue.mirrored(liquidity.at_rest(row.mark, row.displacement))
+        last = venue.oracle.price(row.oracle, rested, venue.turned(row.displacement))
         oracle = venue.oracle.freeze(oracle, last, number)
     vault, funds = None if vault is None else vault.marked(mark), row.funds
     if venue.insurance is not None and funds is not None:
@@ -82,7 +85,7 @@ def pay_funding(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
         moved, rate = rule.next(level, *open_interest(accounts, row.ledger.size), row.mark)
         level = jnp.where(due, moved, level)
     else:
-        rate = venue.funding.rate(row.displacement, row.premium)
+        rate = venue.turned(venue.funding.rate(venue.turned(row.displacement), row.premium))
     price = jnp.where(due, rate, 0.0) * row.mark
     ledger = row.ledger
     quote = ledger.quote - (price[:, None] * ledger.size).sum(0)

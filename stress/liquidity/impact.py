@@ -52,6 +52,11 @@ class Impact:
         mean = self.active * area / jnp.where(short, 1.0, walk)
         return jnp.where(short, self.displacement(0.5 * (start + end)), mean)
 
+    @property
+    def gamma(self) -> jax.Array | float:
+        """The exponent, a plain number where the law says it."""
+        return {"linear": 1.0, "square_root": 0.5}.get(self.law, self.exponent)
+
     def capped(self, z: jax.Array) -> jax.Array:
         """Whether the displacement at ``z`` is held by the cap."""
         return (self._free(jnp.abs(z)) > self.cap) & (self.active > 0)

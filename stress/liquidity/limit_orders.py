@@ -25,7 +25,7 @@ def filled(liquidity: Liquidity, orders: Array, limit: Array, start: Array, fund
     ``limit`` [A, N] in USD per unit is the worst price of the first and the last unit, half-spread included; the book
     stands at ``start`` [A], ``fundamental`` [A] in USD per unit and ``depth`` [A] in USD as in ``Liquidity.walk``.
     """
-    unit, offers = fundamental / depth, orders > 0
+    unit, offers = liquidity.unit(fundamental, depth), orders > 0
     places = _places(liquidity, offers, limit / fundamental[:, None])
     first, near = start[:, None], HERE * (1.0 + jnp.abs(start[:, None]))
     accepts = jnp.where(offers, places >= first - near, places <= first + near)
@@ -34,8 +34,8 @@ def filled(liquidity: Liquidity, orders: Array, limit: Array, start: Array, fund
 
 def _places(liquidity: Liquidity, offers: Array, relative: Array) -> Array:
     """Absorbed flow [A, N] at which the price, over the fundamental one, is an order's limit ``relative`` [A, N]."""
-    impact, spread = liquidity.impact, liquidity.half_spread
-    distance = relative / jnp.where(offers, 1.0 - spread, 1.0 + spread) - 1.0
+    impact, price = liquidity.impact, relative / liquidity.spread(offers)
+    distance = price - 1.0 if liquidity.contract is None else 1.0 - 1.0 / price
     place = impact.absorbed(distance)
     place = jnp.where(distance <= -impact.cap, jnp.inf, jnp.where(distance >= impact.cap, -jnp.inf, place))
     anywhere, nowhere = jnp.where(offers, jnp.inf, -jnp.inf), jnp.where(offers, -jnp.inf, jnp.inf)

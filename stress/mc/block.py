@@ -166,6 +166,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         sold = (row.outcome.liquidated - state.rows.row(job.batch > 1).outcome.liquidated).sum(2)
         market = answered(job, market, sold)
         window = slide(job.cascade, state.window, sold.sum(1).reshape(variants, paths), number, job.prices[0] > 0)
+        row = replace(row, mark=jax.vmap(Venue.mirrored)(venue, row.mark))  # as the market sees it
         slot = (number * job.fan_points + job.steps - 1) // job.steps - 1
         fan = state.fan.at[slot].set(row.mark[:paths].astype(jnp.float32))
         return State(market, rows, window, fan), trace_path(row, fundamental, traced)
@@ -177,7 +178,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    left = (_judge(last), last.fund_flow(), _at_last(last), last.funds, last.fairness)
+    left = (_judge(last), last.fund_flow(), _at_last(venue, last), last.funds, last.fairness)
     split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
     return BlockResult(
         outcome=split[0],
@@ -192,9 +193,12 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     )
 
 
-def _at_last(rows: Row) -> Vault | None:
-    """Vaults [rows] with the low of the horizon."""
-    return None if rows.vault is None else jax.vmap(Vault.marked)(rows.vault, rows.mark)
+def _at_last(venue: Venue, rows: Row) -> Vault | None:
+    """Vaults [rows] with the low of the horizon, sizes as traded."""
+    if rows.vault is None:
+        return None
+    vault = jax.vmap(Vault.marked)(rows.vault, rows.mark)
+    return replace(vault, size=venue.turned(vault.size), sold_size=venue.turned(vault.sold_size))
 
 
 @jax.tree_util.register_dataclass
@@ -224,7 +228,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         marks={name: jnp.full(job.quote.shape, NEVER, jnp.int32) for name in marks} | given_up,
         z=none,
         displacement=none,
-        mark=job.prices,
+        mark=venue.mirrored(job.prices),
         oracle=venue.oracle.init(job.prices),
         breaker=venue.breaker.init(job.prices),
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),

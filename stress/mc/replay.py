@@ -19,6 +19,7 @@ from stress.engine.tick import Round
 from stress.mc.block import Job, first_row
 from stress.mc.columns import FAIRNESS, MONEY
 from stress.mc.market import flow_of
+from stress.mc.mirror import as_held, as_traded
 from stress.mc.noise import draw_noise, tile_keys
 from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.given import GivenPath
@@ -35,7 +36,7 @@ _premium_noise = jax.jit(premium_noise)
 
 def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, Any]:
     """Push the first path of the model through the venue; the ledger (docs/reference/outputs.md) as plain values."""
-    venue = jax.tree.map(lambda leaf: leaf[:1], job.venues)
+    venue, book = jax.tree.map(lambda leaf: leaf[:1], job.venues), as_held(job, book)
     normal = _of_first(first_premium_noise(job, jnp.zeros(1, jnp.uint32)))
     row = jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, normal)
     market, prices, ticks = _first(job), job.prices, []
@@ -50,7 +51,8 @@ def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, 
         entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.fund_flow()[0])}
         ticks.append(entry)
         sold = (row.outcome.liquidated - before)[0].sum(1)
-    return {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row, step_seconds)}
+    ledger = {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row, step_seconds)}
+    return as_traded(job, book, ledger)
 
 
 def _of_first(normal: Array | None) -> Array | None:

@@ -75,7 +75,7 @@ class Backstop:
         """The vault and the absorbed flow [A] after this tick's share of the inventory went through the book."""
         flow = jnp.where(halted, 0.0, vault.size * (1.0 - self.kept))
         price, after = liquidity.walk(z, flow, fundamental, depth)
-        value = (flow * price * (1.0 - jnp.sign(flow) * liquidity.half_spread)).sum()
+        value = (flow * price * liquidity.spread(flow > 0)).sum()
         sold = replace(
             vault,
             quote=vault.quote + value,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
+from stress.contract import Inverse
 from stress.liquidity.book import Liquidity
 from stress.protocol.adl.base import AdlPolicy
 from stress.protocol.backstop import Backstop
@@ -69,3 +70,20 @@ class Venue:
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts
+
+    @property
+    def contract(self) -> Inverse | None:
+        """The mirror of inverse contracts, in which all but the oracle and the breaker see the market; None: linear."""
+        return self.liquidity.contract
+
+    def mirrored(self, price: Array) -> Array:
+        """Prices [A] as the oracle and the breaker see them, and the other way round."""
+        return price if self.contract is None else self.contract.mirrored(price)
+
+    def turned(self, relative: Array) -> Array:
+        """The same of displacements and rates [A]."""
+        return relative if self.contract is None else -relative
+
+    def size_units(self, units: Array, notional: Array) -> Array:
+        """Units [A, N] by which margin rates grow: coins where contracts are inverse. ``notional`` [A, N] is in USD."""
+        return units if self.contract is None else self.contract.coins(notional)

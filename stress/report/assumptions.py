@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stress.report import format as fmt
+from stress.report.contract import COINS, contract, inverse
 from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
 from stress.report.history import history, source_words, speed_words
 from stress.report.insurance import insurance, levied
@@ -21,7 +22,8 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
         return [("Configuration", "not found in the run folder (.hydra/config.yaml)")]
     rows = [("Market model", _market(run)), ("Speed", speed_words(run)), ("Jumps", _jumps(run)),
             ("Regimes", _regimes(run)), ("Hypothetical shocks", shocks_in_force(run, _each)), ("Book", _book(run)),
-            ("Rules modelled on", modelled_on(run)), ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
+            ("Rules modelled on", modelled_on(run)), ("Contract", contract(run)),
+            ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
             ("Backstop", backstop(run)), ("Who pays", _waterfall(run)),
             ("Insurance fund", insurance(run, _each)),
             ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
@@ -266,9 +268,12 @@ def limitations(run: Run) -> list[str]:
 def _left_out(run: Run) -> list[str]:
     """What is left out, but for what the venue or the shocks of the run bring in."""
     instead = {_FEES_ONLY: _OF_RULES} if run.setting("protocol.insurance") else {}
-    if has_kind(run, "collateral_depeg") and not history(run):
-        instead[_AT_PAR] = _DEPEGGED
+    instead[_AT_PAR] = _collateral(run)
     return [instead.get(text, text) for text in _LEFT_OUT]
+
+
+def _collateral(run: Run) -> str:
+    return COINS if inverse(run) else _DEPEGGED if has_kind(run, "collateral_depeg") and not history(run) else _AT_PAR
 
 
 def _engine(run: Run) -> str:

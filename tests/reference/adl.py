@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.reference.adl_policies import parts, score
 from tests.reference.check import Check
+from tests.reference.contract import mean_price, price_without, worth
 from tests.reference.settlement import Fill, Matches, Orders, Settlement
 from tests.reference.state import Venue
 
@@ -79,7 +80,7 @@ def bankruptcy_price(venue: Venue, check: Check, tentative: Settlement, n: int, 
     """
     size, need = float(venue.size[n, a]), check.requirement[n]
     price = float(tentative.sell[a] if size > 0 else tentative.buy[a])
-    return price - (-tentative.deficits[n] / size) * float(need[a] / need.sum())
+    return price_without(venue.rules, price, size, -tentative.deficits[n] * float(need[a] / need.sum()), a)
 
 
 def eligible(venue: Venue, check: Check, a: int, side: float, losers: list[Fill]) -> list[int]:
@@ -108,14 +109,14 @@ def valid_pair(venue: Venue, check: Check, n: int, a: int, loser: Fill) -> bool:
     if venue.book.residual[n]:
         return True
     size, whole = float(venue.size[n, a]), check.requirement[n].sum()
-    gain = size * (loser.price - float(check.oracle[a]))
+    gain = float(size * (worth(venue.rules, loser.price, a) - worth(venue.rules, check.oracle[a], a)))
     equity, left = float(check.equity[n]), float(whole - check.requirement[n, a])
     return bool((equity + gain) * whole >= equity * left - 1e-12 * abs(equity) * whole)
 
 
 def _at_one_price(venue: Venue, a: int, losers: list[Fill], units: dict[int, float]) -> list[Fill]:
     """Units of every winner at the quantity-weighted mean of the losers' prices."""
-    mean = sum(fill.quantity * fill.price for fill in losers) / sum(fill.quantity for fill in losers)
+    mean = mean_price(venue.rules, [fill.quantity for fill in losers], [fill.price for fill in losers])
     return [Fill(n, a, amount * float(np.sign(venue.size[n, a])), mean) for n, amount in units.items() if amount > 0]
 
 

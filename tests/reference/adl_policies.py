@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from tests.reference.check import Check
+from tests.reference.contract import notional, worth
 from tests.reference.state import Venue
 
 
 def score(venue: Venue, check: Check, n: int, a: int, tick: int) -> float:
     """Place in the queue of account ``n`` in market ``a``: higher comes first. Prices and equity at the mark."""
     size, entry, mark = float(venue.size[n, a]), float(venue.book.entry[n, a]), float(check.mark[a])
-    profit = (mark - entry) * float(np.sign(size)) / entry
+    now, before = float(worth(venue.rules, mark, a)), float(worth(venue.rules, entry, a))
+    profit = (now - before) * float(np.sign(size)) / abs(before)
     match venue.rules.adl_policy:
         case "profit_leverage":
             return profit * leverage(venue, check, n)
@@ -21,7 +23,7 @@ def score(venue: Venue, check: Check, n: int, a: int, tick: int) -> float:
             return _binance(venue, check, n)
         case "hyperliquid":
             moved = mark / entry if size > 0 else entry / mark
-            return moved * abs(size) * mark / means(venue, check, n)
+            return moved * float(notional(venue.rules, size, mark, a)) / means(venue, check, n)
         case "position_size":
             return abs(size)
         case "random":
@@ -33,17 +35,17 @@ def means(venue: Venue, check: Check, n: int) -> float:
     """Equity that leverage is measured by; the residual account and who has none count as at a leverage of one."""
     equity = float(venue.equity(check.mark)[n])
     if venue.book.residual[n] or equity <= 0:
-        return float((np.abs(venue.size[n]) * check.mark).sum())
+        return float(notional(venue.rules, venue.size[n], check.mark).sum())
     return equity
 
 
 def leverage(venue: Venue, check: Check, n: int) -> float:
     """Notional of all positions over means."""
-    return float((np.abs(venue.size[n]) * check.mark).sum()) / means(venue, check, n)
+    return float(notional(venue.rules, venue.size[n], check.mark).sum()) / means(venue, check, n)
 
 
 def _binance(venue: Venue, check: Check, n: int) -> float:
-    profit = float((venue.size[n] * (check.mark - venue.book.entry[n])).sum())
+    profit = float(venue.profit(check.mark)[n].sum())
     ratio = float(check.requirement[n].sum()) / means(venue, check, n)
     return max(0.0, profit) / max(1.0, float(venue.cash[n])) * ratio
 
@@ -72,8 +74,8 @@ def parts(venue: Venue, check: Check, a: int, winners: list[int], need: float) -
         case "pro_rata":
             return {n: units * need / sum(have.values()) for n, units in have.items()}
         case "pro_rata_profit":
-            mark, entry = check.mark[a], venue.book.entry[:, a]
-            return _by_weight(have, {n: have[n] * abs(float(mark - entry[n])) for n in winners}, need)
+            profit = venue.profit(check.mark)[:, a]
+            return _by_weight(have, {n: abs(float(profit[n])) for n in winners}, need)
         case "water_filling":
             return _down_to_cap(have, {n: means(venue, check, n) for n in winners}, need)
     raise ValueError(venue.rules.adl_policy)

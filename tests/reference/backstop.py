@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tests.reference.check import Check
-from tests.reference.impact import mean_displacement
+from tests.reference.contract import notional as value_of
+from tests.reference.contract import price_without, usd, worth
+from tests.reference.impact import average_price
 from tests.reference.settlement import Fill
 from tests.reference.state import Venue
 
@@ -21,20 +23,20 @@ def taken(venue: Venue, check: Check, accounts: list[int]) -> dict[int, float]:
     for n in accounts:
         equity = float(check.equity[n])
         if equity < below * check.requirement[n].sum() and (bankrupt or equity >= 0):
-            notional = float((np.abs(venue.size[n]) * check.oracle).sum())
+            notional = float(value_of(venue.rules, venue.size[n], check.oracle).sum())
             kept[n] = 0.0 if charge is None else max(equity - min(charge * notional, equity), 0.0)
     return kept
 
 
 def take(venue: Venue, kept: dict[int, float], oracle: np.ndarray) -> list[Fill]:
     """Moves the accounts to the vault. What one pays is spread over its positions by notional at the oracle price."""
-    fills = []
+    fills, rules = [], venue.rules
     for n, left in kept.items():
         size = venue.size[n].copy()
-        quote = float(venue.cash[n] - (size * venue.book.entry[n]).sum())
-        paid, total = quote + float((size * oracle).sum()) - left, float((np.abs(size) * oracle).sum())
+        quote = float(venue.cash[n] - (size * worth(rules, venue.book.entry[n])).sum())
+        paid, value = quote + float((size * worth(rules, oracle)).sum()) - left, value_of(rules, size, oracle)
         for a in np.flatnonzero(size):
-            price = float(oracle[a] - paid * (abs(size[a]) * oracle[a] / total) / size[a])
+            price = price_without(rules, float(oracle[a]), float(size[a]), float(paid * value[a] / value.sum()), int(a))
             fills.append(Fill(n, int(a), float(size[a]), price))
         venue.vault_cash += quote - left
         venue.vault_size = venue.vault_size + size
@@ -51,11 +53,12 @@ def sell(venue: Venue, fundamental: np.ndarray, depth: np.ndarray, halted: list[
         if halted[a]:
             continue
         flow = share * float(venue.vault_size[a])
-        end = venue.z[a] + flow * fundamental[a] / depth[a]
-        price = fundamental[a] * (1 + mean_displacement(venue.z[a], end, venue.rules))
+        end = venue.z[a] + flow * usd(venue.rules, fundamental[a]) / depth[a]
+        price = average_price(float(fundamental[a]), float(venue.z[a]), float(end), venue.rules)
         price *= 1 - np.sign(flow) * venue.rules.half_spread_bps * 1e-4
         venue.z[a] = end
-        venue.vault_cash += flow * price
+        value = float(flow * worth(venue.rules, price, a))
+        venue.vault_cash += value
         venue.vault_size[a] -= flow
-        venue.outside_cash -= flow * price
+        venue.outside_cash -= value
         venue.outside_size[a] += flow

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.reference.contract import notional as value_of
+from tests.reference.contract import per_unit
 from tests.reference.margin import position_requirement
 from tests.reference.sizing import Account, wanted_shares
 from tests.reference.state import Tick, Venue
@@ -32,13 +34,14 @@ class Check:
 
 def risk_check(venue: Venue, oracle: np.ndarray, mark: np.ndarray) -> Check:
     """Liquidatable: holds a position, is not the residual account, equity strictly below the requirement."""
-    equity = venue.equity(oracle)
+    equity, unit = venue.equity(oracle), per_unit(venue.rules, oracle)
+    value = value_of(venue.rules, venue.size, oracle)
     need = np.zeros_like(venue.size)
     liquidatable = set()
     for n in range(len(venue.cash)):
         held = np.flatnonzero(venue.size[n])
         for a in held:
-            need[n, a] = position_requirement(float(abs(venue.size[n, a]) * oracle[a]), oracle[a], venue.rules.tiers[a])
+            need[n, a] = position_requirement(float(value[n, a]), float(unit[a]), venue.rules.tiers[a])
         if len(held) and not venue.book.residual[n] and equity[n] < need[n].sum():
             liquidatable.add(n)
     return Check(oracle, mark, equity, need, liquidatable)
@@ -76,11 +79,11 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
     equity_at_mark = venue.equity(check.mark)
     shares = {}
     for n in accounts:
-        notional = np.abs(venue.size[n]) * check.oracle
+        notional = value_of(venue.rules, venue.size[n], check.oracle)
         account = Account(
             equity=float(check.equity[n]), equity_at_mark=float(equity_at_mark[n]), notional=notional,
             units=np.abs(venue.size[n]), requirement=check.requirement[n], ticks_since=_since(venue, tick, n),
-            prices=check.oracle)
+            prices=per_unit(venue.rules, check.oracle))
         share = wanted_shares(venue.rules, account, step_seconds)
         wanted = float((share * notional).sum())
         if wanted == 0 or not _worth_it(venue, tick, wanted, float(check.equity[n])):

@@ -16,11 +16,11 @@ def add_round(venue: Venue, tick: Tick, final: Settlement) -> None:
     """
     totals: dict[int, float] = {}
     for fill in final.book:
-        totals[fill.account] = totals.get(fill.account, 0.0) + fill.notional
+        totals[fill.account] = totals.get(fill.account, 0.0) + fill.notional(venue.rules)
     for fill in final.matches.losers:
         tick.liquidations.append(row(venue, fill) | {"fee": 0.0, "deficit": 0.0})
     for fill in final.book:
-        part = fill.notional / totals[fill.account]
+        part = fill.notional(venue.rules) / totals[fill.account]
         tick.liquidations.append(row(venue, fill) | {
             "fee": final.fees[fill.account] * part, "deficit": final.deficits.get(fill.account, 0.0) * part})
     tick.adl.extend(row(venue, fill) for fill in final.matches.winners)

@@ -31,7 +31,7 @@ def levy(venue: Venue, tick: Tick, check: Check, final: Settlement, rest: dict[i
 
 def _profits(venue: Venue, mark: np.ndarray) -> np.ndarray:
     """w = clip(open profit, 0, max(equity, 0)) [N]; that of the residual account is not limited by its equity."""
-    profit = (venue.size * (mark - venue.book.entry)).sum(axis=1)
+    profit = venue.profit(mark).sum(axis=1)
     limit = np.where(venue.book.residual, np.inf, np.maximum(venue.equity(mark), 0.0))
     return np.minimum(np.maximum(profit, 0.0), limit)
 

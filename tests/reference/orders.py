@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.reference.check import Check
+from tests.reference.contract import price_without, usd
 from tests.reference.impact import displacement
 from tests.reference.settlement import DUST, Orders
 from tests.reference.state import Tick, Venue
@@ -41,7 +42,8 @@ def bankruptcy_prices(venue: Venue, check: Check) -> np.ndarray:
     prices = np.broadcast_to(check.oracle, venue.size.shape).copy()
     for n, a in np.argwhere(venue.size != 0):
         part = check.requirement[n, a] / check.requirement[n].sum()
-        prices[n, a] -= check.equity[n] * part / venue.size[n, a]
+        owed = float(check.equity[n] * part)
+        prices[n, a] = price_without(venue.rules, float(prices[n, a]), float(venue.size[n, a]), owed, int(a))
     return prices
 
 
@@ -73,7 +75,7 @@ def _filled(venue: Venue, tick: Tick, a: int, wanted: np.ndarray, limit: np.ndar
         half = venue.rules.half_spread_bps * 1e-4
         return np.where(wanted > 0, price * (1 - half) >= limit * (1 - near), price * (1 + half) <= limit * (1 + near))
 
-    unit, start = tick.fundamental[a] / tick.depth[a], float(venue.z[a])
+    unit, start = usd(venue.rules, tick.fundamental[a]) / tick.depth[a], float(venue.z[a])
     wanted = np.where(accept(start, near=1e-11), wanted, 0.0)
     reach = float(np.abs(wanted).sum()) * unit + 1e-9
     low, high = start - reach, start + reach

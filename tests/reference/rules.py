@@ -53,6 +53,8 @@ class Rules:
     keeper_cost_usd: float | None = None
     keeper_congestion: float | None = None
     keeper_profit_usd: float | None = None
+    contract: str = "linear"  # inverse: sizes and money are converted by tests.reference.coins
+    coin: np.ndarray | None = None  # [A] money that a coin counts; None: linear contracts
     # funding
     funding_interval_hours: float | None
     funding_interest_rate: float
@@ -110,6 +112,7 @@ class Rules:
 def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
     liquidation, funding, oracle, breaker = protocol.liquidation, protocol.funding, protocol.oracle, protocol.breaker
     return {
+        "contract": protocol.contract,
         "tiers": [market_margin(protocol, market) for market in markets],
         "insurance_fund": protocol.insurance_fund,
         "waterfall": tuple(protocol.waterfall),

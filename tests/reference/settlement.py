@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.reference.impact import displacement, mean_displacement
+from tests.reference.contract import notional as value_of
+from tests.reference.contract import usd, worth
+from tests.reference.impact import average_price, displacement
+from tests.reference.rules import Rules
 from tests.reference.state import Tick, Venue
 
 DUST = 1e-12
@@ -22,10 +25,14 @@ class Fill:
     quantity: float
     price: float
 
-    @property
-    def notional(self) -> float:
-        """USD."""
-        return abs(self.quantity) * self.price
+    def notional(self, rules: Rules) -> float:
+        """USD, or coins."""
+        return float(value_of(rules, self.quantity, self.price, self.market))
+
+    def brings(self, rules: Rules, before: float) -> float:
+        """What the contracts gain by this price instead of one ``before``."""
+        now, then = (worth(rules, price, self.market) for price in (self.price, before))
+        return float(self.quantity * (now - then))
 
 
 @dataclass
@@ -86,7 +93,7 @@ def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settle
     result = _walk(venue, tick, to_book)
     result.matches = matches
     for fill in [*matches.losers, *matches.winners, *result.book]:
-        result.cash[fill.account] += fill.quantity * (fill.price - venue.book.entry[fill.account, fill.market])
+        result.cash[fill.account] += fill.brings(venue.rules, venue.book.entry[fill.account, fill.market])
         result.size[fill.account, fill.market] -= fill.quantity
     result.size[np.abs(result.size) <= DUST * np.abs(venue.size)] = 0.0
     if venue.rules.settlement == "fill":
@@ -105,8 +112,8 @@ def _walk(venue: Venue, tick: Tick, to_book: np.ndarray) -> Settlement:
     z, mark, walk = venue.z.copy(), np.zeros(len(venue.z)), np.zeros(len(venue.z))
     for a in range(len(z)):
         s = tick.fundamental[a]
-        z[a] += to_book[:, a].sum() * s / tick.depth[a]
-        walk[a] = s * (1 + mean_displacement(venue.z[a], z[a], rules))
+        z[a] += to_book[:, a].sum() * usd(rules, s) / tick.depth[a]
+        walk[a] = average_price(float(s), float(venue.z[a]), float(z[a]), rules)
         mark[a] = s * (1 + displacement(z[a], rules))
     sell, buy = walk * (1 - half), walk * (1 + half)
     book = [Fill(int(n), int(a), float(to_book[n, a]), float(sell[a] if to_book[n, a] > 0 else buy[a]))
@@ -117,7 +124,7 @@ def _walk(venue: Venue, tick: Tick, to_book: np.ndarray) -> Settlement:
 def _drop_rounding(venue: Venue, result: Settlement) -> None:
     """Who is closed at the bankruptcy price owes nothing but rounding: a billionth of the notional is no deficit."""
     for n, owed in list(result.deficits.items()):
-        if owed <= 1e-9 * float((np.abs(venue.size[n]) * result.mark).sum()):
+        if owed <= 1e-9 * float(value_of(venue.rules, venue.size[n], result.mark).sum()):
             del result.deficits[n]
 
 
@@ -127,8 +134,8 @@ def _settle_fills(venue: Venue, orders: Orders, result: Settlement) -> None:
     rules = venue.rules
     for n in orders.accounts:
         fills = [fill for fill in result.book if fill.account == n]
-        gain = sum(fill.quantity * (fill.price - float(orders.bankruptcy[n, fill.market])) for fill in fills)
-        fee = min(rules.fee * sum(fill.notional for fill in fills), max(gain, 0.0))
+        gain = sum(fill.brings(rules, float(orders.bankruptcy[n, fill.market])) for fill in fills)
+        fee = min(rules.fee * sum(fill.notional(rules) for fill in fills), max(gain, 0.0))
         result.fees[n] = fee
         result.cash[n] -= fee
         result.keeper_fees += rules.keeper_share * fee
@@ -149,9 +156,9 @@ def _take_fees(venue: Venue, result: Settlement, shares: list[int]) -> None:
     rules = venue.rules
     notional = dict.fromkeys(shares, 0.0)
     for fill in result.book:
-        notional[fill.account] += fill.notional
+        notional[fill.account] += fill.notional(rules)
     for n in shares:
-        equity = result.cash[n] + (result.size[n] * (result.mark - venue.book.entry[n])).sum()
+        equity = result.cash[n] + (result.size[n] * (worth(rules, result.mark) - worth(rules, venue.book.entry[n]))).sum()
         fee = min(rules.fee * notional[n], max(float(equity), 0.0))
         result.fees[n] = fee
         result.cash[n] -= fee

@@ -22,7 +22,7 @@ class Account:
     units: np.ndarray  # [A] >= 0
     requirement: np.ndarray  # [A] USD
     ticks_since: int | None  # since it was last liquidated
-    prices: np.ndarray  # [A] USD per unit, the oracle's
+    prices: np.ndarray  # [A] USD per unit, the oracle's, or what a coin counts
 
 
 def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:

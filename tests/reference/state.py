@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stress.book.schema import Book
+from tests.reference.contract import notional, worth
 from tests.reference.funds import Funds
 from tests.reference.impact import displacement
 from tests.reference.rules import Rules
@@ -55,7 +56,7 @@ class Venue:
 
     def vault_worth(self, prices: np.ndarray) -> float:
         """Profit and loss of the backstop at prices [A]."""
-        return self.vault_cash + float((self.vault_size * prices).sum())
+        return self.vault_cash + float((self.vault_size * worth(self.rules, prices)).sum())
 
     def displacements(self) -> np.ndarray:
         """X [A]."""
@@ -63,7 +64,11 @@ class Venue:
 
     def equity(self, prices: np.ndarray) -> np.ndarray:
         """Equity [N] at prices [A]."""
-        return self.cash + (self.size * (prices - self.book.entry)).sum(axis=1)
+        return self.cash + self.profit(prices).sum(axis=1)
+
+    def profit(self, prices: np.ndarray) -> np.ndarray:
+        """Open profit [N, A] at prices [A]."""
+        return self.size * (worth(self.rules, prices) - worth(self.rules, self.book.entry))
 
 
 @dataclass
@@ -87,12 +92,12 @@ class Conservation:
     """Quote balances and contracts, summed over every party, never change.
 
     An account's quote balance is cash - sum(size * entry): closing c units of a long at p adds c p to it, and the
-    outside market or an ADL'd winner pays the same c p.
+    outside market or an ADL'd winner pays the same c p. Of inverse contracts it is -c/p, for cash + sum(size / entry).
     """
 
     def __init__(self, venue: Venue, prices: np.ndarray) -> None:
         self.prices = prices
-        self.gross = math.fsum((np.abs(venue.size) * prices).ravel())
+        self.gross = math.fsum(notional(venue.rules, venue.size, prices).ravel())
         self.cash0, self.contracts0 = self._cash(venue), self._contracts(venue)
         self.cash_residual = self.contracts_residual = 0.0
 
@@ -101,7 +106,7 @@ class Conservation:
         if self.gross == 0:
             return
         cash = abs(self._cash(venue) - self.cash0) / self.gross
-        contracts = float((np.abs(self._contracts(venue) - self.contracts0) * self.prices).max()) / self.gross
+        contracts = float(notional(venue.rules, self._contracts(venue) - self.contracts0, self.prices).max()) / self.gross
         self.cash_residual = max(self.cash_residual, cash)
         self.contracts_residual = max(self.contracts_residual, contracts)
         assert cash <= TOLERANCE, f"cash not conserved: {cash:.3g} of gross notional"
@@ -109,7 +114,7 @@ class Conservation:
 
     @staticmethod
     def _cash(venue: Venue) -> float:
-        accounts = [*venue.cash, *(-venue.size * venue.book.entry).ravel()]
+        accounts = [*venue.cash, *(-venue.size * worth(venue.rules, venue.book.entry)).ravel()]
         return math.fsum([*accounts, venue.fund_flow, venue.keepers, venue.outside_cash, venue.vault_cash])
 
     @staticmethod

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from stress.book.schema import Book
-from tests.reference import adl, backstop, fairness, insurance, ledger, waterfall
+from tests.reference import adl, backstop, coins, fairness, insurance, ledger, waterfall
 from tests.reference.check import closing_shares, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
+from tests.reference.contract import notional, worth
 from tests.reference.orders import place
 from tests.reference.result import Result
 from tests.reference.rules import Rules
@@ -19,8 +20,11 @@ from tests.reference.state import Conservation, Tick, Venue
 
 def simulate(book: Book, rules: Rules, prices: np.ndarray, depth_multiplier: np.ndarray, step_seconds: float) -> Result:
     """The venue on given fundamental prices [T+1, A] in USD; depth_multiplier [T] scales the depth tick by tick."""
-    return Path(book, rules, np.asarray(prices, dtype=float), np.asarray(depth_multiplier, dtype=float),
-                step_seconds).run()
+    prices, depth_multiplier = np.asarray(prices, dtype=float), np.asarray(depth_multiplier, dtype=float)
+    if rules.contract == "linear":
+        return Path(book, rules, prices, depth_multiplier, step_seconds).run()
+    book, rules = coins.to_coins(book, rules, prices[0])
+    return coins.to_usd(Path(book, rules, prices, depth_multiplier, step_seconds).run(), rules.markets, prices[0])
 
 
 class Path:
@@ -104,8 +108,9 @@ class Path:
     def _pay_funding(self, mark: np.ndarray, fundamental: np.ndarray) -> None:
         """Every party pays rate * mark * size from cash, residual account and outside market included."""
         sizes = self.venue.size[~self.venue.book.residual]
+        rules = self.rules
         for a, rate in enumerate(self.funding.rates(mark, fundamental, sizes)):
-            per_unit = rate * mark[a]
+            per_unit = rate * float(notional(rules, 1.0, mark[a], a))
             self.venue.cash -= per_unit * self.venue.size[:, a]
             self.venue.outside_cash -= per_unit * float(self.venue.outside_size[a])
             self.venue.vault_cash -= per_unit * float(self.venue.vault_size[a])
@@ -153,8 +158,8 @@ class Path:
         tick.acted |= set(shares)
         kept = backstop.taken(venue, check, list(shares))
         orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept})
-        result.cut += float((np.abs(orders.cut) * mark).sum())
-        result.stranded += float((np.abs(orders.stranded) * mark).sum())
+        result.cut += float(notional(venue.rules, orders.cut, mark).sum())
+        result.stranded += float(notional(venue.rules, orders.stranded, mark).sum())
         tentative = settle(venue, tick, orders, Matches())
         share = waterfall.adl_share(venue, check, tentative, result, self._hours(tick), self.step)
         matches = adl.match(venue, check, orders, tentative, share, tick.number)
@@ -182,7 +187,7 @@ class Path:
         venue.fund_peak = max(venue.fund_peak, venue.fund)
         for fill in final.book:
             venue.outside_size[fill.market] += fill.quantity
-            venue.outside_cash -= fill.quantity * fill.price
+            venue.outside_cash -= fill.quantity * float(worth(venue.rules, fill.price, fill.market))
         for n in accounts:
             venue.first_seen.pop(n, None)
             venue.last_closed[n] = tick.number
@@ -190,12 +195,14 @@ class Path:
         result.remainders_to_fund += final.remainders
         result.liquidated_accounts += len(accounts)
         for fill in [*final.book, *final.matches.losers]:
-            result.liquidated_notional += fill.notional
-            result.liquidated_by_market[fill.market] += fill.notional
-            result.liquidated_by_tick[tick.number - 1, fill.market, int(fill.quantity < 0)] += fill.notional
+            value = fill.notional(venue.rules)
+            result.liquidated_notional += value
+            result.liquidated_by_market[fill.market] += value
+            result.liquidated_by_tick[tick.number - 1, fill.market, int(fill.quantity < 0)] += value
         for fill in final.matches.winners:
-            result.adl_notional += fill.notional
-            result.adl_residual_notional += fill.notional if venue.book.residual[fill.account] else 0.0
+            value = fill.notional(venue.rules)
+            result.adl_notional += value
+            result.adl_residual_notional += value if venue.book.residual[fill.account] else 0.0
         result.adl_accounts += len({fill.account for fill in final.matches.winners})
         displaced = np.abs(venue.displacements())
         result.max_displacement = max(result.max_displacement, float(displaced.max()))
@@ -206,7 +213,7 @@ class Path:
         """The backstop takes accounts over, besides what a round does through the book."""
         result, venue = self.result, self.venue
         for fill in backstop.take(venue, kept, oracle):
-            usd = abs(fill.quantity) * float(oracle[fill.market])
+            usd = float(notional(venue.rules, fill.quantity, oracle[fill.market], fill.market))
             result.liquidated_notional += usd
             result.liquidated_by_market[fill.market] += usd
             result.liquidated_by_tick[tick.number - 1, fill.market, int(fill.quantity < 0)] += usd
