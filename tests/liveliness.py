@@ -22,6 +22,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "backstop": {"backstop": None},
     "adl": {"adl_policy": "none"},
     "delay": {"keeper_delay_seconds": 0.0},
+    "coins": {"haircuts": ((1.0, 0.0), (1.0, 0.0))},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
 }
 """The venue without a mechanism."""
@@ -69,6 +70,8 @@ class Lively:
             assert some["stranded"] > 0 or given["limit_price"] == "fillable", some
         else:
             assert some["bad_debt"] > 0 or "keeper_cost_usd" in given, some
+        if "coins" in given:
+            assert some["coin_proceeds"] > 0, some
         if "backstop" in given:
             assert some["taken_over"] > 0 and some["vault_low"] < 0, some
 

@@ -49,7 +49,7 @@ def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> 
         return None, None
     alone = _fit(book, margin, market.prices)
     limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
-    if venue_obstacles(cfg.protocol, market, cfg.shocks) or limited or alone.sum() < ENOUGH:
+    if venue_obstacles(cfg.protocol, market, cfg.shocks, book) or limited or alone.sum() < ENOUGH:
         return None, None
     if alone.all():  # the dense engine needs somebody
         alone[-1] = False
@@ -70,7 +70,7 @@ def obstacles(
 ) -> list[str]:
     """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel."""
     if not isinstance(margin, MarginTable):
-        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks)]
+        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks, book)]
     positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())
@@ -87,11 +87,13 @@ def obstacles(
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
     }
-    everywhere = venue_obstacles(protocol, market, shocks)
+    everywhere = venue_obstacles(protocol, market, shocks, book)
     return [*everywhere, *(reason for reason, applies in checks.items() if applies)]
 
 
-def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS) -> list[str]:
+def venue_obstacles(
+    protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS, book: Book | None = None
+) -> list[str]:
     """Why no account can be on a ladder."""
     step_seconds = market.step_seconds
     rules, device = protocol.liquidation, jax.default_backend()
@@ -99,7 +101,7 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
-        **_dense_only(protocol, market),
+        **_dense_only(protocol, market, book),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -118,11 +120,13 @@ def venue_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = N
     return [reason for reason, applies in checks.items() if applies]
 
 
-def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS) -> list[str]:
+def kernel_obstacles(
+    protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS, book: Book | None = None
+) -> list[str]:
     """Why the dense engine cannot run as one kernel on a GPU."""
     rules = protocol.liquidation
     checks = {
-        **_dense_only(protocol, market),
+        **_dense_only(protocol, market, book),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),
@@ -132,7 +136,7 @@ def kernel_obstacles(protocol: ProtocolConfig, market: Market, shocks: Shocks = 
     return [reason for reason, applies in checks.items() if applies]
 
 
-def _dense_only(protocol: ProtocolConfig, market: Market) -> dict[str, bool]:
+def _dense_only(protocol: ProtocolConfig, market: Market, book: Book | None) -> dict[str, bool]:
     """What neither a ladder nor a kernel follows, and whether it applies."""
     rules = protocol.liquidation
     return {
@@ -142,6 +146,7 @@ def _dense_only(protocol: ProtocolConfig, market: Market) -> dict[str, bool]:
         f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
         "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
         "protocol.backstop: it takes accounts over": protocol.backstop is not None,
+        "protocol.collateral: coins are worth what their prices are": book is not None and book.coins is not None,
         "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
     }
 

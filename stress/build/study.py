@@ -13,7 +13,7 @@ import numpy as np
 from stress.book.load import load_book
 from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles, obstacles, split_book
-from stress.build.margin import build_margin, planned_interest, refuse_whole_rates
+from stress.build.margin import build_haircuts, build_margin, planned_interest, refuse_whole_rates
 from stress.build.price import Market, build_market
 from stress.build.shocks import depegs_collateral, shocked_market, shocked_venue
 from stress.build.venue import build_venue, stack, twin, unlimited
@@ -23,6 +23,7 @@ from stress.mc.block import Job
 from stress.mc.cascade import CascadeRule
 from stress.mc.noise import TILE
 from stress.mc.plan import Plan
+from stress.protocol.coins import Coins
 from stress.protocol.margin.base import MarginCurve
 
 STATE_BUDGET = 16 * 2**20
@@ -64,7 +65,7 @@ class Study:
         reasons = obstacles(self.config.protocol, self.book, self.margin, self.market, self.config.shocks)
         facts = {"name": name, "kernel": job.fused, "on_ladders": sorted_accounts, "not_ladder": reasons}
         if accelerated() and not job.fused:
-            facts["not_kernel"] = kernel_obstacles(self.config.protocol, self.market, self.config.shocks)
+            facts["not_kernel"] = kernel_obstacles(self.config.protocol, self.market, self.config.shocks, self.book)
         return facts
 
     @property
@@ -79,7 +80,7 @@ def build_study(cfg: Config) -> Study:
     markets = cfg.price.markets
     margin = build_margin(cfg.protocol, markets, "maintenance_margin")
     initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(cfg.book, markets))
-    book = load_book(cfg.book, markets, market.prices, initial, margin)
+    book = load_book(cfg.book, markets, market.prices, initial, margin, build_haircuts(cfg.protocol, markets))
     refuse_whole_rates(book, margin)
     return assemble(cfg, market, book, margin, initial)
 
@@ -106,6 +107,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
             residual=jnp.asarray(book.residual),
             quote_total=jnp.asarray(quote.sum()),
             collateral=jnp.asarray(book.wallets) if depegs_collateral(cfg.shocks) else None,
+            coins=coins_of(book),
         ),
         size=jnp.asarray(book.size.T),
         quote=jnp.asarray(quote),
@@ -126,7 +128,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
         front=min(max(dense // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
         batch=ACCELERATOR_BATCH if accelerated() else 1,
         fused=jax.default_backend() == "gpu"
-        and (ladders is not None or not kernel_obstacles(cfg.protocol, market, cfg.shocks)),
+        and (ladders is not None or not kernel_obstacles(cfg.protocol, market, cfg.shocks, book)),
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )
@@ -146,6 +148,13 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
         capital=math.inf if venue.backstop is None else float(venue.backstop.capital),
     )
     return Study(cfg, market, book, margin, initial, plan)
+
+
+def coins_of(book: Book) -> Coins | None:
+    """Collateral in coins, where there is some."""
+    if book.coins is None or book.counted is None:
+        return None
+    return Coins(units=jnp.asarray(book.coins.T), counted=jnp.asarray(book.counted.T))
 
 
 def block_paths(cfg: Config, markets: int, accounts: int, variants: int, ladder: bool) -> int:

@@ -27,7 +27,7 @@ class Rows:
     """All rows of a block: what every tick changes as it is, what only looks change packed."""
 
     clock: dict[str, Any]  # fields of Row that every tick touches (CLOCK)
-    books: Packed  # outcome, purse (the ledger without accounts), front, level of funding
+    books: Packed  # outcome, purse (the ledger without accounts), front, level of funding, coins sold
     holdings: Packed  # quote, size and marks of all accounts, those in front out of date
 
     def row(self, together: bool) -> Row:
@@ -54,7 +54,14 @@ def parts_of(rows: Row, front: Front) -> Parts:
     purse = {name: getattr(ledger, name) for name in PURSE}
     return (
         {name: getattr(rows, name) for name in CLOCK},
-        {"outcome": rows.outcome, "purse": purse, "front": front, "crowd": rows.crowd, "funding": rows.funding_level},
+        {
+            "outcome": rows.outcome,
+            "purse": purse,
+            "front": front,
+            "crowd": rows.crowd,
+            "funding": rows.funding_level,
+            "sold_coins": rows.sold_coins,
+        },
         {"quote": ledger.quote, "size": ledger.size, **rows.marks},
     )
 
@@ -69,5 +76,6 @@ def row_of(clock: dict[str, Any], books: dict[str, Any], holdings: dict[str, Any
         outcome=books["outcome"],
         crowd=books["crowd"],
         funding_level=books["funding"],
+        sold_coins=books["sold_coins"],
         **timed,
     )

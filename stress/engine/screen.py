@@ -5,7 +5,8 @@ against it, it loses less than x sum_a w_a, with w = notional for longs (a lower
 and w = notional (1 + m) for shorts, m its steepest marginal rate. So it is safe while every market it is long
 stays above O (1 - slack / sum w) and every market it is short stays below O (1 + slack / sum w); favourable moves
 only help, since no marginal rate reaches one. The nearest account on each side bounds the box. Whatever changes
-the accounts themselves (funding, a round) makes a new box.
+the accounts themselves (funding, a round) makes a new box. Coins, after their haircuts, are a long without a
+requirement (``protocol.coins.hurt_by``): a short that its coins outweigh is safe above, and watched below.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd, triggers
 from stress.engine.state import Accounts, Row, Screen
 from stress.engine.tick import Check, Tick
+from stress.protocol.coins import hurt_by
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -34,15 +36,22 @@ def reaches(venue: Venue, accounts: Accounts, held: Array, seen: Check) -> Array
     steep = venue.maintenance.steepest(jnp.abs(held))
     weight = jnp.where(held != 0, seen.notional * jnp.where(held < 0, 1.0 + steep, 1.0), 0.0).sum(0)
     watched = (weight > 0) & ~accounts.residual
+    if accounts.coins is not None:
+        below, above = hurt_by(held, steep, accounts.coins.counted)
+        weight = (jnp.maximum(below, above) * seen.price[:, None]).sum(0)
+        watched = watched & (weight > 0)
     return jnp.where(watched, (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0), jnp.inf)
 
 
 def screen(venue: Venue, accounts: Accounts, size: Array, seen: Check, share: Array) -> Screen:
     """The box around the prices of a check, of sizes [A, N] less the positions that ``share`` [1 or A, N] closes."""
     held = jnp.where(share >= 1.0, 0.0, size)
-    reach = reaches(venue, accounts, held, seen)
-    down = jnp.where(held > 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
-    up = jnp.where(held < 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
+    reach, falls, rises = reaches(venue, accounts, held, seen), held > 0, held < 0
+    if accounts.coins is not None:
+        below, above = hurt_by(held, venue.maintenance.steepest(jnp.abs(held)), accounts.coins.counted)
+        falls, rises = below > 0, above > 0
+    down = jnp.where(falls, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
+    up = jnp.where(rises, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
     waits = seen.liquidatable & (held != 0).any(0)
     return Screen(low=seen.price * (1.0 - down), high=seen.price * (1.0 + up), always=waits.any())
 

@@ -15,6 +15,7 @@ from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd
 from stress.protocol.backstop import Vault
 from stress.protocol.breaker import BreakerState
+from stress.protocol.coins import Coins, SoldCoins
 from stress.protocol.oracle import OracleState
 from stress.types import NEVER, Array
 
@@ -38,6 +39,7 @@ class Accounts:
     quote_total: Array  # [] USD, sum of all quote balances at time zero
     ladders: Ladders | None = None  # further accounts, which are not among the ``N``
     collateral: Array | None = None  # [N] USD in cross wallets at time zero, where they may lose value
+    coins: Coins | None = None  # collateral besides
 
 
 @jax.tree_util.register_dataclass
@@ -142,3 +144,4 @@ class Row:
     vault: Vault | None = None  # of the backstop
     funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process
+    sold_coins: SoldCoins | None = None  # collateral that the outside market bought

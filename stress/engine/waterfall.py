@@ -37,4 +37,6 @@ def socialise(accounts: Accounts, settled: Settlement, rest: Array) -> Array:
     """Phase 9: levy [N] in USD on winners for what the fund left [] in USD."""
     profit = unrealised_pnl(settled.size, settled.mark[:, None], accounts.entry).sum(0)
     equity = settled.quote + (settled.size * settled.mark[:, None]).sum(0)
+    if accounts.coins is not None:
+        equity = equity + accounts.coins.value(settled.mark)
     return levy(rest, profit, equity, accounts.residual)

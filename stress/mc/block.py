@@ -32,6 +32,7 @@ from stress.mc.noise import TILE
 from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
 from stress.protocol.backstop import Vault
+from stress.protocol.coins import SoldCoins, nothing_sold
 from stress.protocol.funding.base import SkewRule
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
@@ -99,6 +100,7 @@ class BlockResult:
     trace: dict[str, Array]  # [T, ...] of one path of the main variant
     anew: Array  # [B] bool, simulated by the dense engine after the ladder (``mc.fallback``)
     vault: Vault | None = None  # [V, B, ...] of the backstop, at the last marks
+    sold_coins: SoldCoins | None = None  # [V, B, ...]
 
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
@@ -171,7 +173,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    left = (_judge(last), last.ledger.fund_flow, _at_last(last))
+    left = (_judge(last), last.ledger.fund_flow, _at_last(last), last.sold_coins)
     split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
     return BlockResult(
         outcome=split[0],
@@ -181,6 +183,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         trace=trace,
         anew=jnp.zeros(paths, bool),
         vault=split[2],
+        sold_coins=split[3],
     )
 
 
@@ -223,6 +226,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         vault=None if venue.backstop is None else venue.backstop.open(job.prices.shape[0]),
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
+        sold_coins=None if job.accounts.coins is None else nothing_sold(job.prices.shape[0]),
     )
 
 
@@ -259,6 +263,7 @@ def _with_sleepers(rows: Row, companion: int) -> Row:
         outcome=jax.tree.map(pick, rows.outcome),
         ledger=replace(rows.ledger, fund_flow=pick(rows.ledger.fund_flow)),
         vault=jax.tree.map(pick, rows.vault),
+        sold_coins=jax.tree.map(pick, rows.sold_coins),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from stress.engine.state import OK
 from stress.mc.block import BlockResult
 from stress.protocol.backstop import Vault
+from stress.protocol.coins import SoldCoins
 from stress.types import NEVER, Array
 from stress.units import HOURS_PER_YEAR, SECONDS_PER_YEAR
 
@@ -72,6 +73,8 @@ def path_columns(
     columns |= {f"liquidated_{m}": liquidated[main, :, a].sum(-1) for a, m in enumerate(markets)}
     if result.vault is not None:
         columns |= _backstop(result.vault, capital)
+    if result.sold_coins is not None:
+        columns |= _coins(result.sold_coins, markets)
     columns["cash_residual"] = np.asarray(out.cash_residual).max(0)
     columns["contracts_residual"] = np.asarray(out.contracts_residual).max(0)
     return columns
@@ -81,6 +84,12 @@ def _backstop(vault: Vault, capital: float) -> dict[str, np.ndarray]:
     """Columns of the backstop: what it took over, and the most it was down, in USD."""
     loss = -np.asarray(vault.low)[0]
     return {"taken_over": np.asarray(vault.taken)[0], "backstop_loss": loss, "backstop_depleted": loss > capital}
+
+
+def _coins(sold: SoldCoins, markets: list[str]) -> dict[str, np.ndarray]:
+    """Columns of collateral in coins: what was sold of it, in USD and in units of each."""
+    units = {f"coins_sold_{m}": np.asarray(sold.units)[0, :, a] for a, m in enumerate(markets)}
+    return {"coins_sold": np.asarray(sold.value)[0], **units}
 
 
 def _status(status: Array) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stress.report import format as fmt
+from stress.report.collateral import AT_PAR, collateral, left_out
 from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
 from stress.report.history import history, source_words, speed_words
 from stress.report.liquidation import backstop, liquidation, modelled_on
@@ -20,7 +21,8 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
         return [("Configuration", "not found in the run folder (.hydra/config.yaml)")]
     rows = [("Market model", _market(run)), ("Speed", speed_words(run)), ("Jumps", _jumps(run)),
             ("Regimes", _regimes(run)), ("Hypothetical shocks", shocks_in_force(run, _each)), ("Book", _book(run)),
-            ("Rules modelled on", modelled_on(run)), ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
+            ("Rules modelled on", modelled_on(run)), ("Margin", _margin(run)),
+            ("Collateral", collateral(run, _each)), ("Liquidation", liquidation(run)),
             ("Backstop", backstop(run)), ("Who pays", _waterfall(run)),
             ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
             ("Order book", _liquidity(run)), ("Time", _time(run)), ("Engine", _engine(run))]
@@ -222,9 +224,6 @@ def _time(run: Run) -> str:
 
 _SAMPLING = ("The intervals cover the sampling error of the simulation only: neither the choice of the model nor the "
              "error of its parameters.")
-_AT_PAR = "One collateral: cash in USD at par. There is no collateral price risk, haircut or depeg."
-_DEPEGGED = ("One collateral, at par but for the depeg above, which takes from cross wallets alone: isolated margin, "
-             "profit and the fund stay in USD. The venue applies no haircut.")
 _OF_A_HISTORY = (
     ("How fast prices moved within a bar is not in the history: the bridge within bars is an assumption, and the same "
      "move within fewer ticks costs a multiple (price.bridge_seconds)."),
@@ -235,7 +234,7 @@ _OF_A_HISTORY = (
 _LEFT_OUT = (
     "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",
     "No cross-market impact: liquidations in one market do not move the price of another.",
-    _AT_PAR,
+    AT_PAR,
     "The other side of liquidations is an outside market of unlimited means; it is never deleveraged or levied.",
     "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, and answers to nothing else.",
     "The fund receives liquidation fees only: no top-ups, yield or withdrawals. Uncovered deficits stay on the ledger.",
@@ -247,16 +246,19 @@ _LEFT_OUT = (
 def limitations(run: Run) -> list[str]:
     """What the model leaves out; a fixed list, with the points that hang on the config adapted."""
     if history(run):
-        return [_SAMPLING, *_OF_A_HISTORY, *_LEFT_OUT]
+        return [_SAMPLING, *_OF_A_HISTORY, *_left_out(run)]
     duration, step = run.setting("price.jump_duration_seconds"), run.setting("run.step_seconds")
     known = duration is not None and step is not None
     beside = f" (here {seconds(duration)} beside ticks of {seconds(step)})" if known else ""
     speed = (f"The speed of a gap{beside} is an assumption: hourly closes do not identify it, and a gap within one "
              "tick costs a multiple of the same gap spread over several.")
     shocked = [CONDITIONAL] if run.setting("shocks") else []
-    depegged = has_kind(run, "collateral_depeg")
-    left_out = [_DEPEGGED if depegged and text == _AT_PAR else text for text in _LEFT_OUT]
-    return [_SAMPLING, *shocked, speed, *left_out]
+    return [_SAMPLING, *shocked, speed, *_left_out(run)]
+
+
+def _left_out(run: Run) -> list[str]:
+    words = left_out(run, has_kind(run, "collateral_depeg"))
+    return [words if text == AT_PAR else text for text in _LEFT_OUT]
 
 
 def _engine(run: Run) -> str:

@@ -92,6 +92,10 @@ WORDINGS = {
     "backstop_depletion_probability": Wording(
         "Backstop depleted", "percent", "In {value} of periods ({odds}) the backstop loses more than its capital.",
         "No path cost the backstop its capital; with {confidence} confidence the probability is below {high}."),
+    "coins_sold": Wording(
+        "Coins sold", "usd", "On average {value} of collateral in coins is sold after its owners' positions in "
+                             "{horizon}.",
+        "No collateral in coins was sold on any path."),
     "max_displacement": Wording(
         "Largest displacement", "percent", "At its worst the venue's own selling moves the mark {value} from the "
                                            "fundamental price, "

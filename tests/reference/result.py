@@ -46,6 +46,10 @@ class Result:
     vault_low: float = 0.0  # the least it was worth at the start of a tick or at the end
     vault_cash: float = 0.0  # quote balance at the end, apart from its capital
     vault_size: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
+    # collateral in coins
+    coin_proceeds: float = 0.0  # USD
+    coins_sold: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
+    coins: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [N, A] at the end
     # the other parties at the end
     keeper_cash: float = 0.0
     outside_cash: float = 0.0  # quote balance: what the outside market received less what it paid

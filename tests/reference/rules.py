@@ -77,6 +77,7 @@ class Rules:
     max_displacement: float
     # backstop: capital, share of the requirement, takes bankrupt, charge (None: all), half-life of its sale in minutes
     backstop: tuple[float | None, float, bool, float | None, float | None] | None = None
+    haircuts: tuple[tuple[float, float], ...] = ()  # [A] weight of a coin, and factor of the root of its units
     # hypothetical shocks
     freezes: tuple[tuple[float, float, tuple[str, ...]], ...] = ()  # from and for how many hours which oracles are silent
     depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
@@ -111,6 +112,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "waterfall": tuple(protocol.waterfall),
         "adl_policy": protocol.adl.policy,
         "backstop": None if protocol.backstop is None else dataclasses.astuple(protocol.backstop),
+        "haircuts": _haircuts(protocol, markets),
         "adl_price": protocol.adl.price,
         "adl_seed": protocol.adl.seed,
         **{name.name: getattr(liquidation, name.name) for name in dataclasses.fields(liquidation)},
@@ -132,6 +134,16 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "breaker_window_minutes": breaker.window_minutes,
         "breaker_halt_minutes": breaker.halt_minutes,
     }
+
+
+def _haircuts(protocol: ProtocolConfig, markets: list[str]) -> tuple[tuple[float, float], ...]:
+    collateral = protocol.collateral
+    if collateral is None:
+        return ()
+    factor = 0.0 if collateral.size_factor is None else collateral.size_factor
+    keys = "protocol.collateral.weights", "protocol.collateral.size_factor"
+    by_market = [per_market(value, markets, key) for value, key in zip((collateral.weights, factor), keys, strict=True)]
+    return tuple((float(base), float(growth)) for base, growth in zip(*by_market, strict=True))
 
 
 def _from_liquidity(liquidity: LiquidityConfig, markets: list[str]) -> dict:

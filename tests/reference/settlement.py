@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tests.reference import coins
 from tests.reference.impact import displacement, mean_displacement
 from tests.reference.state import Tick, Venue
 
@@ -63,6 +64,8 @@ class Settlement:
     fund_fees: float = 0.0
     keeper_fees: float = 0.0
     remainders: float = 0.0
+    coins: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # [N, A]
+    coin_sales: list[tuple[int, int, float, float]] = field(default_factory=list)  # account, market, units, price
     deficits: dict[int, float] = field(default_factory=dict)  # USD > 0 of accounts that became flat
 
     @property
@@ -84,6 +87,7 @@ def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settle
         result.cash[fill.account] += fill.quantity * (fill.price - venue.book.entry[fill.account, fill.market])
         result.size[fill.account, fill.market] -= fill.quantity
     result.size[np.abs(result.size) <= DUST * np.abs(venue.size)] = 0.0
+    coins.sell(venue, tick, result, [*shares, *(fill.account for fill in matches.losers)])
     if venue.rules.settlement == "fill":
         _settle_fills(venue, orders, result)
     else:
@@ -106,7 +110,8 @@ def _walk(venue: Venue, tick: Tick, to_book: np.ndarray) -> Settlement:
     sell, buy = walk * (1 - half), walk * (1 + half)
     book = [Fill(int(n), int(a), float(to_book[n, a]), float(sell[a] if to_book[n, a] > 0 else buy[a]))
             for n, a in np.argwhere(np.abs(to_book) > DUST * np.abs(venue.size))]
-    return Settlement(venue.cash.copy(), venue.size.copy(), z, mark, sell, buy, book, Matches())
+    return Settlement(venue.cash.copy(), venue.size.copy(), z, mark, sell, buy, book, Matches(),
+                      coins=venue.coins.copy())
 
 
 def _drop_rounding(venue: Venue, result: Settlement) -> None:
@@ -147,6 +152,7 @@ def _take_fees(venue: Venue, result: Settlement, shares: list[int]) -> None:
         notional[fill.account] += fill.notional
     for n in shares:
         equity = result.cash[n] + (result.size[n] * (result.mark - venue.book.entry[n])).sum()
+        equity += (result.coins[n] * result.mark).sum()
         fee = min(rules.fee * notional[n], max(float(equity), 0.0))
         result.fees[n] = fee
         result.cash[n] -= fee

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stress.book.schema import Book
+from tests.reference import coins
 from tests.reference.impact import displacement
 from tests.reference.rules import Rules
 
@@ -31,6 +32,9 @@ class Venue:
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
     last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which it was last liquidated
 
+    coins: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # [N, A] collateral besides cash
+    outside_coins: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
+    coin_proceeds: float = 0.0  # USD
     vault_cash: float = 0.0  # quote balance of the backstop, apart from its capital
     vault_size: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
     vault_low: float = 0.0  # the least it was worth at the start of a tick
@@ -40,8 +44,9 @@ class Venue:
     def open(cls, book: Book, rules: Rules) -> Venue:
         """The venue at time zero."""
         zeros = np.zeros(len(rules.markets))
+        owned = np.zeros_like(book.size) if book.coins is None else book.coins.astype(float)
         return cls(rules, book, book.cash.astype(float), book.size.astype(float), zeros.copy(), zeros.copy(),
-                   vault_size=zeros.copy())
+                   vault_size=zeros.copy(), coins=owned, outside_coins=zeros.copy())
 
     @property
     def fund(self) -> float:
@@ -57,8 +62,12 @@ class Venue:
         return np.array([displacement(z, self.rules) for z in self.z])
 
     def equity(self, prices: np.ndarray) -> np.ndarray:
-        """Equity [N] at prices [A]."""
-        return self.cash + (self.size * (prices - self.book.entry)).sum(axis=1)
+        """Equity [N] at prices [A], coins at their full value."""
+        return self.cash + (self.size * (prices - self.book.entry)).sum(axis=1) + coins.value(self, prices)
+
+    def margin_equity(self, prices: np.ndarray) -> np.ndarray:
+        """Equity [N] at prices [A], coins as far as they count."""
+        return self.equity(prices) - coins.value(self, prices) + coins.margin(self, prices)
 
 
 @dataclass
@@ -89,6 +98,7 @@ class Conservation:
         self.prices = prices
         self.gross = math.fsum((np.abs(venue.size) * prices).ravel())
         self.cash0, self.contracts0 = self._cash(venue), self._contracts(venue)
+        self.coins0 = venue.coins.sum(axis=0)
         self.cash_residual = self.contracts_residual = 0.0
 
     def check(self, venue: Venue) -> None:
@@ -100,6 +110,8 @@ class Conservation:
         self.cash_residual = max(self.cash_residual, cash)
         self.contracts_residual = max(self.contracts_residual, contracts)
         assert cash <= TOLERANCE, f"cash not conserved: {cash:.3g} of gross notional"
+        there = venue.coins.sum(axis=0) + venue.outside_coins
+        np.testing.assert_allclose(there, self.coins0, rtol=TOLERANCE, err_msg="coins not conserved")
         assert contracts <= TOLERANCE, f"contracts not conserved: {contracts:.3g} of gross notional"
 
     @staticmethod

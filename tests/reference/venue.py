@@ -53,6 +53,7 @@ class Path:
         result.fund_end, result.keeper_cash = venue.fund, venue.keepers
         result.outside_cash, result.outside_size = venue.outside_cash, venue.outside_size
         result.cash, result.size = venue.cash, venue.size
+        result.coin_proceeds, result.coins_sold, result.coins = venue.coin_proceeds, venue.outside_coins, venue.coins
         result.taken_over, result.vault_cash, result.vault_size = venue.taken_over, venue.vault_cash, venue.vault_size
         result.vault_low = min(venue.vault_low, venue.vault_worth(last))
         result.cash_residual = self.conservation.cash_residual
@@ -158,6 +159,11 @@ class Path:
         """Makes a settlement the venue's balances; the outside market takes the other side of every book fill."""
         venue, result = self.venue, self.result
         venue.cash, venue.size, venue.z = final.cash, final.size, final.z
+        venue.coins = final.coins
+        for _, a, units, price in final.coin_sales:
+            venue.outside_coins[a] += units
+            venue.outside_cash -= units * price
+            venue.coin_proceeds += units * price
         venue.keepers += final.keeper_fees
         venue.fund_flow += final.inflow
         for fill in final.book:
@@ -179,7 +185,7 @@ class Path:
         result.adl_accounts += len({fill.account for fill in final.matches.winners})
         displaced = np.abs(venue.displacements())
         result.max_displacement = max(result.max_displacement, float(displaced.max()))
-        walked = {fill.market for fill in final.book}  # a flow ended there
+        walked = {fill.market for fill in final.book} | {a for _, a, _, _ in final.coin_sales}  # a flow ended there
         result.displacement_capped += sum(displaced[a] >= self.rules.max_displacement for a in walked)
 
     def _take_over(self, tick: Tick, kept: dict[int, float], oracle: np.ndarray) -> None:

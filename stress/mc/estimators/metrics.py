@@ -55,7 +55,7 @@ def summarise(columns: Mapping[str, np.ndarray], *, confidence: float, fund: flo
     weights, failed = path_weights(columns)
     paths = Paths(columns, weights, failed, confidence, fund, horizon_hours)
     return {name: _value(definition, paths).metric(confidence, definition.unit)
-            for name, definition in (METRICS | (BACKSTOP if "taken_over" in columns else {})).items()}
+            for name, definition in (METRICS | _of_parts(columns)).items()}
 
 
 def _value(definition: Definition, paths: Paths) -> Interval:
@@ -145,3 +145,10 @@ BACKSTOP: dict[str, Definition] = {
     "backstop_depletion_probability": _share("backstop_depleted"),
 }
 """Metrics of venues with a backstop."""
+COINS: dict[str, Definition] = {"coins_sold": _mean("coins_sold")}
+"""Metrics of books with collateral in coins; what is sold is no loss, and has no limit."""
+
+
+def _of_parts(columns: Mapping[str, np.ndarray]) -> dict[str, Definition]:
+    """Metrics of parts that not every run has."""
+    return (BACKSTOP if "taken_over" in columns else {}) | (COINS if "coins_sold" in columns else {})
