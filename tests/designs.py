@@ -125,7 +125,7 @@ DESIGNS: dict[str, Design] = {
         "tiers": True,
         "limited": True,
     },
-    "full, ranked, collateral in coins": {
+    "full, coins as collateral, ranked": {
         "law": "linear",
         "rule": "full",
         "coins": "size",

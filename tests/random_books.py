@@ -142,9 +142,9 @@ def _with_curve(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, b
 
 def _with_haircuts(protocol: ProtocolConfig, kind: str, rng: np.random.Generator) -> ProtocolConfig:
     """Weights of both coins, with ``size`` the less the more units there are."""
-    factor = rng.uniform(1e-3, 1e-2, 2).tolist() if kind == "size" else None
+    factor = rng.uniform(1e-3, 5e-3, 2).tolist() if kind == "size" else None
     return dataclasses.replace(
-        protocol, collateral=CollateralConfig(weights=rng.uniform(0.6, 1.0, 2).tolist(), size_factor=factor)
+        protocol, collateral=CollateralConfig(weights=rng.uniform(0.85, 1.0, 2).tolist(), size_factor=factor)
     )
 
 
@@ -153,7 +153,7 @@ def _with_coins(book: Book, protocol: ProtocolConfig, prices: np.ndarray, rng: n
     haircuts = build_haircuts(protocol, list(MARKETS))
     assert haircuts is not None
     notional = (np.abs(book.size) * prices).sum(1)
-    part = rng.uniform(0.2, 1.0, ACCOUNTS) * np.maximum(book.cash, 0.0) + rng.choice([0.0, 0.6], ACCOUNTS) * notional
+    part = rng.uniform(0.2, 1.0, ACCOUNTS) * np.maximum(book.cash, 0.0) + rng.choice([0.0, 0.0, 0.4], ACCOUNTS) * notional
     part = np.where(book.residual | (rng.random(ACCOUNTS) < 0.2), 0.0, part)
     counted = part[:, None] * rng.dirichlet([0.5, 0.5], ACCOUNTS) / prices
     coins = haircuts.units(counted)

@@ -17,6 +17,7 @@ from tests import studies
 from tests.reference.building import Row, make_book
 from tests.reference.rules import Rules
 from tests.reference.venue import simulate
+from tests.z_tests import mean
 
 LONG: Row = ("usd", 50.0, {"X": (1.0, 100.0)})
 WRONG_WAY: Row = ("coins", 0.0, {"X": (1.0, 100.0)})
@@ -123,10 +124,10 @@ def test_weights_fall_with_the_units() -> None:
 GAPS = {"law": "linear", "depth_usd": 2e4, "half_spread_bps": 5.0}
 
 
-def market(rng: np.random.Generator, coins: np.ndarray | None = None) -> Book:
-    """Twenty accounts at 2 to 20 times, all of whose cash may be replaced by ``coins`` [N, A] that count as much."""
-    size = np.where(rng.random(20) < 0.5, -1.0, 1.0) * rng.pareto(1.5, 20) * 10 + 1
-    cash = np.abs(size) * 100.0 / rng.uniform(2, 20, 20)
+def market(rng: np.random.Generator, long_share: float = 0.5, leverage: tuple[float, float] = (2.0, 20.0)) -> Book:
+    """Twenty accounts, and a rich one that balances them."""
+    size = np.where(rng.random(20) < long_share, 1.0, -1.0) * (rng.pareto(1.5, 20) * 10 + 1)
+    cash = np.abs(size) * 100.0 / rng.uniform(*leverage, 20)
     rows: list[Row] = [(f"a{n}", float(cash[n]), {"X": (float(size[n]), 100.0)}) for n in range(20)]
     return make_book([*rows, ("rich", 1e6, {"X": (-float(size.sum()), 100.0)})], ("X", "Y"))
 
@@ -149,7 +150,7 @@ def test_a_coin_whose_price_stands_still_is_usd() -> None:
     changes = {"price": {"volatility": [6.0, 0.0]}, "liquidity": {"law": "none"}}
     usd, coin = outcomes(book, **changes), outcomes(
         dataclasses.replace(book, cash=cash, coins=coins, counted=coins), **changes)
-    assert (usd.outcome.liquidated_accounts > 0).mean() > 0.9
+    assert (usd.outcome.liquidated_accounts > 0).mean() > 0.5
     for name in ("liquidated", "liquidated_accounts", "bad_debt", "drawdown", "depletion_tick"):
         ours, theirs = getattr(coin.outcome, name), getattr(usd.outcome, name)
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-7, err_msg=name)
@@ -183,16 +184,19 @@ def test_a_larger_haircut_never_liquidates_fewer() -> None:
 
 
 def test_wrong_way_collateral_makes_the_cascade_worse() -> None:
-    """The same leverage and the same noise: longs that hold the coin owe more, on average, than longs that hold USD."""
-    book = market(np.random.default_rng(4))
+    """The same leverage and noise: longs at 2 to 4 times that hold the coin are closed more often than ones that hold
+    USD, push the price further, and owe more. Means: a sale that comes earlier may come at a better price."""
+    book = market(np.random.default_rng(4), 1.0, (2.0, 4.0))
     n = book.accounts - 1
     coins = np.zeros_like(book.size)
-    coins[:n, 0] = np.where(book.size[:n, 0] > 0, book.cash[:n] / 100.0, 0.0)
-    cash = np.where(coins.any(1), 0.0, book.cash)
-    usd, coin = outcomes(book, liquidity=GAPS), outcomes(
-        dataclasses.replace(book, cash=cash, coins=coins, counted=coins), liquidity=GAPS)
-    assert coin.outcome.bad_debt.mean() > 1.2 * usd.outcome.bad_debt.mean()
-    assert coin.outcome.liquidated_accounts.mean() > usd.outcome.liquidated_accounts.mean()
+    coins[:n, 0] = book.cash[:n] / 100.0
+    cash = np.append(np.zeros(n), book.cash[n])
+    changes = {"liquidity": GAPS, "price": {"volatility": 20.0}}
+    usd, coin = outcomes(book, **changes), outcomes(
+        dataclasses.replace(book, cash=cash, coins=coins, counted=coins), **changes)
+    for name in ("liquidated_accounts", "max_displacement", "bad_debt"):
+        more = mean((getattr(coin.outcome, name) - getattr(usd.outcome, name))[0])
+        assert more.value > 4 * more.error, f"{name}: {more}"
 
 
 # --- engines ---------------------------------------------------------------------------------------------------------

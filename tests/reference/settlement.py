@@ -165,6 +165,7 @@ def _take_fees(venue: Venue, result: Settlement, shares: list[int]) -> None:
 
 def _find_deficits(venue: Venue, result: Settlement, shares: list[int]) -> None:
     """A deficit is the negative cash of an account, liquidated or ADL'd, that became flat in this round."""
-    for n in sorted({*shares, *(fill.account for fill in result.matches.winners)}):
+    matched = (fill.account for fill in [*result.matches.losers, *result.matches.winners])
+    for n in sorted({*shares, *matched}):
         if not result.size[n].any() and result.cash[n] < 0:
             result.deficits[n] = -float(result.cash[n])
