@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stress.book.exposure import distance_to_liquidation
+from stress.book.margin import shortfall
 from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles, obstacles
 from stress.config.collateral import CollateralConfig
-from stress.protocol.coins import Haircuts
+from stress.engine.check import check_at
+from stress.engine.screen import screen
+from stress.engine.state import Accounts
+from stress.protocol.coins import Coins, Haircuts
+from stress.protocol.margin.tiers import margin_table
 from stress.session import replay
 from tests import studies
 from tests.reference.building import Row, make_book
@@ -197,6 +206,67 @@ def test_wrong_way_collateral_makes_the_cascade_worse() -> None:
     for name in ("liquidated_accounts", "max_displacement", "bad_debt"):
         more = mean((getattr(coin.outcome, name) - getattr(usd.outcome, name))[0])
         assert more.value > 4 * more.error, f"{name}: {more}"
+
+
+# --- how far prices may move -----------------------------------------------------------------------------------------
+PRICES = np.array([100.0, 10.0])
+CURVE = margin_table([np.array([1e4, np.inf])] * 2, [np.array([0.01, 0.05])] * 2)
+
+
+def near_the_edge(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Quote [N], sizes and coins that count [A, N] of accounts with up to half of their notional above the requirement;
+    coins are worth a part of the positions or several times as much."""
+    notional = np.exp(rng.uniform(np.log(1e2), np.log(3e5), (2, count))) * rng.choice([0, 1, 1], (2, count))
+    size = notional * rng.choice([-1.0, 1.0], (2, count)) / PRICES[:, None]
+    coins = notional.sum(0) * np.exp(rng.normal(-1.0, 1.5, (2, count))) * rng.choice([0, 1], (2, count)) / PRICES[:, None]
+    need = np.asarray(CURVE.requirement(np.abs(size), notional)).sum(0)
+    slack = notional.sum(0) * np.exp(rng.uniform(np.log(1e-4), np.log(0.5), count)) + 1e-3
+    return need + slack - ((size + coins) * PRICES[:, None]).sum(0), size, coins
+
+
+def test_the_screen_misses_no_liquidation() -> None:
+    """Every account alone: prices inside its box never make it liquidatable; some are at the corners a little beyond."""
+    rng = np.random.default_rng(8)
+    quote, size, counted = (jnp.asarray(values) for values in near_the_edge(rng, 400))
+    venue: Any = SimpleNamespace(maintenance=CURVE)
+
+    def account(size: Any, counted: Any) -> Accounts:
+        coins = Coins(counted[:, None] / 0.9, counted[:, None])
+        return Accounts(jnp.zeros_like(size)[:, None], jnp.zeros(1, bool), jnp.zeros(()), coins=coins)
+
+    def seen(quote: Any, size: Any, counted: Any, price: Any) -> Any:
+        return check_at(venue, account(size, counted), quote[None], size[:, None], price)
+
+    def box_of(quote: Any, size: Any, counted: Any) -> Any:
+        now = seen(quote, size, counted, jnp.asarray(PRICES))
+        return screen(venue, account(size, counted), size[:, None], now, jnp.zeros((1, 1)))
+
+    box = jax.vmap(box_of, in_axes=(0, 1, 1))(quote, size, counted)
+    short = jax.jit(jax.vmap(lambda *given: seen(*given).liquidatable[0], in_axes=(0, 1, 1, 0)))
+    beyond = 0
+    for _ in range(40):
+        up = np.minimum(np.asarray(box.high), 4 * PRICES) if rng.random() < 0.5 else PRICES
+        inside = np.where(rng.random((400, 2)) < 0.5, np.asarray(box.low) * (1 + 1e-9), up * (1 - 1e-9))
+        inside = np.where(rng.random((400, 2)) < 0.3, PRICES, np.maximum(inside, 1e-6))
+        assert not np.asarray(short(quote, size, counted, inside)).any()
+        beyond += int(short(quote, size, counted, np.where(inside < PRICES, inside * 0.9, inside * 1.1)).sum())
+    assert beyond > 400, f"no power: {beyond}"
+
+
+def test_distances_are_where_accounts_fall_short() -> None:
+    quote, size, counted = (values.T for values in near_the_edge(np.random.default_rng(6), 200))
+    book = Book(("X", "Y"), tuple(f"a{n}" for n in range(200)), np.arange(200), np.zeros(200, bool), np.zeros(200, bool),
+                size, np.where(size != 0, PRICES, 0.0), quote + (size * PRICES).sum(1), coins=counted / 0.9,
+                counted=counted)
+    distance, checked = distance_to_liquidation(book, PRICES, CURVE), 0
+    for a in range(2):
+        for factor, short in ((1 + 1e-7, True), (1 - 1e-7, False)):
+            for n in np.flatnonzero(np.isfinite(distance[:, a])):
+                moved = PRICES.copy()
+                moved[a] *= 1 + distance[n, a] * factor
+                assert (shortfall(book, moved, CURVE)[n] > 0) == short, (n, a)
+                checked += 1
+    assert checked > 200
 
 
 # --- engines ---------------------------------------------------------------------------------------------------------
