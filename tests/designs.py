@@ -148,6 +148,14 @@ DESIGNS: dict[str, Design] = {
         "tiers": True,
         "limited": False,
     },
+    "full, coins as collateral, ranked": {
+        "law": "linear",
+        "rule": "full",
+        "coins": "size",
+        "adl": "binance",
+        "tiers": True,
+        "limited": False,
+    },
     "half at a discount, rates by size or skew": {
         "law": "square_root",
         "rule": "half",
@@ -296,6 +304,28 @@ MORE_DESIGNS: dict[str, Design] = {
         "lag": 1,
         "funding": "deadband",
     },
+    "restore target, collateral in coins, lagging oracle": {
+        "law": "power",
+        "rule": "restore_target",
+        "coins": "flat",
+        "adl": "pro_rata",
+        "lag": 1,
+    },
+    "close factor, collateral in coins, random order, delayed keepers": {
+        "law": "square_root",
+        "rule": "close_factor",
+        "coins": "size",
+        "adl": "random",
+        "delay": True,
+        "lag": 2,
+    },
+    "first fraction, collateral in coins, bankruptcy price": {
+        "law": "linear",
+        "rule": "first_fraction",
+        "liquidation": {**FIRST, **BANKRUPTCY},
+        "coins": "size",
+        "adl": "profit_leverage",
+    },
     "rates by the root of the size, restore target, pro rata": {
         "law": "linear",
         "rule": "restore_target",
@@ -351,6 +381,13 @@ SHOCK_DESIGNS: dict[str, Design] = {
     "frozen, following oracle, depeg": {
         "law": "linear",
         "rule": "full",
+        "adl": "pro_rata",
+        "shocks": ["oracle_freeze", "collateral_depeg"],
+    },
+    "depeg beside collateral in coins": {
+        "law": "linear",
+        "rule": "full",
+        "coins": "flat",
         "adl": "pro_rata",
         "shocks": ["oracle_freeze", "collateral_depeg"],
     },

@@ -41,6 +41,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "drawdown": {"adl_drawdown": None},
     "contract": {"contract": "linear"},
     "delay": {"keeper_delay_seconds": 0.0},
+    "coins": {"haircuts": ((1.0, 0.0), (1.0, 0.0))},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
 }
 """The venue without a mechanism."""
@@ -92,6 +93,8 @@ class Lively:
             assert some["stranded"] > 0 or given["limit_price"] == "fillable", some
         else:
             assert some["bad_debt"] > 0 or "keeper_cost_usd" in given, some
+        if "coins" in given:
+            assert some["coin_proceeds"] > 0, some
         if "backstop" in given:
             assert some["taken_over"] > 0 and some["vault_low"] < 0, some
 

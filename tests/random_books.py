@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
-from stress.build.margin import build_margin
+from stress.build.margin import build_haircuts, build_margin
 from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.cli.compose import load
+from stress.config.collateral import CollateralConfig
 from stress.config.insurance import DepositorsConfig, InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig
 from stress.config.margin import MarginConfig
@@ -40,6 +41,9 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
         cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
     if "depositors" in design.get("insurance", {}):
         cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fund_curve=False))
+    if "coins" in design:
+        cfg = dataclasses.replace(cfg, protocol=_with_haircuts(cfg.protocol, design["coins"], rng))
+        book = _with_coins(book, cfg.protocol, path[0], rng)
     if "shocks" in design:
         cfg = dataclasses.replace(cfg, shocks={kind: _shock(kind, rng) for kind in design["shocks"]})
     if ladder:
@@ -139,6 +143,26 @@ def _with_curve(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, b
     margin = {name: dict(zip(MARKETS, value, strict=True)) if isinstance(value, list) else value
               for name, value in margin.items()}
     return dataclasses.replace(protocol, maintenance_margin=None, margin=MarginConfig(kind=kind, **margin))
+
+
+def _with_haircuts(protocol: ProtocolConfig, kind: str, rng: np.random.Generator) -> ProtocolConfig:
+    """Weights of both coins, with ``size`` the less the more units there are."""
+    factor = rng.uniform(1e-3, 5e-3, 2).tolist() if kind == "size" else None
+    return dataclasses.replace(
+        protocol, collateral=CollateralConfig(weights=rng.uniform(0.85, 1.0, 2).tolist(), size_factor=factor)
+    )
+
+
+def _with_coins(book: Book, protocol: ProtocolConfig, prices: np.ndarray, rng: np.random.Generator) -> Book:
+    """Most accounts replace some of what their cash counts for by coins, or owe USD that they bought coins for."""
+    haircuts = build_haircuts(protocol, list(MARKETS))
+    assert haircuts is not None
+    notional = (np.abs(book.size) * prices).sum(1)
+    part = rng.uniform(0.2, 1.0, ACCOUNTS) * np.maximum(book.cash, 0.0) + rng.choice([0.0, 0.0, 0.4], ACCOUNTS) * notional
+    part = np.where(book.residual | (rng.random(ACCOUNTS) < 0.2), 0.0, part)
+    counted = part[:, None] * rng.dirichlet([0.5, 0.5], ACCOUNTS) / prices
+    coins = haircuts.units(counted)
+    return dataclasses.replace(book, cash=book.cash - part, coins=coins, counted=haircuts.counted(coins))
 
 
 def _structure(design: Design, rng: np.random.Generator) -> tuple[bool, bool]:

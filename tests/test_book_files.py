@@ -124,7 +124,7 @@ BAD_WALLETS = [
     ("ann,USD,", "amount", "None", ">= 0"),
     ("ann,USD,1e15", "amount", "'1e15'", "<= 1e+13"),
     ("ann,USD,5k", "amount", "'5k'", ">= 0"),
-    ("ann,ETH,5", "asset", "'ETH'", "USD, the only collateral asset"),
+    ("ann,ETH,5", "asset", "'ETH'", "one of the assets that count as margin: USD"),
     ("ann,USD,500", "amount", "'500'", "at least 1500.00: account 'ann' is under water"),
 ]
 

@@ -90,8 +90,16 @@ def compare(result: Any, variant: int, expected: Result, case: str) -> None:
         compare_funds(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.funds), expected, scale, case)
     if result.fairness is not None:
         compare_fairness(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.fairness), expected, scale, case)
+    if result.sold_coins is not None:
+        compare_coins(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.sold_coins), expected, case)
     if result.vault is not None:
         compare_vault(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.vault), expected, scale, case)
+
+
+def compare_coins(ours: Any, expected: Result, case: str) -> None:
+    """Collateral that was sold."""
+    close(ours.value, expected.coin_proceeds, expected.coin_proceeds, f"{case}: coins sold")
+    np.testing.assert_allclose(ours.units, expected.coins_sold, rtol=1e-9, atol=1e-9, err_msg=case)
 
 
 def compare_vault(ours: Any, expected: Result, scale: float, case: str) -> None:
@@ -135,6 +143,7 @@ def compare_ledger(ours: dict[str, Any], expected: Result, case: str, inverse: b
         mine = ours["final"]["accounts"][name]
         close(mine["cash"], account["cash"], 1e5, f"{case}: cash of {name}")
         close(mine["equity"], account["equity"], 1e5, f"{case}: equity of {name}")
+        assert mine.get("coins", {}) == pytest.approx(account.get("coins", {}), rel=1e-9), f"{case}: coins of {name}"
         assert set(mine["positions"]) == set(account["positions"]), f"{case}: positions of {name}"
 
 

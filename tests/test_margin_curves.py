@@ -57,7 +57,7 @@ def accounts_near_the_edge(curve: MarginCurve, rng: np.random.Generator, count: 
     need = np.asarray(curve.requirement(np.abs(size), notional)).sum(0)
     slack = notional.sum(0) * np.exp(rng.uniform(np.log(1e-4), np.log(0.5), count)) + 1e-3
     quote = need + slack - (size * PRICES[:, None]).sum(0)
-    return SimpleNamespace(residual=jnp.zeros(count, bool)), quote, size
+    return SimpleNamespace(residual=jnp.zeros(count, bool), coins=None), quote, size
 
 
 @every_curve

@@ -37,6 +37,7 @@ CHOSEN = [
     "close factor, funds of markets, pro rata, socialised",
     "close factor, ranked, delayed, lagging",
     "rates by the root of the size, restore target, pro rata",
+    "full, coins as collateral, ranked",
 ]
 
 
@@ -85,7 +86,7 @@ def noisy(design: dict[str, Any], rng: np.random.Generator) -> Study:
     return assemble(cfg, build_market(cfg.price, cfg.run), study.book, *margins(cfg))
 
 
-@pytest.mark.parametrize("design", slow(CHOSEN, CHOSEN[0], CHOSEN[2]))
+@pytest.mark.parametrize("design", slow(CHOSEN, CHOSEN[0], CHOSEN[2], CHOSEN[3]))
 def test_results_are_the_same_without_the_screen(design: str) -> None:
     """Bitwise, on every path and in every column; a screen that is 1 % too wide is caught."""
     liquidated = exhausted = caught = 0

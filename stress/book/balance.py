@@ -36,7 +36,14 @@ def with_residual(book: Book, name: str, prices: np.ndarray) -> Book:
         entry=np.vstack([book.entry, np.where(excess != 0, prices, 0.0)]),
         cash=np.append(book.cash, 0.0),
         notes=(*book.notes, *notes),
+        coins=_without_coins(book.coins),
+        counted=_without_coins(book.counted),
     )
+
+
+def _without_coins(units: np.ndarray | None) -> np.ndarray | None:
+    """Units [N + 1, A], none of the last account's."""
+    return None if units is None else np.vstack([units, np.zeros(units.shape[1])])
 
 
 def _note(book: Book, a: int, excess: float, name: str, price: float) -> str:

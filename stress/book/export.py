@@ -39,6 +39,9 @@ def _positions(book: Book) -> Iterable[tuple[str, ...]]:
 def _collateral(book: Book) -> Iterable[tuple[str, ...]]:
     for n in np.flatnonzero(~book.isolated & ~book.residual).tolist():
         yield (book.owners[book.owner[n]], ASSET, _number(book.cash[n]))
+        for market, units in zip(book.markets, [] if book.coins is None else book.coins[n], strict=False):
+            if units:
+                yield (book.owners[book.owner[n]], market, _number(units))
 
 
 def _number(value: float) -> str:

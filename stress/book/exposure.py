@@ -23,8 +23,9 @@ def distance_to_liquidation(
 ) -> np.ndarray:
     """Relative move [N, A] of each market alone at which the margin account becomes liquidatable: < 0 for a long.
 
-    NaN where the account has no position in the market, where the move is outside (-1, +10), and for the residual
-    account, which is never liquidated. 0 where the account is liquidatable already. ``inverse`` is what contracts are.
+    NaN where the account has no position in the market, where the move is outside (-1, +10), for a short that coins of
+    its owner outweigh, and for the residual account, which is never liquidated. 0 where the account is liquidatable
+    already. ``inverse`` is what contracts are.
     """
     edge = _thresholds(book, prices, maintenance, inverse)
     edge = np.where((edge > NEAREST) & (edge < FARTHEST), edge, np.nan)
@@ -94,10 +95,12 @@ def _moves(book: Book, prices: np.ndarray, maintenance: MarginCurve, units: np.n
     """The same for the rates of positions of ``units`` [N, A], of linear contracts."""
     notional = np.abs(book.size) * prices
     need = requirement(maintenance, book.size, prices)
-    slack = book.equity(prices)[:, None] - (need.sum(1, keepdims=True) - need)  # left for this market's requirement
+    slack = book.margin_equity(prices)[:, None] - (need.sum(1, keepdims=True) - need)  # left for this one's requirement
+    coins = np.zeros_like(notional) if book.counted is None else book.counted * prices
     sign = np.where(book.size > 0, 1.0, -1.0)
     safe = np.where(notional > 0, notional, 1.0)
     lines = [(rate.T, deduction.T) for rate, deduction in maintenance.lines(units.T)]
+    outweighed = (book.size < 0) & (coins >= notional)
     with np.errstate(over="ignore"):  # dust: a root beyond every number is no root
-        move = liquidation_move(lines, safe, slack, sign)
-    return np.where((notional > 0) & ~book.residual[:, None], move, np.nan)
+        move = liquidation_move(lines, safe, slack, sign, np.where(outweighed, 0.0, coins))
+    return np.where((notional > 0) & ~book.residual[:, None] & ~outweighed, move, np.nan)

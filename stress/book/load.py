@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from stress.book.balance import with_residual
+from stress.book.coins import holding, with_coins
 from stress.book.inverse import mirrored, refuse_several_coins
 from stress.book.margin import shortfall
 from stress.book.problems import Problems
@@ -16,12 +17,15 @@ from stress.book.schema import Book
 from stress.book.synthetic import synthetic_book
 from stress.config.schema import BookConfig
 from stress.errors import UserError, bad_value
+from stress.protocol.coins import Haircuts
 from stress.protocol.margin.base import MarginCurve
 
 
 def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: MarginCurve,
-              maintenance: MarginCurve, inverse: bool = False) -> Book:
-    """The balanced book at prices [A]; ``inverse`` says what its contracts are.
+              maintenance: MarginCurve, haircuts: Haircuts | None = None, inverse: bool = False) -> Book:
+    """The balanced book at prices [A].
+
+    ``haircuts`` are of the coins that a venue takes as collateral; ``inverse`` says what its contracts are.
 
     Raises UserError for files that cannot be read and for rows that cannot be true: the first few together, each with
     file, line, column, value, what is allowed, and the fix.
@@ -30,13 +34,14 @@ def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: 
         raise bad_value("book.residual_account", cfg.residual_account, "a name")
     if cfg.kind == "synthetic":
         book = synthetic_book(cfg.synthetic, cfg.accounts, markets, prices, initial, maintenance, inverse)
+        book = with_coins(book, cfg.synthetic.coin_collateral, prices, haircuts)
     else:
-        book = read_book(cfg, markets, prices, maintenance, inverse)
+        book = read_book(cfg, markets, prices, maintenance, haircuts, inverse)
     return with_residual(book, cfg.residual_account, prices)
 
 
 def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenance: MarginCurve,
-              inverse: bool = False) -> Book:
+              haircuts: Haircuts | None, inverse: bool = False) -> Book:
     """The book of the two files, not balanced yet; UserError as in :func:`load_book`.
 
     Owners are in the order of the collateral file, then of the positions file; an owner's cross account comes before
@@ -46,7 +51,8 @@ def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenan
         raise bad_value("book.positions", None, "a positions file when book=file", "Give book.positions=FILE.")
     problems = Problems()
     held = read_positions(cfg.positions, markets, prices, cfg.residual_account, problems)
-    wallets = read_collateral(cfg.collateral, cfg.residual_account, problems)
+    wallets = read_collateral(cfg.collateral, cfg.residual_account, problems, _accepted(markets, prices, haircuts),
+                              markets)
     if not len(held.sheet):
         raise UserError(f"{cfg.positions}: no rows below the header, allowed is at least one position.")
     encoded = pa.concat_arrays([wallets.account, held.account]).dictionary_encode()  # numbers names as they first come
@@ -61,17 +67,29 @@ def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenan
     wallet_row, held_row = np.split(row, [len(wallets.amount)])
     size, entry, cash = np.zeros((len(key), len(markets))), np.zeros((len(key), len(markets))), np.zeros(len(key))
     size[held_row, held.market], entry[held_row, held.market] = held.size, held.entry
-    cash[wallet_row] = wallets.amount
+    usd = wallets.market < 0
+    cash[wallet_row[usd]] = wallets.amount[usd]
     cash[held_row[held.isolated]] = held.margin[held.isolated]
     book = Book(
         markets=tuple(markets), owners=tuple(encoded.dictionary.to_pylist()), owner=key // slots,
         isolated=key % slots > 0, residual=np.zeros(len(key), dtype=bool), size=size, entry=entry, cash=cash,
         notes=_notes(cfg, markets, size, len(encoded.dictionary)))
+    if haircuts is not None and not usd.all():
+        coins = np.zeros_like(size)
+        coins[wallet_row[~usd], wallets.market[~usd]] = wallets.amount[~usd]
+        book = holding(book, coins, prices, haircuts)
     if inverse:
         refuse_several_coins(book)
     valued = mirrored(book, prices) if inverse else book
     _refuse_under_water(valued, prices, maintenance, (held, held_row), (wallets, wallet_row))
     return book
+
+
+def _accepted(markets: list[str], prices: np.ndarray, haircuts: Haircuts | None) -> dict[str, float]:
+    """Prices of the coins that count."""
+    if haircuts is None:
+        return {}
+    return {name: float(prices[a]) for a, name in enumerate(markets) if haircuts.weight[a] > 0}
 
 
 def _notes(cfg: BookConfig, markets: list[str], size: np.ndarray, owners: int) -> tuple[str, ...]:
@@ -94,7 +112,7 @@ def _refuse_under_water(book: Book, prices: np.ndarray, maintenance: MarginCurve
     """UserError at the amount or margin of accounts that are liquidatable at time zero."""
     positions, position_account = held  # rows, and the margin account of each
     collateral, wallet_account = wallets
-    short, equity = shortfall(book, prices, maintenance), book.equity(prices)
+    short, equity = shortfall(book, prices, maintenance), book.margin_equity(prices)
     problems = Problems()
 
     def allowed(account: int) -> str:
@@ -103,10 +121,16 @@ def _refuse_under_water(book: Book, prices: np.ndarray, maintenance: MarginCurve
         return (f"at least {least:.2f}: account {owner!r} is under water at the start (equity {equity[account]:.2f} "
                 f"USD, maintenance requirement {need:.2f} USD at price.initial_prices)")
 
+    def counts(row: int) -> str:
+        account = int(wallet_account[row])
+        owner, missing = book.owners[book.owner[account]], math.ceil(short[account] * 100) / 100
+        return (f"units that count for {missing:.2f} USD more: account {owner!r} is under water at the start at the "
+                "haircuts of protocol.collateral and price.initial_prices")
+
     fix = "Raise it, or reduce or remove the account's positions."
     if collateral.sheet is not None:
         problems.refuse(collateral.sheet, short[wallet_account] > 0, "amount",
-                        lambda row: allowed(wallet_account[row]), fix)
+                        lambda row: counts(row) if collateral.market[row] >= 0 else allowed(wallet_account[row]), fix)
     problems.refuse(positions.sheet, positions.isolated & (short[position_account] > 0), "isolated_margin",
                     lambda row: allowed(position_account[row]), fix)
     problems.raise_any()

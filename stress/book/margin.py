@@ -19,5 +19,5 @@ def shortfall(book: Book, prices: np.ndarray, curve: MarginCurve) -> np.ndarray:
 
     -inf for accounts that never are: flat ones and the residual account.
     """
-    short = requirement(curve, book.size, prices).sum(1) - book.equity(prices)
+    short = requirement(curve, book.size, prices).sum(1) - book.margin_equity(prices)
     return np.where(book.residual | ~(book.size != 0).any(1), -np.inf, short)

@@ -39,7 +39,8 @@ class Collateral:
 
     sheet: Sheet | None  # None: no file
     account: pa.Array  # [rows] string
-    amount: np.ndarray  # [rows] float64 USD
+    amount: np.ndarray  # [rows] float64 USD, or base units of a market's asset
+    market: np.ndarray  # [rows] int index into the markets whose asset it is, -1 for USD
 
 
 def read_positions(file: str, markets: list[str], prices: np.ndarray, residual: str, problems: Problems) -> Positions:
@@ -60,18 +61,40 @@ def read_positions(file: str, markets: list[str], prices: np.ndarray, residual: 
     return Positions(sheet, sheet.columns["account"], market, size, entry, mode == ISOLATED, margin)
 
 
-def read_collateral(file: str | None, residual: str, problems: Problems) -> Collateral:
-    """Read the collateral file and check it cell by cell; no file means no rows."""
+def read_collateral(
+    file: str | None, residual: str, problems: Problems, coins: dict[str, float], markets: list[str]
+) -> Collateral:
+    """Read the collateral file and check it cell by cell; no file means no rows.
+
+    ``coins`` are the assets beside USD that a venue takes, of ``markets``, with their prices.
+    """
     if file is None:
-        return Collateral(None, pa.array([], pa.string()), np.zeros(0))
+        return Collateral(None, pa.array([], pa.string()), np.zeros(0), np.zeros(0, int))
     sheet = read_sheet("book.collateral", file, *COLLATERAL)
     _check_names(sheet, residual, problems)
-    problems.refuse(sheet, sheet.text("asset") != ASSET, "asset", f"{ASSET}, the only collateral asset there is so far",
-                    f"Convert the amount to {ASSET}.")
-    amount = _number(sheet, "amount", problems, lambda x: (x >= 0) & (x <= LARGEST_USD),
-                     f"a number >= 0 and <= {LARGEST_USD:g} (USD)")
+    asset = sheet.text("asset")
+    index = np.array([markets.index(name) if name in coins else -1 for name in asset.tolist()], dtype=int)
+    _check_assets(sheet, (index < 0) & (asset != ASSET), coins, markets, problems)
+    price = np.array([coins.get(name, 1.0) for name in asset.tolist()])
+    what = "USD" if not coins else "USD, or units of a coin that are worth as much"
+    amount = _number(sheet, "amount", problems, lambda x: (x >= 0) & (x * price <= LARGEST_USD),
+                     f"a number >= 0 and <= {LARGEST_USD:g} ({what})")
     _check_duplicates(sheet, "asset", problems, "Merge the rows.")
-    return Collateral(sheet, sheet.columns["account"], amount)
+    return Collateral(sheet, sheet.columns["account"], amount, index)
+
+
+def _check_assets(
+    sheet: Sheet, bad: np.ndarray, coins: dict[str, float], markets: list[str], problems: Problems
+) -> None:
+    allowed = ", ".join([ASSET, *coins])
+    names = sheet.text("asset")
+
+    def fix(row: int) -> str:
+        if names[row] in markets:
+            return f"Say what the coin counts for (protocol.collateral.weights), or convert the amount to {ASSET}."
+        return f"Convert the amount to {ASSET}."
+
+    problems.refuse(sheet, bad, "asset", f"one of the assets that count as margin: {allowed}", fix)
 
 
 def _check_names(sheet: Sheet, residual: str, problems: Problems) -> None:

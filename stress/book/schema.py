@@ -24,6 +24,8 @@ class Book:
     entry: np.ndarray  # [N, A] float64 USD per unit, 0 where there is no position
     cash: np.ndarray  # [N] float64 USD: cross wallet or isolated margin
     notes: tuple[str, ...] = ()  # what the report must say about this book
+    coins: np.ndarray | None = None  # [N, A] float64 base units of collateral; None: all of it is cash
+    counted: np.ndarray | None = None  # [N, A] float64 base units of it that count as margin
 
     @property
     def accounts(self) -> int:
@@ -45,5 +47,12 @@ class Book:
         return np.where(self.size > 0, self.size, 0.0).sum(0) * prices
 
     def equity(self, prices: np.ndarray) -> np.ndarray:
-        """Equity [N] in USD at prices [A]."""
-        return self.cash + (self.size * (prices - self.entry)).sum(1)
+        """Equity [N] in USD at prices [A], coins at their full value."""
+        equity = self.cash + (self.size * (prices - self.entry)).sum(1)
+        return equity if self.coins is None else equity + (self.coins * prices).sum(1)
+
+    def margin_equity(self, prices: np.ndarray) -> np.ndarray:
+        """Equity [N] in USD at prices [A] that counts as margin: coins after their haircuts."""
+        if self.coins is None or self.counted is None:
+            return self.equity(prices)
+        return self.equity(prices) - ((self.coins - self.counted) * prices).sum(1)

@@ -49,7 +49,7 @@ def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> 
         return None, None
     alone = _fit(book, margin, market.prices)
     limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
-    everywhere = venue_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness)
+    everywhere = venue_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness, book)
     if everywhere or limited or alone.sum() < ENOUGH:
         return None, None
     if alone.all():  # the dense engine needs somebody
@@ -79,7 +79,7 @@ def obstacles(
     ``fairness``: it is asked for (``run.fairness``).
     """
     if not isinstance(margin, MarginTable):
-        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks, fairness)]
+        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks, fairness, book)]
     positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())
@@ -96,12 +96,16 @@ def obstacles(
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
     }
-    everywhere = venue_obstacles(protocol, market, shocks, fairness)
+    everywhere = venue_obstacles(protocol, market, shocks, fairness, book)
     return [*everywhere, *(reason for reason, applies in checks.items() if applies)]
 
 
 def venue_obstacles(
-    protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS, fairness: bool = False
+    protocol: ProtocolConfig,
+    market: Market,
+    shocks: Shocks = NO_SHOCKS,
+    fairness: bool = False,
+    book: Book | None = None,
 ) -> list[str]:
     """Why no account can be on a ladder."""
     step_seconds = market.step_seconds
@@ -110,7 +114,7 @@ def venue_obstacles(
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
-        **_dense_only(protocol, market, fairness),
+        **_dense_only(protocol, market, fairness, book),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -130,12 +134,16 @@ def venue_obstacles(
 
 
 def kernel_obstacles(
-    protocol: ProtocolConfig, market: Market, shocks: Shocks = NO_SHOCKS, fairness: bool = False
+    protocol: ProtocolConfig,
+    market: Market,
+    shocks: Shocks = NO_SHOCKS,
+    fairness: bool = False,
+    book: Book | None = None,
 ) -> list[str]:
     """Why the dense engine cannot run as one kernel on a GPU."""
     rules = protocol.liquidation
     checks = {
-        **_dense_only(protocol, market, fairness),
+        **_dense_only(protocol, market, fairness, book),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),
@@ -145,7 +153,7 @@ def kernel_obstacles(
     return [reason for reason, applies in checks.items() if applies]
 
 
-def _dense_only(protocol: ProtocolConfig, market: Market, fairness: bool) -> dict[str, bool]:
+def _dense_only(protocol: ProtocolConfig, market: Market, fairness: bool, book: Book | None) -> dict[str, bool]:
     """What neither a ladder nor a kernel follows, and whether it applies."""
     rules, by = protocol.liquidation, protocol.socialised_loss.by if protocol.socialised_loss else "profit"
     return {
@@ -162,6 +170,7 @@ def _dense_only(protocol: ProtocolConfig, market: Market, fairness: bool) -> dic
             _deleverages(protocol) and protocol.adl.trigger == "fund_drawdown"
         ),
         "run.fairness: what each account gave up is remembered": fairness and _deleverages(protocol),
+        "protocol.collateral: coins are worth what their prices are": book is not None and book.coins is not None,
         "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
     }
 

@@ -11,6 +11,7 @@ from stress.config.margin import LeverageTierConfig, MarginConfig
 from stress.config.markets import per_market
 from stress.config.schema import BookConfig, ProtocolConfig, TierConfig
 from stress.errors import UserError
+from stress.protocol.coins import Haircuts
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.margin.linear_size import LinearSize, skew_scaled
 from stress.protocol.margin.open_interest import OpenInterestScaled, scaling
@@ -37,6 +38,19 @@ def build_margin(
         for name in ("lower_usd", "upper_usd")
     )
     return OpenInterestScaled(curve, scaling(interest, *caps))
+
+
+def build_haircuts(protocol: ProtocolConfig, markets: list[str]) -> Haircuts | None:
+    """What coins count for; None where only USD does."""
+    collateral = protocol.collateral
+    if collateral is None:
+        return None
+    key = "protocol.collateral"
+    factor = 0.0 if collateral.size_factor is None else collateral.size_factor
+    return Haircuts(
+        weight=per_market(collateral.weights, markets, f"{key}.weights"),
+        factor=per_market(factor, markets, f"{key}.size_factor"),
+    )
 
 
 def planned_interest(book: BookConfig, markets: list[str]) -> np.ndarray | None:

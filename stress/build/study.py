@@ -15,7 +15,7 @@ from stress.book.load import load_book
 from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles, obstacles, split_book
 from stress.build.insurance import insured_venue
-from stress.build.margin import build_margin, planned_interest, refuse_whole_rates
+from stress.build.margin import build_haircuts, build_margin, planned_interest, refuse_whole_rates
 from stress.build.price import Market, build_market
 from stress.build.shocks import depegs_collateral, shocked_market, shocked_venue
 from stress.build.venue import build_venue, inverse, stack, twin, unlimited
@@ -25,6 +25,7 @@ from stress.mc.block import Job
 from stress.mc.cascade import CascadeRule
 from stress.mc.noise import TILE
 from stress.mc.plan import Plan
+from stress.protocol.coins import Coins
 from stress.protocol.margin.base import MarginCurve
 
 STATE_BUDGET = 16 * 2**20
@@ -67,7 +68,7 @@ class Study:
         reasons = obstacles(protocol, self.book, self.margin, self.market, shocks, fairness)
         facts = {"name": name, "kernel": job.fused, "on_ladders": sorted_accounts, "not_ladder": reasons}
         if accelerated() and not job.fused:
-            facts["not_kernel"] = kernel_obstacles(protocol, self.market, shocks, fairness)
+            facts["not_kernel"] = kernel_obstacles(protocol, self.market, shocks, fairness, self.book)
         return facts
 
     @property
@@ -82,8 +83,9 @@ def build_study(cfg: Config) -> Study:
     markets = cfg.price.markets
     margin = build_margin(cfg.protocol, markets, "maintenance_margin")
     initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(cfg.book, markets))
-    book = load_book(cfg.book, markets, market.prices, initial, margin, cfg.protocol.contract == "inverse")
-    refuse_whole_rates(book, margin, cfg.protocol.contract == "inverse")
+    haircuts, inverse = build_haircuts(cfg.protocol, markets), cfg.protocol.contract == "inverse"
+    book = load_book(cfg.book, markets, market.prices, initial, margin, haircuts, inverse)
+    refuse_whole_rates(book, margin, inverse)
     return assemble(cfg, market, book, margin, initial)
 
 
@@ -114,6 +116,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
             quote_total=jnp.asarray(quote.sum()),
             collateral=jnp.asarray(book.wallets) if depegs_collateral(cfg.shocks) else None,
             cash=jnp.asarray(book.cash) if cfg.run.fairness and venue.adl is not None else None,
+            coins=coins_of(book),
         ),
         size=jnp.asarray(held.size.T),
         quote=jnp.asarray(quote),
@@ -134,7 +137,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
         front=min(max(dense // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
         batch=ACCELERATOR_BATCH if accelerated() else 1,
         fused=jax.default_backend() == "gpu"
-        and (ladders is not None or not kernel_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness)),
+        and (ladders is not None or not kernel_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness, book)),
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )
@@ -154,6 +157,13 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
         capital=math.inf if venue.backstop is None else float(venue.backstop.capital),
     )
     return Study(cfg, market, book, margin, initial, plan)
+
+
+def coins_of(book: Book) -> Coins | None:
+    """Collateral in coins, where there is some."""
+    if book.coins is None or book.counted is None:
+        return None
+    return Coins(units=jnp.asarray(book.coins.T), counted=jnp.asarray(book.counted.T))
 
 
 def block_paths(cfg: Config, markets: int, accounts: int, variants: int, ladder: bool) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from stress.config.check_collateral import check_collateral
 from stress.config.check_history import check_history, from_history
 from stress.config.check_parts import check_often
 from stress.config.check_price import check_price
@@ -54,7 +55,8 @@ def check(config: Config) -> list[str]:
     price, run = config.price, config.run
     groups = (check_price(price), check_history(config), _time(price, run), check_often(config), _block(run),
               _processes(run), _events(config), check_protocol(config), check_shocks(config), _book(config),
-              _limits(config), _mechanism_limits(config), _fairness_limits(config), _dates(config))
+              _limits(config), _mechanism_limits(config), _fairness_limits(config), check_collateral(config),
+              _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 

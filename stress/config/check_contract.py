@@ -24,6 +24,8 @@ def check_contract(config: Config) -> Iterator[str]:
         yield str(bad_value("protocol.margin.kind", protocol.margin.kind, f"{', '.join(MARGINS)} {WHEN}"))
     if protocol.funding.kind in BY_SKEW and protocol.funding.interval_hours is not None:
         yield str(bad_value("protocol.funding.kind", protocol.funding.kind, f"clamped or deadband {WHEN}"))
+    if protocol.collateral is not None:
+        yield str(bad_value("protocol.collateral", "a section", f"null {WHEN}", "Collateral is the coin itself."))
     if protocol.insurance is not None:
         yield str(bad_value("protocol.insurance", "a section", f"null {WHEN}"))
     if protocol.socialised_loss is not None and protocol.socialised_loss.by != "profit":

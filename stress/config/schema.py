@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stress.config.adl import AdlConfig
+from stress.config.collateral import CoinCollateralConfig, CollateralConfig
 from stress.config.fields import Matrix, PerMarket, field
 from stress.config.funding import FundingConfig
 from stress.config.insurance import InsuranceConfig, SocialisedLossConfig
@@ -183,6 +184,8 @@ class SyntheticConfig:
     multi_market_legs: float = field("mean number of markets of those, before the number of markets bounds it", low=2)
     hedged_share: float = field("share of those whose other positions are opposite to the main one", low=0, high=1)
     entry_spread: float = field("standard deviation of log(entry price / initial price)", low=0)
+    coin_collateral: CoinCollateralConfig | None = field(
+        "collateral in coins (protocol.collateral); null: all of it is USD", optional=True)
 
 
 @dataclass(kw_only=True)
@@ -252,6 +255,8 @@ class ProtocolConfig:
     funding: FundingConfig = field("funding")
     oracle: OracleConfig = field("oracle")
     breaker: BreakerConfig = field("circuit breaker")
+    collateral: CollateralConfig | None = field(
+        "coins that count as margin beside USD; null: a book with coins is refused", optional=True)
     backstop: BackstopConfig | None = field("vault or pool that takes accounts over; null for none", optional=True)
     provenance: dict[str, Any] | None = field(
         "whose rules these are, where they come from and which are assumed; carried into the report", optional=True)

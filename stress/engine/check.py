@@ -46,9 +46,17 @@ def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price:
     notional = jnp.abs(value)
     margin = venue.maintenance.requirement(venue.size_units(jnp.abs(size), notional), notional)
     equity, requirement = quote + value.sum(0), margin.sum(0)
+    if accounts.coins is not None:
+        equity = equity + accounts.coins.margin(price)
     liquidatable = falls_short(equity, requirement) & ~accounts.residual
     return Check(
-        price=price, notional=notional, margin=margin, equity=equity, requirement=requirement, liquidatable=liquidatable
+        price=price,
+        notional=notional,
+        margin=margin,
+        equity=equity,
+        requirement=requirement,
+        liquidatable=liquidatable,
+        coins=accounts.coins,
     )
 
 
@@ -62,12 +70,15 @@ def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tup
         marks = marks | {FLAGGED: venue.keepers.flag(marks[FLAGGED], seen.liquidatable, tick.number)}
         ready = venue.keepers.ready(marks[FLAGGED], seen.liquidatable, tick.number)
     halted = ((row.ledger.size != 0) & tick.halted[:, None]).any(0)
+    worth = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0)
+    if seen.coins is not None:
+        halted = halted | ((seen.coins.units > 0) & tick.halted[:, None]).any(0)
+        worth = worth + seen.coins.value(row.mark)
     may = ready & ~acted & ~halted
     share = venue.rule.share(risk_case(venue, row, tick, seen))
-    bankrupt = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0) <= 0
-    share = jnp.where(may, jnp.where(bankrupt & venue.rule.bankrupt_whole, 1.0, share), 0.0)
+    share = jnp.where(may, jnp.where((worth <= 0) & venue.rule.bankrupt_whole, 1.0, share), 0.0)
     if venue.keepers.cost is not None:
-        reward, _ = venue.fees.split(venue.fees.charged((share * seen.notional).sum(0), seen.equity))
+        reward, _ = venue.fees.split(venue.fees.charged((share * seen.notional).sum(0), seen.worth()))
         share = jnp.where(venue.keepers.comes(reward, tick.move), share, 0.0)
     return share, marks
 

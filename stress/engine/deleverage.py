@@ -79,6 +79,7 @@ def adl_case(
         margin=seen.margin,
         loser_order=risk_order(seen.equity, seen.requirement, loser) if venue.adl.ranked else jnp.zeros(0, jnp.int32),
         tick=tick.number,
+        coins=accounts.coins,
     )
     eligible = ~seen.liquidatable & (standing.profit() > 0 if venue.adl.profitable_only else held != 0)
     longs, shorts = held > 0, held < 0

@@ -185,6 +185,7 @@ def accounts_in_front(accounts: Accounts, front: Front) -> Accounts:
         residual=jnp.zeros(front.index.shape, bool),
         quote_total=accounts.quote_total,
         ladders=accounts.ladders,
+        coins=None if accounts.coins is None else accounts.coins.of(front.index),
     )
 
 

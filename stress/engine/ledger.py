@@ -27,7 +27,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     if venue.rule.waits:
         marks = marks | {CLOSED: jnp.where(acted, tick.number, marks[CLOSED])}
     ledger, crowd = book_ledger(venue, row, done)
-    vault = row.vault
+    vault, sale = row.vault, done.settled.coins
     if vault is not None:
         vault = stocked(vault, row.ledger, done.closing)
     funds = row.funds
@@ -41,6 +41,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
         vault=vault,
         funds=funds,
         peak=peak_after(venue, row, done.settled),
+        sold_coins=row.sold_coins if sale is None or row.sold_coins is None else row.sold_coins.after(sale),
         z=done.settled.z,
         displacement=done.settled.displacement,
         mark=done.settled.mark,
@@ -70,6 +71,8 @@ def book_ledger(venue: Venue, row: Row, done: Round) -> tuple[Ledger, Crowd | No
         bought = settled.crowd.bought()
         value, units = value + (bought * settled.crowd.fill).sum(), units + bought.reshape(-1, 2).sum(1)
         crowd = after_round(crowd, done.closing.crowd, settled.crowd, cover)
+    if settled.coins is not None:
+        value = value + settled.coins.proceeds().sum()
     after = Ledger(
         quote=settled.quote + (settled.deficit * cover if done.payout is None else covered(done)) - done.levied,
         size=settled.size,

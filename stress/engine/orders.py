@@ -50,14 +50,14 @@ def take_over(venue: Venue, row: Row, seen: Check, closing: Closing) -> Closing:
 def place_orders(venue: Venue, row: Row, tick: Tick, seen: Check, closing: Closing) -> Closing:
     """Phase 7: what orders with limits fill; the rest waits, but of bankrupt accounts that get nothing ADL takes it."""
     held = row.ledger.size
-    case = OrderCase(seen.price[:, None], held, seen.margin, seen.equity, seen.requirement)
+    case = OrderCase(seen.price[:, None], held, seen.margin, seen.worth(), seen.requirement)
     closing = replace(closing, bankruptcy=case.bankruptcy())
     if venue.limit is None:
         return closing
     done = filled(venue.liquidity, closing.book, venue.limit.price(case), row.z, tick.fundamental, tick.depth)
     left = closing.book - done
     left = jnp.where(jnp.abs(left) <= CRUMB * jnp.abs(held), 0.0, left)
-    stranded = jnp.where((seen.equity < 0) & (done == 0).all(0), left, 0.0)
+    stranded = jnp.where((seen.worth() < 0) & (done == 0).all(0), left, 0.0)
     return replace(
         closing,
         book=closing.book - left,

@@ -27,7 +27,7 @@ class Rows:
     """All rows of a block: what every tick changes as it is, what only looks change packed."""
 
     clock: dict[str, Any]  # fields of Row that every tick touches (CLOCK)
-    books: Packed  # outcome, purse (the ledger without accounts), front, level of funding, the fund's peak, fairness
+    books: Packed  # outcome, purse (the ledger without accounts), front, and what else only looks change
     holdings: Packed  # quote, size and marks of all accounts, those in front out of date
 
     def row(self, together: bool) -> Row:
@@ -52,7 +52,13 @@ def parts_of(rows: Row, front: Front) -> Parts:
     """Clock, books and holdings of rows."""
     ledger = rows.ledger
     purse = {name: getattr(ledger, name) for name in PURSE}
-    more = {"crowd": rows.crowd, "funding": rows.funding_level, "peak": rows.peak, "fairness": rows.fairness}
+    more = {
+        "crowd": rows.crowd,
+        "funding": rows.funding_level,
+        "peak": rows.peak,
+        "fairness": rows.fairness,
+        "sold_coins": rows.sold_coins,
+    }
     return (
         {name: getattr(rows, name) for name in CLOCK},
         {"outcome": rows.outcome, "purse": purse, "front": front, **more},
@@ -72,5 +78,6 @@ def row_of(clock: dict[str, Any], books: dict[str, Any], holdings: dict[str, Any
         funding_level=books["funding"],
         peak=books["peak"],
         fairness=books["fairness"],
+        sold_coins=books["sold_coins"],
         **timed,
     )

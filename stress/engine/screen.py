@@ -6,7 +6,8 @@ and w = notional (1 + m) for shorts, m its steepest marginal rate. So it is safe
 stays above O (1 - slack / sum w) and every market it is short stays below O (1 + slack / sum w); favourable moves
 only help, since no marginal rate reaches one. The nearest account on each side bounds the box. Whatever changes
 the accounts themselves (funding, a round) makes a new box. Of inverse contracts all of this is mirrored; there the
-requirement is convex in the price, so reaches end where that has doubled.
+requirement is convex in the price, so reaches end where that has doubled. Coins, after their haircuts, are a long
+without a requirement (``protocol.coins.hurt_by``): a short that its coins outweigh is safe above, and watched below.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd, triggers
 from stress.engine.state import Accounts, Row, Screen
 from stress.engine.tick import Check, Tick
+from stress.protocol.coins import hurt_by
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -37,6 +39,10 @@ def reaches(venue: Venue, accounts: Accounts, held: Array, seen: Check) -> Array
     steep = steepest(venue, held, seen.notional)
     weight = jnp.where(held != 0, seen.notional * jnp.where(held < 0, 1.0 + steep, 1.0), 0.0).sum(0)
     watched = (weight > 0) & ~accounts.residual
+    if accounts.coins is not None:
+        below, above = hurt_by(held, steep, accounts.coins.counted)
+        weight = (jnp.maximum(below, above) * seen.price[:, None]).sum(0)
+        watched = watched & (weight > 0)
     reach = (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0)
     return jnp.where(watched, reach if venue.contract is None else jnp.minimum(reach, DOUBLED), jnp.inf)
 
@@ -55,9 +61,12 @@ def steepest(venue: Venue, held: Array, notional: Array) -> Array:
 def screen(venue: Venue, accounts: Accounts, size: Array, seen: Check, share: Array) -> Screen:
     """The box around the prices of a check, of sizes [A, N] less the positions that ``share`` [1 or A, N] closes."""
     held = jnp.where(share >= 1.0, 0.0, size)
-    reach = reaches(venue, accounts, held, seen)
-    down = jnp.where(held > 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
-    up = jnp.where(held < 0, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
+    reach, falls, rises = reaches(venue, accounts, held, seen), held > 0, held < 0
+    if accounts.coins is not None:
+        below, above = hurt_by(held, steepest(venue, held, seen.notional), accounts.coins.counted)
+        falls, rises = below > 0, above > 0
+    down = jnp.where(falls, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
+    up = jnp.where(rises, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
     if venue.contract is not None:  # favourable moves only help as far as the reach is right
         up = jnp.minimum(up, DOUBLED)
     waits = seen.liquidatable & (held != 0).any(0)

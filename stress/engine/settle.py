@@ -8,6 +8,7 @@ from stress.engine.ladder.deleverage import sale_at, sold_units
 from stress.engine.ladder.settle import Sale
 from stress.engine.state import Accounts, Ledger, Row
 from stress.engine.tick import CRUMB, Closing, Settlement, Tick
+from stress.protocol.coins import Coins, CoinSale
 from stress.protocol.insurance.penalty import remainder
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import DUST
@@ -18,19 +19,24 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     """PnL, fee, remainder and deficit at the prices to which the closing moves the book."""
     ledger, liquidity = row.ledger, venue.liquidity
     price, z, sale = walk(venue, accounts, row, tick, closing)
-    displacement = liquidity.impact.displacement(z)
-    mark = liquidity.displaced(tick.fundamental, displacement)
     fill = price[:, None] * liquidity.spread(ledger.size > 0)
     value, size = closing.book * fill, held_after(ledger, closing)
     quote, taken = ledger.quote + value.sum(0) + closing.adl_cash, closing.taken_over()
     if closing.kept is not None:
         quote = jnp.where(taken, closing.kept, quote)
+    flat, coins = (size == 0).all(0) & (ledger.size != 0).any(0), None
+    if accounts.coins is not None:
+        coins, z = sell_coins(venue, tick, accounts.coins, z, flat & (closing.acted | (quote < 0)))
+        quote = quote + coins.proceeds()
+    displacement = liquidity.impact.displacement(z)
+    mark = liquidity.displaced(tick.fundamental, displacement)
     surplus = quote + (size * mark[:, None]).sum(0)
+    if accounts.coins is not None:
+        surplus = surplus + jnp.where(flat, 0.0, accounts.coins.value(mark))
     if venue.by_fill and closing.bankruptcy is not None:
         surplus = (value - closing.book * closing.bankruptcy).sum(0)
     fee = venue.fees.charged(jnp.abs(value).sum(0), surplus)
     left, debt = remainder(quote, fee)
-    flat = (size == 0).all(0) & (ledger.size != 0).any(0)
     to_fund = jnp.where(flat & closing.whole & ~taken, left, 0.0) * venue.fees.remainder_to_fund
     deficit = jnp.maximum(-surplus, 0.0) if venue.by_fill else jnp.where(flat, debt, 0.0)
     if closing.bankruptcy is not None:  # orders that end at it leave nothing but rounding
@@ -46,7 +52,15 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
         remainder=to_fund,
         deficit=deficit,
         crowd=sale,
+        coins=coins,
     )
+
+
+def sell_coins(venue: Venue, tick: Tick, coins: Coins, z: Array, whose: Array) -> tuple[CoinSale, Array]:
+    """The sale of all coins of accounts ``whose`` [N], and absorbed flow [A] after it, from ``z`` [A] on."""
+    units = jnp.where(whose, coins.units, 0.0)
+    price, after = venue.liquidity.walk(z, units.sum(1), tick.fundamental, tick.depth)
+    return CoinSale(units, price * (1.0 - venue.liquidity.half_spread)), after
 
 
 def walk(

@@ -16,6 +16,7 @@ from stress.engine.ladder.crowd import Crowd
 from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
 from stress.protocol.breaker import BreakerState
+from stress.protocol.coins import Coins, SoldCoins
 from stress.protocol.insurance.fund import Funds
 from stress.protocol.oracle import OracleState
 from stress.types import NEVER, Array
@@ -41,6 +42,7 @@ class Accounts:
     ladders: Ladders | None = None  # further accounts, which are not among the ``N``
     collateral: Array | None = None  # [N] USD in cross wallets at time zero, where they may lose value
     cash: Array | None = None  # [N] USD at time zero, where the fairness of ADL is asked for
+    coins: Coins | None = None  # collateral besides
 
 
 @jax.tree_util.register_dataclass
@@ -148,6 +150,7 @@ class Row:
     funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process
     funds: Funds | None = None  # where the venue has rules for its insurance funds
+    sold_coins: SoldCoins | None = None  # collateral that the outside market bought
 
     def fund_flow(self) -> Array:
         """Cumulative net flow [...] of the insurance fund in USD, of all markets'."""

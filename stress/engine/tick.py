@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from stress.engine.ladder.beside import CrowdClosing
 from stress.engine.ladder.pending import Due
 from stress.engine.ladder.settle import Sale
+from stress.protocol.coins import Coins, CoinSale
 from stress.types import Array
 
 CRUMB = 1e-12
@@ -40,10 +41,17 @@ class Check:
     price: Array  # [A] oracle price
     notional: Array  # [A, N] USD
     margin: Array  # [A, N] USD maintenance requirement by market
-    equity: Array  # [N] USD
+    equity: Array  # [N] USD that counts as margin
     requirement: Array  # [N] USD
     liquidatable: Array  # [N] bool
     due: Due | None = None  # who of the ladders is liquidatable
+    coins: Coins | None = None  # of the accounts
+
+    def worth(self) -> Array:
+        """Equity [N] in USD without haircuts."""
+        if self.coins is None:
+            return self.equity
+        return self.equity + (self.coins.value(self.price) - self.coins.margin(self.price))
 
 
 @jax.tree_util.register_dataclass
@@ -89,6 +97,7 @@ class Settlement:
     remainder: Array  # [N] USD that goes to the fund
     deficit: Array  # [N] USD
     crowd: Sale | None = None
+    coins: CoinSale | None = None
 
     def deficits(self) -> Array:
         """Of all accounts together [] in USD."""

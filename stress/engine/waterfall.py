@@ -51,6 +51,8 @@ def socialise(venue: Venue, accounts: Accounts, seen: Check, done: Round, rest: 
     """Phase 9: levy [N] in USD for what the fund left [] in USD."""
     settled = done.settled
     equity = settled.quote + (settled.size * settled.mark[:, None]).sum(0)
+    if accounts.coins is not None:
+        equity = equity + accounts.coins.value(settled.mark)
     match venue.levied_by:
         case "contracts":
             return levy_by_contracts(rest_by_market(venue, seen, done, rest), settled.size)

@@ -34,6 +34,7 @@ from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
 from stress.protocol.adl.fairness import UNTOUCHED, Fairness, nobody_hit
 from stress.protocol.backstop import Vault
+from stress.protocol.coins import SoldCoins, nothing_sold
 from stress.protocol.funding.base import SkewRule
 from stress.protocol.insurance.fund import Funds
 from stress.protocol.venue import Venue
@@ -104,6 +105,7 @@ class BlockResult:
     vault: Vault | None = None  # [V, B, ...] of the backstop, at the last marks
     funds: Funds | None = None  # [V, B, ...] where the insurance funds have rules
     fairness: Fairness | None = None  # [V, B] of ADL
+    sold_coins: SoldCoins | None = None  # [V, B, ...]
 
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
@@ -178,7 +180,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    left = (_judge(last), last.fund_flow(), _at_last(venue, last), last.funds, last.fairness)
+    left = (_judge(last), last.fund_flow(), _at_last(venue, last), last.funds, last.fairness, last.sold_coins)
     split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
     return BlockResult(
         outcome=split[0],
@@ -190,6 +192,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         vault=split[2],
         funds=split[3],
         fairness=split[4],
+        sold_coins=split[5],
     )
 
 
@@ -240,6 +243,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         fairness=nobody_hit() if fair else None,
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
+        sold_coins=None if job.accounts.coins is None else nothing_sold(job.prices.shape[0]),
     )
 
 
@@ -278,6 +282,7 @@ def _with_sleepers(rows: Row, companion: int) -> Row:
         vault=jax.tree.map(pick, rows.vault),
         funds=jax.tree.map(pick, rows.funds),
         fairness=jax.tree.map(pick, rows.fairness),
+        sold_coins=jax.tree.map(pick, rows.sold_coins),
     )
 
 

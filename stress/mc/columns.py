@@ -8,6 +8,7 @@ from stress.engine.state import OK
 from stress.mc.block import BlockResult
 from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
+from stress.protocol.coins import SoldCoins
 from stress.protocol.insurance.fund import Funds
 from stress.types import NEVER, Array
 from stress.units import HOURS_PER_YEAR, SECONDS_PER_YEAR
@@ -87,6 +88,8 @@ def path_columns(
         columns |= _funds(result.funds, markets)
     if result.fairness is not None:
         columns |= _fairness(result.fairness)
+    if result.sold_coins is not None:
+        columns |= _coins(result.sold_coins, markets)
     columns["cash_residual"] = np.asarray(out.cash_residual).max(0)
     columns["contracts_residual"] = np.asarray(out.contracts_residual).max(0)
     return columns
@@ -110,6 +113,12 @@ def _funds(funds: Funds, markets: list[str]) -> dict[str, np.ndarray]:
 def _fairness(fairness: Fairness) -> dict[str, np.ndarray]:
     """Columns of how ADL treated those in profit, NaN where there was none."""
     return {name: np.asarray(getattr(fairness, field))[0] for name, field in FAIRNESS.items()}
+
+
+def _coins(sold: SoldCoins, markets: list[str]) -> dict[str, np.ndarray]:
+    """Columns of collateral in coins: what was sold of it, in USD and in units of each."""
+    units = {f"coins_sold_{m}": np.asarray(sold.units)[0, :, a] for a, m in enumerate(markets)}
+    return {"coins_sold": np.asarray(sold.value)[0], **units}
 
 
 def _status(status: Array) -> np.ndarray:

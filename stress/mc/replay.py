@@ -51,8 +51,8 @@ def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, 
         entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.fund_flow()[0])}
         ticks.append(entry)
         sold = (row.outcome.liquidated - before)[0].sum(1)
-    ledger = {"ticks": ticks, "final": _final(book, row, fund), "outcome": _outcome(row, step_seconds)}
-    return as_traded(job, book, ledger)
+    final = _final(book, row, fund, _left(book, ticks))
+    return as_traded(job, book, {"ticks": ticks, "final": final, "outcome": _outcome(row, step_seconds)})
 
 
 def _of_first(normal: Array | None) -> Array | None:
@@ -92,6 +92,7 @@ def _tick(
     accounts = jax.tree.map(lambda leaf: leaf[None], job.accounts)
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0
     liquidations: list[dict[str, Any]] = []
+    coins: list[dict[str, Any]] = []
     adl: list[dict[str, Any]] = []
     socialised: dict[str, float] = {}
     while True:
@@ -101,6 +102,7 @@ def _tick(
         before = np.asarray(row.ledger.size[0])
         row, done = _act(accounts, venue, row, tick, seen, share)
         _record(book, before, done, liquidations, adl, socialised)
+        coins += _sold(book, done)
         tick = replace(tick, capacity=tick.capacity - (share * seen.notional).sum((1, 2)))
         acted, rounds = acted | (share > 0).any(1), rounds + 1
     row = replace(row, outcome=_finish(job.accounts, row))
@@ -113,6 +115,7 @@ def _tick(
         "liquidations": liquidations,
         "adl": adl,
         "socialised": socialised,
+        **({} if job.accounts.coins is None else {"coins": coins}),
         **({"revalued": _revalued(job, book, venue, held, number)} if venue.depegs else {}),
     }
 
@@ -122,6 +125,24 @@ def _revalued(job: Job, book: Book, venue: Venue, held: np.ndarray, number: int)
     change = sum(float(depeg.change(jnp.int32(number))[0]) for depeg in venue.depegs)
     gained = np.where((held != 0).any(0), np.asarray(job.accounts.collateral) * change, 0.0)
     return {_owner(book, int(n)): float(gained[n]) for n in np.flatnonzero(gained)}
+
+
+def _sold(book: Book, done: Round) -> list[dict[str, Any]]:
+    """Collateral in coins that a round sold."""
+    sale = done.settled.coins
+    if sale is None:
+        return []
+    units, price = np.asarray(sale.units)[0], np.asarray(sale.price)[0]
+    return [
+        {
+            "account": _owner(book, n),
+            "margin_account": int(n),
+            "asset": book.markets[a],
+            "units": float(units[a, n]),
+            "price": float(price[a]),
+        }
+        for a, n in np.argwhere(units)
+    ]
 
 
 def _record(
@@ -175,13 +196,24 @@ def _fills(book: Book, held: np.ndarray, closing: Any, settled: Any, n: int) -> 
     return fills
 
 
-def _final(book: Book, row: Row, fund: float) -> dict[str, Any]:
+def _left(book: Book, ticks: list[dict[str, Any]]) -> np.ndarray:
+    """Coins [N, A] that were not sold."""
+    left = np.zeros_like(book.size) if book.coins is None else book.coins.copy()
+    for sale in (sale for tick in ticks for sale in tick.get("coins", ())):
+        left[sale["margin_account"], book.markets.index(sale["asset"])] -= sale["units"]
+    return left
+
+
+def _final(book: Book, row: Row, fund: float, coins: np.ndarray) -> dict[str, Any]:
+    """Parties at the end; ``coins`` [N, A] are what accounts have left."""
     size, quote, mark = (np.asarray(x[0]) for x in (row.ledger.size, row.ledger.quote, row.mark))
     accounts: dict[str, Any] = {}
     for n in range(book.accounts):
         entry = accounts.setdefault(_owner(book, n), {"cash": 0.0, "equity": 0.0, "positions": {}})
         entry["cash"] += float(quote[n] + (size[:, n] * book.entry[n]).sum())
-        entry["equity"] += float(quote[n] + (size[:, n] * mark).sum())
+        entry["equity"] += float(quote[n] + ((size[:, n] + coins[n]) * mark).sum())
+        if coins[n].any():
+            entry["coins"] = {book.markets[a]: float(coins[n, a]) for a in np.flatnonzero(coins[n])}
         entry["positions"] |= {
             book.markets[a]: {"size": float(size[a, n]), "entry_price": float(book.entry[n, a])}
             for a in np.flatnonzero(size[:, n])

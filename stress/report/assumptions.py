@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stress.report import format as fmt
+from stress.report.collateral import AT_PAR, collateral, left_out
 from stress.report.contract import COINS, contract, inverse
 from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
 from stress.report.history import history, source_words, speed_words
@@ -22,8 +23,8 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
         return [("Configuration", "not found in the run folder (.hydra/config.yaml)")]
     rows = [("Market model", _market(run)), ("Speed", speed_words(run)), ("Jumps", _jumps(run)),
             ("Regimes", _regimes(run)), ("Hypothetical shocks", shocks_in_force(run, _each)), ("Book", _book(run)),
-            ("Rules modelled on", modelled_on(run)), ("Contract", contract(run)),
-            ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
+            ("Rules modelled on", modelled_on(run)), ("Contract", contract(run)), ("Margin", _margin(run)),
+            ("Collateral", collateral(run, _each)), ("Liquidation", liquidation(run)),
             ("Backstop", backstop(run)), ("Who pays", _waterfall(run)),
             ("Insurance fund", insurance(run, _each)),
             ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
@@ -226,9 +227,6 @@ def _time(run: Run) -> str:
 
 _SAMPLING = ("The intervals cover the sampling error of the simulation only: neither the choice of the model nor the "
              "error of its parameters.")
-_AT_PAR = "One collateral: cash in USD at par. There is no collateral price risk, haircut or depeg."
-_DEPEGGED = ("One collateral, at par but for the depeg above, which takes from cross wallets alone: isolated margin, "
-             "profit and the fund stay in USD. The venue applies no haircut.")
 _OF_A_HISTORY = (
     ("How fast prices moved within a bar is not in the history: the bridge within bars is an assumption, and the same "
      "move within fewer ticks costs a multiple (price.bridge_seconds)."),
@@ -243,7 +241,7 @@ _OF_RULES = ("The fund receives liquidation fees and what its rules above say, a
 _LEFT_OUT = (
     "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",
     "No cross-market impact: liquidations in one market do not move the price of another.",
-    _AT_PAR,
+    AT_PAR,
     "The other side of liquidations is an outside market of unlimited means; it is never deleveraged or levied.",
     "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, and answers to nothing else.",
     _FEES_ONLY,
@@ -268,12 +266,9 @@ def limitations(run: Run) -> list[str]:
 def _left_out(run: Run) -> list[str]:
     """What is left out, but for what the venue or the shocks of the run bring in."""
     instead = {_FEES_ONLY: _OF_RULES} if run.setting("protocol.insurance") else {}
-    instead[_AT_PAR] = _collateral(run)
+    depegged = has_kind(run, "collateral_depeg") and not history(run)
+    instead[AT_PAR] = COINS if inverse(run) else left_out(run, depegged)
     return [instead.get(text, text) for text in _LEFT_OUT]
-
-
-def _collateral(run: Run) -> str:
-    return COINS if inverse(run) else _DEPEGGED if has_kind(run, "collateral_depeg") and not history(run) else _AT_PAR
 
 
 def _engine(run: Run) -> str:

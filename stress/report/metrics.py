@@ -113,6 +113,10 @@ WORDINGS = {
     "withdrawn": Wording(
         "Withdrawn from the fund", "usd", "Depositors take {value} out of the fund, on average over paths.",
         "Depositors took nothing out of the fund on any path."),
+    "coins_sold": Wording(
+        "Coins sold", "usd", "On average {value} of collateral in coins is sold after its owners' positions in "
+                             "{horizon}.",
+        "No collateral in coins was sold on any path."),
     "max_displacement": Wording(
         "Largest displacement", "percent", "At its worst the venue's own selling moves the mark {value} from the "
                                            "fundamental price, "

@@ -110,7 +110,7 @@ def valid_pair(venue: Venue, check: Check, n: int, a: int, loser: Fill) -> bool:
         return True
     size, whole = float(venue.size[n, a]), check.requirement[n].sum()
     gain = float(size * (worth(venue.rules, loser.price, a) - worth(venue.rules, check.oracle[a], a)))
-    equity, left = float(check.equity[n]), float(whole - check.requirement[n, a])
+    equity, left = float(check.worth[n]), float(whole - check.requirement[n, a])
     return bool((equity + gain) * whole >= equity * left - 1e-12 * abs(equity) * whole)
 
 

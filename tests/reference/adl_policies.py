@@ -47,7 +47,8 @@ def leverage(venue: Venue, check: Check, n: int) -> float:
 def _binance(venue: Venue, check: Check, n: int) -> float:
     profit = float(venue.profit(check.mark)[n].sum())
     ratio = float(check.requirement[n].sum()) / means(venue, check, n)
-    return max(0.0, profit) / max(1.0, float(venue.cash[n])) * ratio
+    wallet = float(venue.cash[n] + (venue.coins[n] * check.mark).sum())
+    return max(0.0, profit) / max(1.0, wallet) * ratio
 
 
 def draw(seed: int, tick: int, market: int, account: int) -> int:

@@ -20,7 +20,8 @@ class Check:
 
     oracle: np.ndarray  # [A]
     mark: np.ndarray  # [A] at the round's start
-    equity: np.ndarray  # [N]
+    equity: np.ndarray  # [N] that counts as margin
+    worth: np.ndarray  # [N] equity without haircuts
     requirement: np.ndarray  # [N, A] maintenance by market
     liquidatable: set[int]
 
@@ -34,7 +35,7 @@ class Check:
 
 def risk_check(venue: Venue, oracle: np.ndarray, mark: np.ndarray) -> Check:
     """Liquidatable: holds a position, is not the residual account, equity strictly below the requirement."""
-    equity, unit = venue.equity(oracle), per_unit(venue.rules, oracle)
+    equity, worth, unit = venue.margin_equity(oracle), venue.equity(oracle), per_unit(venue.rules, oracle)
     value = value_of(venue.rules, venue.size, oracle)
     need = np.zeros_like(venue.size)
     liquidatable = set()
@@ -44,7 +45,7 @@ def risk_check(venue: Venue, oracle: np.ndarray, mark: np.ndarray) -> Check:
             need[n, a] = position_requirement(float(value[n, a]), float(unit[a]), venue.rules.tiers[a])
         if len(held) and not venue.book.residual[n] and equity[n] < need[n].sum():
             liquidatable.add(n)
-    return Check(oracle, mark, equity, need, liquidatable)
+    return Check(oracle, mark, equity, worth, need, liquidatable)
 
 
 def watch(venue: Venue, check: Check, k: int) -> None:
@@ -64,7 +65,7 @@ def may_act(venue: Venue, check: Check, tick: Tick, step_seconds: float) -> list
     delay = math.ceil(venue.rules.keeper_delay_seconds / step_seconds)
     free = []
     for n in check.liquidatable:
-        halted = any(tick.halted[a] for a in np.flatnonzero(venue.size[n]))
+        halted = any(tick.halted[a] for a in np.flatnonzero((venue.size[n] != 0) | (venue.coins[n] > 0)))
         if n not in tick.acted and not halted and tick.number >= venue.first_seen[n] + delay:
             free.append(n)
     return check.risk_order(free)
@@ -86,7 +87,7 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
             prices=per_unit(venue.rules, check.oracle))
         share = wanted_shares(venue.rules, account, step_seconds)
         wanted = float((share * notional).sum())
-        if wanted == 0 or not _worth_it(venue, tick, wanted, float(check.equity[n])):
+        if wanted == 0 or not _worth_it(venue, tick, wanted, float(check.worth[n])):
             continue
         if tick.capacity_left <= 0:
             break

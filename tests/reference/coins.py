@@ -1,67 +1,55 @@
-"""From books and rules in USD at the prices of time zero to contracts and coins, and results back."""
+"""Collateral in coins: what it counts for, who sells it, and what the outside market pays."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stress.book.schema import Book
-from tests.reference.rates import SizeRate, Tiers
-from tests.reference.result import Result
-from tests.reference.rules import Rules
+from tests.reference.impact import displacement, mean_displacement
 
-MONEY = ("insurance_fund", "close_whole_below_usd", "keeper_capacity_usd_per_minute", "close_at_least_usd",
-         "close_at_most_usd", "first_above_usd", "keeper_cost_usd", "keeper_profit_usd")
-AMOUNTS = ("fund", "liquidated_by_tick", "liquidated_by_market", "fund_drawdown", "fund_end", "bad_debt", "insurance_paid",
-           "adl_haircut", "socialised_loss", "uncovered", "adl_notional", "adl_residual_notional", "liquidated_notional",
-           "fees_to_fund", "remainders_to_fund", "cut", "stranded", "taken_over", "vault_low", "vault_cash", "keeper_cash",
-           "outside_cash", "cash")
-SIZES = ("outside_size", "size", "vault_size")
+if TYPE_CHECKING:
+    from tests.reference.settlement import Settlement
+    from tests.reference.state import Tick, Venue
 
 
-def to_coins(book: Book, rules: Rules, prices: np.ndarray) -> tuple[Book, Rules]:
-    """Contracts for sizes, coins of the first market for money; ``prices`` [A] are of time zero."""
-    unit = float(prices[0])
-    changed: dict[str, Any] = {name: None if getattr(rules, name) is None else getattr(rules, name) / unit
-                               for name in MONEY}
-    if rules.backstop is not None:
-        capital, *rest = rules.backstop
-        changed["backstop"] = (None if capital is None else capital / unit, *rest)
-    tiers = [_in_coins(margin, unit) for margin in rules.tiers]
-    held = dataclasses.replace(book, size=book.size * prices, cash=book.cash / unit)
-    return held, dataclasses.replace(rules, coin=prices / unit, tiers=tiers, **changed)
+def weight(units: float, base: float, factor: float) -> float:
+    """Share of its value that so many units count for; the more units, the less, but never more than the base."""
+    return min(base, 1.1 / (1 + factor * math.sqrt(units)))
 
 
-def _in_coins(margin: Tiers | SizeRate, unit: float) -> Tiers | SizeRate:
-    return margin if isinstance(margin, SizeRate) else [(upper / unit, rate) for upper, rate in margin]
+def value(venue: Venue, prices: np.ndarray) -> np.ndarray:
+    """USD [N] that coins are worth."""
+    return (venue.coins * prices).sum(axis=1)
 
 
-def to_usd(result: Result, markets: tuple[str, ...], prices: np.ndarray) -> Result:
-    """USD for coins, and contracts over the price of time zero for contracts."""
-    unit, start = float(prices[0]), dict(zip(markets, prices.tolist(), strict=True))
-    amounts = {name: getattr(result, name) * unit for name in AMOUNTS}
-    sizes = {name: getattr(result, name) / prices for name in SIZES}
-    ledger = {"ticks": [_tick(tick, unit, start) for tick in result.ledger["ticks"]],
-              "final": _final(result.ledger["final"], unit, start)}
-    return dataclasses.replace(result, ledger=ledger, **amounts, **sizes)
+def margin(venue: Venue, prices: np.ndarray) -> np.ndarray:
+    """USD [N] that coins count for."""
+    total = np.zeros(len(venue.cash))
+    for n, a in np.argwhere(venue.coins > 0):
+        base, factor = venue.rules.haircuts[a]
+        total[n] += venue.coins[n, a] * weight(float(venue.coins[n, a]), base, factor) * prices[a]
+    return total
 
 
-def _tick(tick: dict, unit: float, start: dict[str, float]) -> dict:
-    rows = {part: [_row(row, unit, start) for row in tick[part]] for part in ("liquidations", "adl")}
-    levied = {owner: amount * unit for owner, amount in tick["socialised"].items()}
-    return tick | rows | {"fund": tick["fund"] * unit, "socialised": levied}
+def sell(venue: Venue, tick: Tick, result: Settlement, liquidated: list[int]) -> None:
+    """After the positions of a round: all coins of who was liquidated and is flat, in one flow a market.
 
-
-def _row(row: dict, unit: float, start: dict[str, float]) -> dict:
-    paid = {name: row[name] * unit for name in ("fee", "deficit") if name in row}
-    return row | {"size": row["size"] / start[row["market"]]} | paid
-
-
-def _final(final: dict, unit: float, start: dict[str, float]) -> dict:
-    accounts = {}
-    for owner, account in final["accounts"].items():
-        positions = {market: held | {"size": held["size"] / start[market]} for market, held in account["positions"].items()}
-        accounts[owner] = {"cash": account["cash"] * unit, "equity": account["equity"] * unit, "positions": positions}
-    return {"fund": final["fund"] * unit, "accounts": accounts}
+    Reading: whom ADL leaves flat with debts sells them, too; without debts the coins stay with the account.
+    """
+    owners = [n for n in range(len(venue.cash))
+              if venue.size[n].any() and not result.size[n].any() and (n in liquidated or result.cash[n] < 0)]
+    for a in range(len(venue.rules.markets)):
+        units = {n: float(venue.coins[n, a]) for n in owners if venue.coins[n, a] > 0}
+        if not units:
+            continue
+        s = tick.fundamental[a]
+        end = result.z[a] + sum(units.values()) * s / tick.depth[a]
+        price = s * (1 + mean_displacement(result.z[a], end, venue.rules)) * (1 - venue.rules.half_spread_bps * 1e-4)
+        for n, sold in units.items():
+            result.cash[n] += sold * price
+            result.coins[n, a] = 0.0
+            result.coin_sales.append((n, a, sold, float(price)))
+        result.z[a] = end
+        result.mark[a] = s * (1 + displacement(end, venue.rules))

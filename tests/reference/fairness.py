@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.reference import insurance
+from tests.reference import coins, insurance
 from tests.reference.check import Check
 from tests.reference.result import Result
 from tests.reference.settlement import Matches, Settlement
@@ -23,8 +23,8 @@ def note(
         result.adl_needed += _beyond_the_fund(venue, check, tentative, step)
     if not matches.winners:
         return
-    profit = {n: float(gain) + venue.given_up.get(n, 0.0)
-              for n, gain in enumerate(venue.equity(check.mark) - venue.book.cash)}
+    gained = venue.equity(check.mark) - coins.value(venue, check.mark) - venue.book.cash
+    profit = {n: float(gain) + venue.given_up.get(n, 0.0) for n, gain in enumerate(gained)}
     for fill in matches.winners:
         lost = fill.quantity * (float(check.mark[fill.market]) - fill.price)
         venue.given_up[fill.account] = venue.given_up.get(fill.account, 0.0) + lost

@@ -74,5 +74,5 @@ def inflow(venue: Venue, done: Settlement) -> np.ndarray:
             mine = [fill for fill in fills if fill.account == n]
             for fill in mine:
                 g = fill.market if funds.by_market else 0
-                result[g] += amount * fill.notional / sum(other.notional for other in mine)
+                result[g] += amount * fill.notional(venue.rules) / sum(other.notional(venue.rules) for other in mine)
     return result

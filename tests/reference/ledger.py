@@ -52,6 +52,9 @@ def final_row(venue: Venue, mark: np.ndarray) -> dict:
                 positions[market] = {"size": size, "entry_price": float(entry)}
         accounts[owner] = {"cash": float(venue.cash[mine].sum()), "equity": float(equity[mine].sum()),
                            "positions": positions}
+        left = venue.coins[mine].sum(axis=0)
+        if left.any():
+            accounts[owner]["coins"] = {market: float(left[a]) for a, market in enumerate(venue.rules.markets) if left[a]}
     return {"fund": venue.fund, "accounts": accounts}
 
 

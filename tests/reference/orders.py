@@ -30,7 +30,7 @@ def place(venue: Venue, check: Check, tick: Tick, shares: dict[int, np.ndarray])
     left[np.abs(left) <= DUST * np.abs(venue.size)] = 0.0
     stranded, done = nothing.copy(), []
     for n in shares:
-        if deleverages and not filled[n].any() and check.equity[n] < 0:
+        if deleverages and not filled[n].any() and check.worth[n] < 0:
             stranded[n] = left[n]
         if filled[n].any() or not left[n].all():
             done.append(n)
@@ -42,7 +42,7 @@ def bankruptcy_prices(venue: Venue, check: Check) -> np.ndarray:
     prices = np.broadcast_to(check.oracle, venue.size.shape).copy()
     for n, a in np.argwhere(venue.size != 0):
         part = check.requirement[n, a] / check.requirement[n].sum()
-        owed = float(check.equity[n] * part)
+        owed = float(check.worth[n] * part)
         prices[n, a] = price_without(venue.rules, float(prices[n, a]), float(venue.size[n, a]), owed, int(a))
     return prices
 
@@ -58,7 +58,7 @@ def _limits(venue: Venue, check: Check, bankruptcy: np.ndarray) -> np.ndarray:
         if rules.limit_price == "discount":
             limit[n, a] *= 1 - sign * (rules.limit_discount or 0.0)
         else:
-            distress = (rules.limit_adjustment or 1.0) * (1 - check.equity[n] / check.requirement[n].sum())
+            distress = (rules.limit_adjustment or 1.0) * (1 - check.worth[n] / check.requirement[n].sum())
             own = check.requirement[n, a] / (abs(venue.size[n, a]) * check.oracle[a])
             limit[n, a] *= 1 - sign * min(max(distress, 0.0), 1.0) * (rules.limit_spread or 0.0) * own
     return limit

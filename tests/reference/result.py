@@ -55,6 +55,10 @@ class Result:
     fund_flows: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [G] USD, net
     funds_depleted: list[bool] = field(default_factory=list)  # [G]
     withdrawn: float = 0.0  # USD that depositors took
+    # collateral in coins
+    coin_proceeds: float = 0.0  # USD
+    coins_sold: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
+    coins: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [N, A] at the end
     # the other parties at the end
     keeper_cash: float = 0.0
     outside_cash: float = 0.0  # quote balance: what the outside market received less what it paid

@@ -53,7 +53,7 @@ class Rules:
     keeper_cost_usd: float | None = None
     keeper_congestion: float | None = None
     keeper_profit_usd: float | None = None
-    contract: str = "linear"  # inverse: sizes and money are converted by tests.reference.coins
+    contract: str = "linear"  # inverse: sizes and money are converted by tests.reference.in_coins
     coin: np.ndarray | None = None  # [A] money that a coin counts; None: linear contracts
     # funding
     funding_interval_hours: float | None
@@ -82,6 +82,7 @@ class Rules:
     backstop: tuple[float | None, float, bool, float | None, float | None] | None = None
     insurance: InsuranceConfig | None = None
     levied_by: str = "profit"  # or equity, contracts
+    haircuts: tuple[tuple[float, float], ...] = ()  # [A] weight of a coin, and factor of the root of its units
     # hypothetical shocks
     freezes: tuple[tuple[float, float, tuple[str, ...]], ...] = ()  # from and for how many hours which oracles are silent
     depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
@@ -120,6 +121,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "backstop": None if protocol.backstop is None else dataclasses.astuple(protocol.backstop),
         "insurance": protocol.insurance,
         "levied_by": "profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
+        "haircuts": _haircuts(protocol, markets),
         "adl_price": protocol.adl.price,
         "adl_seed": protocol.adl.seed,
         "adl_drawdown": protocol.adl.drawdown if protocol.adl.trigger == "fund_drawdown" else None,
@@ -142,6 +144,16 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "breaker_window_minutes": breaker.window_minutes,
         "breaker_halt_minutes": breaker.halt_minutes,
     }
+
+
+def _haircuts(protocol: ProtocolConfig, markets: list[str]) -> tuple[tuple[float, float], ...]:
+    collateral = protocol.collateral
+    if collateral is None:
+        return ()
+    factor = 0.0 if collateral.size_factor is None else collateral.size_factor
+    keys = "protocol.collateral.weights", "protocol.collateral.size_factor"
+    by_market = [per_market(value, markets, key) for value, key in zip((collateral.weights, factor), keys, strict=True)]
+    return tuple((float(base), float(growth)) for base, growth in zip(*by_market, strict=True))
 
 
 def _from_liquidity(liquidity: LiquidityConfig, markets: list[str]) -> dict:

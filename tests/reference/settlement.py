@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tests.reference import coins
 from tests.reference.contract import notional as value_of
 from tests.reference.contract import usd, worth
 from tests.reference.impact import average_price, displacement
@@ -70,6 +71,8 @@ class Settlement:
     fund_fees: float = 0.0
     keeper_fees: float = 0.0
     left: dict[int, float] = field(default_factory=dict)  # what closed accounts leave to the fund
+    coins: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # [N, A]
+    coin_sales: list[tuple[int, int, float, float]] = field(default_factory=list)  # account, market, units, price
     deficits: dict[int, float] = field(default_factory=dict)  # USD > 0 of accounts that became flat
 
     @property
@@ -96,6 +99,7 @@ def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settle
         result.cash[fill.account] += fill.brings(venue.rules, venue.book.entry[fill.account, fill.market])
         result.size[fill.account, fill.market] -= fill.quantity
     result.size[np.abs(result.size) <= DUST * np.abs(venue.size)] = 0.0
+    coins.sell(venue, tick, result, [*shares, *(fill.account for fill in matches.losers)])
     if venue.rules.settlement == "fill":
         _settle_fills(venue, orders, result)
     else:
@@ -118,7 +122,8 @@ def _walk(venue: Venue, tick: Tick, to_book: np.ndarray) -> Settlement:
     sell, buy = walk * (1 - half), walk * (1 + half)
     book = [Fill(int(n), int(a), float(to_book[n, a]), float(sell[a] if to_book[n, a] > 0 else buy[a]))
             for n, a in np.argwhere(np.abs(to_book) > DUST * np.abs(venue.size))]
-    return Settlement(venue.cash.copy(), venue.size.copy(), z, mark, sell, buy, book, Matches())
+    return Settlement(venue.cash.copy(), venue.size.copy(), z, mark, sell, buy, book, Matches(),
+                      coins=venue.coins.copy())
 
 
 def _drop_rounding(venue: Venue, result: Settlement) -> None:
@@ -159,6 +164,7 @@ def _take_fees(venue: Venue, result: Settlement, shares: list[int]) -> None:
         notional[fill.account] += fill.notional(rules)
     for n in shares:
         equity = result.cash[n] + (result.size[n] * (worth(rules, result.mark) - worth(rules, venue.book.entry[n]))).sum()
+        equity += (result.coins[n] * result.mark).sum()
         fee = min(rules.fee * notional[n], max(float(equity), 0.0))
         result.fees[n] = fee
         result.cash[n] -= fee
@@ -171,6 +177,7 @@ def _take_fees(venue: Venue, result: Settlement, shares: list[int]) -> None:
 
 def _find_deficits(venue: Venue, result: Settlement, shares: list[int]) -> None:
     """A deficit is the negative cash of an account, liquidated or ADL'd, that became flat in this round."""
-    for n in sorted({*shares, *(fill.account for fill in result.matches.winners)}):
+    matched = (fill.account for fill in [*result.matches.losers, *result.matches.winners])
+    for n in sorted({*shares, *matched}):
         if not result.size[n].any() and result.cash[n] < 0:
             result.deficits[n] = -float(result.cash[n])

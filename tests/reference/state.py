@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stress.book.schema import Book
+from tests.reference import coins
 from tests.reference.contract import notional, worth
 from tests.reference.funds import Funds
 from tests.reference.impact import displacement
@@ -35,6 +36,9 @@ class Venue:
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
     last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which it was last liquidated
 
+    coins: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # [N, A] collateral besides cash
+    outside_coins: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
+    coin_proceeds: float = 0.0  # USD
     vault_cash: float = 0.0  # quote balance of the backstop, apart from its capital
     vault_size: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]
     vault_low: float = 0.0  # the least it was worth at the start of a tick
@@ -45,9 +49,10 @@ class Venue:
     def open(cls, book: Book, rules: Rules) -> Venue:
         """The venue at time zero."""
         zeros = np.zeros(len(rules.markets))
+        owned = np.zeros_like(book.size) if book.coins is None else book.coins.astype(float)
         return cls(rules, book, book.cash.astype(float), book.size.astype(float), zeros.copy(), zeros.copy(),
                    vault_size=zeros.copy(), funds=None if rules.insurance is None else Funds(rules, book),
-                   fund_peak=rules.insurance_fund)
+                   fund_peak=rules.insurance_fund, coins=owned, outside_coins=zeros.copy())
 
     @property
     def fund(self) -> float:
@@ -63,12 +68,16 @@ class Venue:
         return np.array([displacement(z, self.rules) for z in self.z])
 
     def equity(self, prices: np.ndarray) -> np.ndarray:
-        """Equity [N] at prices [A]."""
-        return self.cash + self.profit(prices).sum(axis=1)
+        """Equity [N] at prices [A], coins at their full value."""
+        return self.cash + self.profit(prices).sum(axis=1) + coins.value(self, prices)
 
     def profit(self, prices: np.ndarray) -> np.ndarray:
         """Open profit [N, A] at prices [A]."""
         return self.size * (worth(self.rules, prices) - worth(self.rules, self.book.entry))
+
+    def margin_equity(self, prices: np.ndarray) -> np.ndarray:
+        """Equity [N] at prices [A], coins as far as they count."""
+        return self.equity(prices) - coins.value(self, prices) + coins.margin(self, prices)
 
 
 @dataclass
@@ -99,6 +108,7 @@ class Conservation:
         self.prices = prices
         self.gross = math.fsum(notional(venue.rules, venue.size, prices).ravel())
         self.cash0, self.contracts0 = self._cash(venue), self._contracts(venue)
+        self.coins0 = venue.coins.sum(axis=0)
         self.cash_residual = self.contracts_residual = 0.0
 
     def check(self, venue: Venue) -> None:
@@ -110,6 +120,8 @@ class Conservation:
         self.cash_residual = max(self.cash_residual, cash)
         self.contracts_residual = max(self.contracts_residual, contracts)
         assert cash <= TOLERANCE, f"cash not conserved: {cash:.3g} of gross notional"
+        there = venue.coins.sum(axis=0) + venue.outside_coins
+        np.testing.assert_allclose(there, self.coins0, rtol=TOLERANCE, err_msg="coins not conserved")
         assert contracts <= TOLERANCE, f"contracts not conserved: {contracts:.3g} of gross notional"
 
     @staticmethod

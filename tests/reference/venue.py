@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from stress.book.schema import Book
-from tests.reference import adl, backstop, coins, fairness, insurance, ledger, waterfall
+from tests.reference import adl, backstop, fairness, in_coins, insurance, ledger, waterfall
 from tests.reference.check import closing_shares, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
 from tests.reference.contract import notional, worth
@@ -23,8 +23,8 @@ def simulate(book: Book, rules: Rules, prices: np.ndarray, depth_multiplier: np.
     prices, depth_multiplier = np.asarray(prices, dtype=float), np.asarray(depth_multiplier, dtype=float)
     if rules.contract == "linear":
         return Path(book, rules, prices, depth_multiplier, step_seconds).run()
-    book, rules = coins.to_coins(book, rules, prices[0])
-    return coins.to_usd(Path(book, rules, prices, depth_multiplier, step_seconds).run(), rules.markets, prices[0])
+    book, rules = in_coins.to_coins(book, rules, prices[0])
+    return in_coins.to_usd(Path(book, rules, prices, depth_multiplier, step_seconds).run(), rules.markets, prices[0])
 
 
 class Path:
@@ -59,6 +59,7 @@ class Path:
         result.fund_end, result.keeper_cash = venue.fund, venue.keepers
         result.outside_cash, result.outside_size = venue.outside_cash, venue.outside_size
         result.cash, result.size = venue.cash, venue.size
+        result.coin_proceeds, result.coins_sold, result.coins = venue.coin_proceeds, venue.outside_coins, venue.coins
         result.taken_over, result.vault_cash, result.vault_size = venue.taken_over, venue.vault_cash, venue.vault_size
         result.vault_low = min(venue.vault_low, venue.vault_worth(last))
         if venue.funds is not None:
@@ -182,6 +183,11 @@ class Path:
         """Makes a settlement the venue's balances; the outside market takes the other side of every book fill."""
         venue, result = self.venue, self.result
         venue.cash, venue.size, venue.z = final.cash, final.size, final.z
+        venue.coins = final.coins
+        for _, a, units, price in final.coin_sales:
+            venue.outside_coins[a] += units
+            venue.outside_cash -= units * price
+            venue.coin_proceeds += units * price
         venue.keepers += final.keeper_fees
         venue.fund_flow += final.inflow
         venue.fund_peak = max(venue.fund_peak, venue.fund)
@@ -206,7 +212,7 @@ class Path:
         result.adl_accounts += len({fill.account for fill in final.matches.winners})
         displaced = np.abs(venue.displacements())
         result.max_displacement = max(result.max_displacement, float(displaced.max()))
-        walked = {fill.market for fill in final.book}  # a flow ended there
+        walked = {fill.market for fill in final.book} | {a for _, a, _, _ in final.coin_sales}  # a flow ended there
         result.displacement_capped += sum(displaced[a] >= self.rules.max_displacement for a in walked)
 
     def _take_over(self, tick: Tick, kept: dict[int, float], oracle: np.ndarray) -> None:

@@ -243,7 +243,10 @@ FAIRNESS: dict[str, Definition] = {
 }
 """Metrics of how ADL treats those in profit (``run.fairness``)."""
 
-MECHANISMS = {"taken_over": BACKSTOP, "withdrawn": DEPOSITORS, "adl_cost": FAIRNESS}
+COINS: dict[str, Definition] = {"coins_sold": _mean("coins_sold")}
+"""Metrics of books with collateral in coins; what is sold is no loss, and has no limit."""
+
+MECHANISMS = {"taken_over": BACKSTOP, "withdrawn": DEPOSITORS, "adl_cost": FAIRNESS, "coins_sold": COINS}
 """Metrics that a run only has with some mechanism, by a column that it then has."""
 ALL = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS
 """Whatever may carry a limit."""

@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 import jax
 import jax.numpy as jnp
 
+from stress.protocol.coins import Coins
 from stress.types import Array
 
 
@@ -30,6 +31,7 @@ class Standing:
     margin: Array  # [A, N] USD, maintenance requirement at the check
     loser_order: Array  # [N] permutation, riskiest losers first ([0] for policies that are not ranked)
     tick: Array  # [] int32
+    coins: Coins | None = None  # collateral
 
     def profit(self) -> Array:
         """Unrealised profit [A, N] in USD per unit, at the mark."""
@@ -39,9 +41,14 @@ class Standing:
         """USD [A, N] at the mark."""
         return jnp.abs(self.size) * self.mark[:, None]
 
+    def worth(self, price: Array) -> Array:
+        """USD [N] at prices [A]."""
+        owned = self.quote + (self.size * price[:, None]).sum(0)
+        return owned if self.coins is None else owned + self.coins.value(price)
+
     def equity(self) -> Array:
         """USD [N] at the mark."""
-        return self.quote + (self.size * self.mark[:, None]).sum(0)
+        return self.worth(self.mark)
 
     def means(self) -> Array:
         """Equity [N] in USD at the mark that leverage is measured by.

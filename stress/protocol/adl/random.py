@@ -47,8 +47,8 @@ def valid_pairs(case: AdlCase) -> Array:
 def own_bankruptcy(standing: Standing) -> Array:
     """Bankruptcy prices [A, N] at the risk check."""
     oracle, total = standing.oracle[:, None], standing.margin.sum(0)
-    equity = standing.quote + (standing.size * oracle).sum(0)
-    return bankruptcy_price(oracle, standing.size, equity, standing.margin / jnp.where(total > 0, total, 1.0))
+    share = standing.margin / jnp.where(total > 0, total, 1.0)
+    return bankruptcy_price(oracle, standing.size, standing.worth(standing.oracle), share)
 
 
 def draws(seed: Array, tick: Array, markets: int, accounts: int) -> Array:

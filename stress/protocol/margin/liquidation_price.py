@@ -14,14 +14,19 @@ from functools import reduce
 from stress.protocol.margin.base import Line, MarginCurve, Values, namespace
 
 
-def liquidation_move(lines: Sequence[Line], notional: Values, slack: Values, side: Values) -> Values:
+def liquidation_move(
+    lines: Sequence[Line], notional: Values, slack: Values, side: Values, coins: Values = 0.0
+) -> Values:
     """Relative move [...] of the price at which ``slack`` [...] in USD no longer covers the position's requirement.
 
     ``notional`` [...] > 0 in USD, ``side`` [...] 1 for a long and -1 for a short. ``slack`` is the account's equity
-    less the requirement of its other positions: the margin, if the position is isolated.
+    less the requirement of its other positions: the margin, if the position is isolated. ``coins`` [...] in USD are
+    collateral in the same coin, as far as it counts, that do not outweigh a short.
     """
-    # slack + side * x * m = rate * x * (1 + m) - deduction, x the notional
-    roots = [side * (rate * notional - deduction - slack) / (notional * (side - rate)) for rate, deduction in lines]
+    # slack + (side * x + coins) * m = rate * x * (1 + m) - deduction, x the notional
+    roots = [
+        side * (rate * notional - deduction - slack) / (notional * (side - rate) + coins) for rate, deduction in lines
+    ]
     return side * reduce(namespace(notional).maximum, roots)
 
 
