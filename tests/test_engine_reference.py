@@ -86,6 +86,8 @@ def compare(result: Any, variant: int, expected: Result, case: str) -> None:
         assert out.cash_residual[lane] <= 1e-12 * 1e7 and out.contracts_residual[lane] <= 1e-12 * 1e7, (
             f"{case}: conservation"
         )
+    if result.blocked is not None and variant == 0:  # a companion may sleep
+        assert int(result.blocked[variant, 0]) == expected.blocked_ticks, f"{case}: ticks of waiting for the oracle"
     if result.vault is not None:
         compare_vault(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.vault), expected, scale, case)
 

@@ -219,10 +219,10 @@ def test_declared_keys_follow_maps_and_sections() -> None:
 
 
 def test_metrics_with_limits_are_the_metrics_there_are(base: dict[str, Any]) -> None:
-    from stress.mc.estimators.metrics import BACKSTOP, COMPANION
+    from stress.mc.estimators.metrics import COMPANION, OPTIONAL
     from stress.mc.estimators.metrics import METRICS as DEFINED
 
-    assert set(METRICS) == set(DEFINED) | set(BACKSTOP) == set(base["limits"])
+    assert set(METRICS) == set(DEFINED) | set(OPTIONAL) == set(base["limits"])
     needed = {name: COMPANION[column].removeprefix("run.") for name, definition in DEFINED.items()
               for column in definition.columns if column in COMPANION}
     assert needed == {name: switch for switch, names in COMPANIONS.items() for name in names}

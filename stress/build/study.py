@@ -12,6 +12,7 @@ import numpy as np
 
 from stress.book.load import load_book
 from stress.book.schema import Book
+from stress.build.adaptive import refuse_whole_multiples
 from stress.build.engine import kernel_obstacles, obstacles, split_book
 from stress.build.margin import build_margin, planned_interest, refuse_whole_rates
 from stress.build.price import Market, build_market
@@ -81,6 +82,7 @@ def build_study(cfg: Config) -> Study:
     initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(cfg.book, markets))
     book = load_book(cfg.book, markets, market.prices, initial, margin)
     refuse_whole_rates(book, margin)
+    refuse_whole_multiples(book, margin, cfg.protocol.adaptive)
     return assemble(cfg, market, book, margin, initial)
 
 

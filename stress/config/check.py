@@ -27,7 +27,8 @@ METRICS = (
     "time_to_depletion_hours", "liquidated_notional", "liquidated_accounts", "bad_debt", "insurance_paid",
     "adl_haircut", "socialised_loss", "uncovered", "fees_to_fund", "adl_notional", "amplification", "max_displacement",
     "fund_drawdown_var_99", "fund_drawdown_es_99", "required_fund_99", "required_fund_999", "required_fund_9999",
-    "fund_shortfall", "taken_over", "backstop_loss", "backstop_depletion_probability",
+    "fund_shortfall", "taken_over", "backstop_loss", "backstop_depletion_probability", "oracle_blocked_hours",
+    "margin_multiplier",
 )
 """Metrics that may carry a limit."""
 
@@ -53,7 +54,7 @@ def check(config: Config) -> list[str]:
     price, run = config.price, config.run
     groups = (check_price(price), check_history(config), _time(price, run), check_often(config), _block(run),
               _processes(run), _events(config), check_protocol(config), check_shocks(config), _book(config),
-              _limits(config), _backstop_limits(config), _dates(config))
+              _limits(config), _optional_limits(config), _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 
@@ -133,12 +134,22 @@ def _limits(config: Config) -> Iterator[str]:
                                 f"The metric needs run.{switch}=true."))
 
 
-def _backstop_limits(config: Config) -> Iterator[str]:
-    for name in ("taken_over", "backstop_loss", "backstop_depletion_probability"):
-        limit = config.limits.get(name)
-        if limit is not None and config.protocol.backstop is None:
-            yield str(bad_value(f"limits.{name}", limit, "null while protocol.backstop=null",
-                                "The metric is about a backstop: give the venue one."))
+def _optional_limits(config: Config) -> Iterator[str]:
+    """Limits on metrics of mechanisms that the venue does not have."""
+    protocol = config.protocol
+    guarded = protocol.oracle.stale_after_seconds is not None or protocol.oracle.divergence_limit is not None
+    for names, key, has, what in (
+        (("taken_over", "backstop_loss", "backstop_depletion_probability"), "protocol.backstop=null",
+         protocol.backstop is not None, "about a backstop: give the venue one."),
+        (("oracle_blocked_hours",), "protocol.oracle has no guard", guarded,
+         "about accounts that wait for the oracle: set protocol.oracle.stale_after_seconds or divergence_limit."),
+        (("margin_multiplier",), "protocol.adaptive=null", protocol.adaptive is not None,
+         "about requirements that change: give protocol.adaptive."),
+    ):
+        for name in names:
+            limit = config.limits.get(name)
+            if limit is not None and not has:
+                yield str(bad_value(f"limits.{name}", limit, f"null while {key}", f"The metric is {what}"))
 
 
 def _dates(config: Config) -> Iterator[str]:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd
+from stress.protocol.adaptive import AdaptiveState
 from stress.protocol.backstop import Vault
 from stress.protocol.breaker import BreakerState
 from stress.protocol.oracle import OracleState
@@ -141,4 +142,5 @@ class Row:
     crowd: Crowd | None = None  # of the ladders
     vault: Vault | None = None  # of the backstop
     funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
+    adaptive: AdaptiveState | None = None  # of margin requirements that follow the market
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process

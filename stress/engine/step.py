@@ -25,7 +25,9 @@ import jax.numpy as jnp
 from stress.engine.ladder.crowd import pay_crowd
 from stress.engine.state import Accounts, Row
 from stress.engine.tick import Tick
+from stress.protocol.breaker import BreakerState
 from stress.protocol.funding.base import SkewRule
+from stress.protocol.oracle import OracleState
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -37,26 +39,55 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     displacement = liquidity.impact.displacement(z)
     depth = liquidity.depth_now(multiplier, displacement)
     if venue.backstop is not None and vault is not None:
-        halted = venue.breaker.halted(row.breaker, number)
+        halted = stopped(venue, row.breaker, number)
         vault, z = venue.backstop.sell(vault, liquidity, z, fundamental, depth, halted)
         displacement = liquidity.impact.displacement(z)
     mark = fundamental * (1.0 + displacement)
     oracle_input = fundamental * (1.0 + venue.oracle.impact_share * displacement)
+    oracle = observe(venue, row, oracle_input, fundamental, displacement, number)
     breaker = venue.breaker.observe(row.breaker, row.mark, mark, number)
+    halted = stopped(venue, breaker, number)
+    if oracle.guard is not None:
+        halted = halted | oracle.guard.blocked
     tick = Tick(
         number=number,
         fundamental=fundamental,
         depth=depth,
-        halted=venue.breaker.halted(breaker, number),
+        halted=halted,
         capacity=venue.keepers.capacity,
         move=jnp.zeros(()) if venue.keepers.cost is None else jnp.abs(mark / row.mark - 1.0).max(),
     )
+    vault = None if vault is None else vault.marked(mark)
+    row = replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker, vault=vault)
+    if venue.adaptive is not None and row.adaptive is not None:
+        index = venue.oracle.index(oracle, fundamental, displacement)
+        row = replace(row, adaptive=venue.adaptive.observe(row.adaptive, index, number))
+    return row, tick
+
+
+def observe(
+    venue: Venue, row: Row, oracle_input: Array, fundamental: Array, displacement: Array, number: Array
+) -> OracleState:
+    """Phase 2: what the oracle publishes of its input [A], and what mark price and guard make of it."""
     oracle = venue.oracle.observe(row.oracle, oracle_input, number)
     if venue.oracle.freezes:
-        last = venue.oracle.price(row.oracle, row.mark / (1.0 + row.displacement), row.displacement)
-        oracle = venue.oracle.freeze(oracle, last, number)
-    vault = None if vault is None else vault.marked(mark)
-    return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker, vault=vault), tick
+        last = venue.oracle.index(row.oracle, row.mark / (1.0 + row.displacement), row.displacement)
+        oracle = venue.oracle.freeze(oracle, row.oracle, last, number)
+    return venue.oracle.settle(oracle, fundamental, displacement, number)
+
+
+def stopped(venue: Venue, breaker: BreakerState, number: Array) -> Array:
+    """Markets [A] that do not trade in this tick."""
+    halted = venue.breaker.halted(breaker, number)
+    return halted | stands_still(venue, number) if venue.outages else halted
+
+
+def stands_still(venue: Venue, number: Array) -> Array:
+    """Whether the venue does nothing in this tick []."""
+    still = jnp.zeros((), bool)
+    for window in venue.outages:
+        still = still | window.holds(number)
+    return still
 
 
 def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:
@@ -71,7 +102,7 @@ def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:
 
 def pay_funding(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
     """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero."""
-    due, level = venue.funding.due(tick.number), row.funding_level
+    due, level = pays(venue, tick.number), row.funding_level
     rule = venue.funding.rule
     if isinstance(rule, SkewRule):
         assert level is not None  # as in the first row
@@ -95,9 +126,15 @@ def open_interest(accounts: Accounts, size: Array) -> tuple[Array, Array]:
     return jnp.maximum(held, 0.0).sum(1), jnp.maximum(-held, 0.0).sum(1)
 
 
+def pays(venue: Venue, number: Array) -> Array:
+    """Whether funding is paid in this tick []."""
+    due = venue.funding.due(number)
+    return due & ~stands_still(venue, number) if venue.outages else due
+
+
 def moves_cash(venue: Venue, number: Array) -> Array:
     """Whether phase 3 changes what accounts own in this tick []."""
-    moves = venue.funding.due(number)
+    moves = pays(venue, number)
     for depeg in venue.depegs:
         moves = moves | depeg.due(number)
     return moves

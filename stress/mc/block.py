@@ -99,6 +99,8 @@ class BlockResult:
     trace: dict[str, Array]  # [T, ...] of one path of the main variant
     anew: Array  # [B] bool, simulated by the dense engine after the ladder (``mc.fallback``)
     vault: Vault | None = None  # [V, B, ...] of the backstop, at the last marks
+    blocked: Array | None = None  # [V, B] int32 ticks in which some market's accounts waited for the oracle
+    factor: Array | None = None  # [V, B] largest factor on margin requirements
 
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
@@ -171,7 +173,9 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    left = (_judge(last), last.ledger.fund_flow, _at_last(last))
+    blocked = None if last.oracle.guard is None else last.oracle.guard.ticks
+    factor = None if last.adaptive is None else last.adaptive.most
+    left = (_judge(last), last.ledger.fund_flow, _at_last(last), blocked, factor)
     split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
     return BlockResult(
         outcome=split[0],
@@ -181,6 +185,8 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         trace=trace,
         anew=jnp.zeros(paths, bool),
         vault=split[2],
+        blocked=split[3],
+        factor=split[4],
     )
 
 
@@ -220,6 +226,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
         crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
+        adaptive=None if venue.adaptive is None else venue.adaptive.init(job.prices),
         vault=None if venue.backstop is None else venue.backstop.open(job.prices.shape[0]),
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),

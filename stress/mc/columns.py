@@ -72,6 +72,11 @@ def path_columns(
     columns |= {f"liquidated_{m}": liquidated[main, :, a].sum(-1) for a, m in enumerate(markets)}
     if result.vault is not None:
         columns |= _backstop(result.vault, capital)
+    if result.blocked is not None:
+        hours = step_seconds / SECONDS_PER_YEAR * HOURS_PER_YEAR
+        columns["oracle_blocked_hours"] = np.asarray(result.blocked)[main] * hours
+    if result.factor is not None:
+        columns["margin_multiplier"] = np.asarray(result.factor)[main]
     columns["cash_residual"] = np.asarray(out.cash_residual).max(0)
     columns["contracts_residual"] = np.asarray(out.contracts_residual).max(0)
     return columns

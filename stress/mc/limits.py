@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stress.errors import bad_value, unknown_key
 from stress.mc.estimators.intervals import Metric
-from stress.mc.estimators.metrics import BACKSTOP, METRICS
+from stress.mc.estimators.metrics import METRICS, OPTIONAL
 
 VIOLATED, MET, UNDECIDED = "violated", "met", "undecided"
 
@@ -36,8 +36,8 @@ class Verdict:
 def check_limits(limits: Mapping[str, float | None]) -> None:
     """Refuse limits on metrics that do not exist and limits that are no number, before anything runs (UserError)."""
     for name, limit in limits.items():
-        if name not in METRICS | BACKSTOP:
-            raise unknown_key("limits", name, METRICS | BACKSTOP)
+        if name not in METRICS | OPTIONAL:
+            raise unknown_key("limits", name, METRICS | OPTIONAL)
         if limit is not None and not math.isfinite(limit):
             raise bad_value(f"limits.{name}", limit, "a finite number, or null for no limit")
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.liquidity.book import Liquidity
+from stress.protocol.adaptive import AdaptiveMargin
 from stress.protocol.adl.base import AdlPolicy
 from stress.protocol.backstop import Backstop
 from stress.protocol.breaker import Breaker
@@ -21,6 +22,7 @@ from stress.protocol.liquidation.limits import LimitPrice
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
 from stress.types import Array
+from stress.window import Window
 
 
 @jax.tree_util.register_dataclass
@@ -62,6 +64,8 @@ class Venue:
     parts: tuple[str, ...] = field(default=(), metadata={"static": True})  # JAX tells trees apart by static fields
     adl_price: str = field(default="bankruptcy", metadata={"static": True})  # or mark, oracle
     depegs: tuple[Depeg, ...] = ()
+    outages: tuple[Window, ...] = ()  # in which it does nothing
     limit: LimitPrice | None = None  # None: market orders
     backstop: Backstop | None = None
+    adaptive: AdaptiveMargin | None = None  # then the maintenance margin is ``margin.scaled``
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices

@@ -10,7 +10,8 @@ from stress.report.format import count, percent_tick, plain_tick, seconds, usd_t
 from stress.report.history import history, source_words, speed_words
 from stress.report.liquidation import backstop, liquidation, modelled_on
 from stress.report.load import Run
-from stress.report.margin import interest_margin, size_margin
+from stress.report.margin import adaptive_margin, interest_margin, size_margin
+from stress.report.oracle import oracle
 from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
 
 
@@ -22,7 +23,7 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
             ("Regimes", _regimes(run)), ("Hypothetical shocks", shocks_in_force(run, _each)), ("Book", _book(run)),
             ("Rules modelled on", modelled_on(run)), ("Margin", _margin(run)), ("Liquidation", liquidation(run)),
             ("Backstop", backstop(run)), ("Who pays", _waterfall(run)),
-            ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
+            ("Funding", _funding(run)), ("Oracle", oracle(run)), ("Circuit breaker", _breaker(run)),
             ("Order book", _liquidity(run)), ("Time", _time(run)), ("Engine", _engine(run))]
     return [(topic, text) for topic, text in rows if text]
 
@@ -123,7 +124,8 @@ def _book(run: Run) -> str:
 
 
 def _margin(run: Run) -> str:
-    return "; ".join(filter(None, [size_margin(run, _each) or _tiers(run), interest_margin(run, _each)]))
+    return "; ".join(filter(None, [size_margin(run, _each) or _tiers(run), interest_margin(run, _each),
+                                   adaptive_margin(run, _each)]))
 
 
 def _tiers(run: Run) -> str:
@@ -182,15 +184,6 @@ def _premium(run: Run) -> str:
     return f"; exogenous premium {_each(run, premium, percent_tick)}" if premium else ""
 
 
-def _oracle(run: Run) -> str:
-    oracle = run.setting("protocol.oracle")
-    if not oracle:
-        return ""
-    return (f"lag {seconds(oracle.get('lag_seconds'))}, heartbeat {seconds(oracle.get('update_interval_seconds'))}, "
-            f"deviation threshold {percent_tick(oracle.get('deviation_threshold') or 0)}, sees "
-            f"{percent_tick(oracle.get('impact_share') or 0)} of the venue's own displacement")
-
-
 def _breaker(run: Run) -> str:
     breaker = run.setting("protocol.breaker")
     if not breaker:
@@ -240,7 +233,7 @@ _LEFT_OUT = (
     "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, and answers to nothing else.",
     "The fund receives liquidation fees only: no top-ups, yield or withdrawals. Uncovered deficits stay on the ledger.",
     "Fundamental prices do not answer to the venue: its impact leaves no trace in them.",
-    "Operational failures, outages and attacks on the oracle are outside the model unless configured: lag, a freeze.",
+    "Operational failures, outages and attacks on the oracle are outside the model unless configured: lag, shocks.",
 )
 
 

@@ -92,6 +92,14 @@ WORDINGS = {
     "backstop_depletion_probability": Wording(
         "Backstop depleted", "percent", "In {value} of periods ({odds}) the backstop loses more than its capital.",
         "No path cost the backstop its capital; with {confidence} confidence the probability is below {high}."),
+    "oracle_blocked_hours": Wording(
+        "Waiting for the oracle", "hours",
+        "For {value} of {horizon}, on average, some market's index cannot be trusted and nobody in it is liquidated.",
+        "No path made accounts wait for the oracle."),
+    "margin_multiplier": Wording(
+        "Highest margin requirements", "plain",
+        "At the most requirements are {value} times the usual, on average over paths.",
+        "Requirements never rose."),
     "max_displacement": Wording(
         "Largest displacement", "percent", "At its worst the venue's own selling moves the mark {value} from the "
                                            "fundamental price, "

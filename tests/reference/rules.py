@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stress.config.adaptive import AdaptiveMarginConfig
 from stress.config.funding import AdaptiveConfig, VelocityConfig
 from stress.config.markets import per_market
+from stress.config.oracle import MarkConfig
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
 from tests.reference.rates import SizeRate, Tiers, market_margin
@@ -77,8 +79,15 @@ class Rules:
     max_displacement: float
     # backstop: capital, share of the requirement, takes bankrupt, charge (None: all), half-life of its sale in minutes
     backstop: tuple[float | None, float, bool, float | None, float | None] | None = None
+    stale_after_seconds: float | None = None  # age of an index from which accounts wait
+    divergence_limit: float | None = None  # relative distance of an index from its mean, likewise
+    divergence_half_life_seconds: float | None = None  # of that mean
+    mark_price: MarkConfig | None = None  # of the risk check; None: what the oracle publishes
+    adaptive: AdaptiveMarginConfig | None = None  # margin requirements that follow the market
     # hypothetical shocks
     freezes: tuple[tuple[float, float, tuple[str, ...]], ...] = ()  # from and for how many hours which oracles are silent
+    manipulations: tuple[tuple[float, float, tuple[float, ...]], ...] = ()  # from, for how many hours, error [A]
+    outages: tuple[tuple[float, float], ...] = ()  # from and for how many hours nothing is done
     depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
     adl_price: str = "bankruptcy"  # or mark, oracle
     adl_seed: int = 0
@@ -111,6 +120,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "waterfall": tuple(protocol.waterfall),
         "adl_policy": protocol.adl.policy,
         "backstop": None if protocol.backstop is None else dataclasses.astuple(protocol.backstop),
+        "adaptive": protocol.adaptive,
         "adl_price": protocol.adl.price,
         "adl_seed": protocol.adl.seed,
         **{name.name: getattr(liquidation, name.name) for name in dataclasses.fields(liquidation)},
@@ -128,6 +138,10 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "oracle_interval_seconds": oracle.update_interval_seconds,
         "oracle_deviation_threshold": oracle.deviation_threshold,
         "oracle_impact_share": oracle.impact_share,
+        "mark_price": oracle.mark,
+        "stale_after_seconds": oracle.stale_after_seconds,
+        "divergence_limit": oracle.divergence_limit,
+        "divergence_half_life_seconds": oracle.divergence_half_life_seconds,
         "breaker_move": breaker.move,
         "breaker_window_minutes": breaker.window_minutes,
         "breaker_halt_minutes": breaker.halt_minutes,
@@ -147,12 +161,20 @@ def _from_liquidity(liquidity: LiquidityConfig, markets: list[str]) -> dict:
 
 
 def _from_shocks(shocks: dict[str, ShockConfig], markets: list[str]) -> dict:
-    freezes, depegs = [], []
+    freezes, depegs, manipulations, outages = [], [], [], []
     for shock in shocks.values():
         hours = math.inf if shock.duration_hours is None else shock.duration_hours
         if shock.kind == "oracle_freeze":
             freezes.append((shock.at_hours, hours, tuple(shock.markets or markets)))
+        if shock.kind == "outage":
+            outages.append((shock.at_hours, hours))
+        if shock.kind == "index_manipulation":
+            moves = per_market(shock.move, markets, "move")
+            named = shock.markets or markets
+            errors = tuple(float(x) if m in named else 0.0 for m, x in zip(markets, moves, strict=True))
+            manipulations.append((shock.at_hours, hours, errors))
         if shock.kind == "collateral_depeg":
             assert shock.loss is not None
             depegs.append((shock.at_hours, hours, shock.loss, shock.loss * (shock.recovery or 0.0)))
-    return {"freezes": tuple(freezes), "depegs": tuple(depegs)}
+    return {"freezes": tuple(freezes), "depegs": tuple(depegs), "manipulations": tuple(manipulations),
+            "outages": tuple(outages)}

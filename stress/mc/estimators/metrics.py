@@ -54,8 +54,8 @@ def summarise(columns: Mapping[str, np.ndarray], *, confidence: float, fund: flo
         return {name: nothing.metric(confidence, definition.unit) for name, definition in METRICS.items()}
     weights, failed = path_weights(columns)
     paths = Paths(columns, weights, failed, confidence, fund, horizon_hours)
-    return {name: _value(definition, paths).metric(confidence, definition.unit)
-            for name, definition in (METRICS | (BACKSTOP if "taken_over" in columns else {})).items()}
+    known = METRICS | {name: one for name, one in OPTIONAL.items() if set(one.columns) <= set(columns)}
+    return {name: _value(definition, paths).metric(confidence, definition.unit) for name, definition in known.items()}
 
 
 def _value(definition: Definition, paths: Paths) -> Interval:
@@ -145,3 +145,12 @@ BACKSTOP: dict[str, Definition] = {
     "backstop_depletion_probability": _share("backstop_depleted"),
 }
 """Metrics of venues with a backstop."""
+
+WATCHED: dict[str, Definition] = {
+    "oracle_blocked_hours": _mean("oracle_blocked_hours", "hours"),
+    "margin_multiplier": _mean("margin_multiplier", "ratio"),
+}
+"""Metrics of venues whose oracle is guarded, and whose margin requirements follow the market."""
+
+OPTIONAL = BACKSTOP | WATCHED
+"""Metrics that exist where the run has their columns."""
