@@ -17,7 +17,7 @@ from stress.cli.compose import load
 from stress.config.adaptive import AdaptiveMarginConfig, StageConfig
 from stress.config.liquidation import BackstopConfig
 from stress.config.margin import MarginConfig
-from stress.config.oracle import MarkConfig
+from stress.config.oracle import MarkConfig, StableConfig
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
@@ -276,8 +276,16 @@ def _mark(design: Design, rng: np.random.Generator) -> MarkConfig | None:
     if "mark" not in design:
         return None
     kind = str(rng.choice(design["mark"]))
+    if kind == "stable":
+        limits = StableConfig(
+            growth_per_second=rng.uniform(1e-4, 4e-4),
+            delayed_growth=rng.uniform(0.01, 0.05),
+            interval_seconds=rng.choice([100.0, 240.0]),
+            intervals=int(rng.integers(1, 4)),
+        )
+        return MarkConfig(kind=kind, band=None, half_life_seconds=None, stable=limits)
     band = rng.uniform(0.002, 0.02) if kind == "band" else rng.choice([None, 0.01])
-    return MarkConfig(kind=kind, band=band, half_life_seconds=None if kind == "band" else rng.uniform(30.0, 300.0))
+    return MarkConfig(kind=kind, band=band, half_life_seconds=None if kind == "band" else rng.uniform(30.0, 300.0), stable=None)
 
 
 def _liquidity(cfg: Config, design: Design, rng: np.random.Generator) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stress.cli.compose import load
-from stress.config.oracle import MarkConfig
+from stress.config.oracle import MarkConfig, StableConfig
 from stress.errors import UserError
 from stress.protocol.mark_price import Smoothed
 from stress.session import replay
@@ -28,7 +28,7 @@ LAST = 95.0 * (1 - 0.019)
 
 
 def mark(kind: str, band: float | None = None, half_life: float | None = None) -> MarkConfig:
-    return MarkConfig(kind=kind, band=band, half_life_seconds=half_life)
+    return MarkConfig(kind=kind, band=band, half_life_seconds=half_life, stable=None)
 
 
 def ledger(rule: MarkConfig | None, *, seen: float = 0.0, path: list[float] = FALL, **oracle: Any) -> dict[str, Any]:
@@ -93,6 +93,20 @@ def test_a_mark_price_starts_from_what_the_oracle_publishes() -> None:
     assert checked(found)[:2] == pytest.approx([99.0, 95.0 * 0.99], rel=1e-12)
 
 
+def test_a_stable_price_follows_at_a_limited_rate() -> None:
+    """A tenth of a percent a tick, times the square of the ratio to the mean of the minute before, which moves freely.
+
+    In the first tick the delayed price is 95 (its limit is none), 5 % below: 0.001 x 0.95^2 of 100.
+    """
+    limits = StableConfig(growth_per_second=0.001 / STEP, delayed_growth=1.0, interval_seconds=STEP, intervals=1)
+    found = ledger(MarkConfig(kind="stable", band=None, half_life_seconds=None, stable=limits))
+    prices = [100.0]
+    for _ in range(4):
+        prices.append(prices[-1] * (1 - 0.001 * (95.0 / prices[-1]) ** 2))
+    assert checked(found) == pytest.approx(prices[1:], rel=1e-12)
+    assert closed(found) == {}, "50 USD less 20 x 0.36 at the most"
+
+
 # --- guards ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("stale", "tick"), [(None, 5), (60.0, 6), (120.0, 5)])
 def test_accounts_wait_for_an_index_that_is_too_old(stale: float | None, tick: int) -> None:
@@ -143,11 +157,15 @@ def test_in_an_outage_nobody_is_liquidated_and_nobody_pays() -> None:
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
+MANGO = "{growth_per_second: 3e-4, delayed_growth: 0.06, interval_seconds: 1, intervals: 24}"
+
+
 @pytest.mark.parametrize(("override", "words"), [
     ("protocol.oracle.mark={kind: band}", ("protocol.oracle.mark.band", "a value when kind=band")),
     ("protocol.oracle.mark={kind: ema, band: 0.1}", ("mark.half_life_seconds", "a value when kind=ema")),
     ("protocol.oracle.mark={kind: band, band: 0.1, half_life_seconds: 3}", ("mark.half_life_seconds", "null when")),
     ("protocol.oracle.mark={kind: mean}", ("protocol.oracle.mark.kind", "band, ema, median")),
+    (f"protocol.oracle.mark={{kind: stable, stable: {MANGO}}}", ("stable.interval_seconds", "at least one tick")),
     ("protocol.oracle.divergence_limit=0.5", ("divergence_half_life_seconds", "together with")),
     ("limits.oracle_blocked_hours=1", ("limits.oracle_blocked_hours", "no guard")),
 ])

@@ -28,7 +28,7 @@ from tests.test_shocks import MARKETS, WILD, shock, shocked
 NUMBERS: dict[str, dict[str, Any]] = {
     "gap": {"move": [-0.1, -0.2, 0.1]}, "volatility_step": {"multiplier": 3.0},
     "correlation_one": {"leader": "X", "beta": 1.5}, "depth_withdrawal": {"multiplier": 0.2}, "oracle_freeze": {},
-    "collateral_depeg": {"loss": 0.5, "recovery": 0.5}, "index_manipulation": {"move": -0.05}, "outage": {},
+    "collateral_depeg": {"loss": 0.5, "recovery": 0.5}, "index_manipulation": {"move": 0.01}, "outage": {},
 }
 OF_THE_MARKET = KINDS[:4]
 FUND = 50.0
@@ -149,7 +149,7 @@ CHANGED: list[tuple[str, str, Any]] = [
     ("volatility_step", "multiplier", 1.5), ("correlation_one", "beta", 2.0), ("depth_withdrawal", "multiplier", 0.7),
     ("oracle_freeze", "markets", ["Y"]), ("oracle_freeze", "duration_hours", 0.05), ("collateral_depeg", "loss", 0.9),
     ("collateral_depeg", "recovery", 0.0), ("collateral_depeg", "at_hours", 0.2), ("index_manipulation", "move", 0.05),
-    ("index_manipulation", "markets", ["Y"]), ("outage", "at_hours", 0.3),
+    ("index_manipulation", "markets", ["Y"]), ("outage", "at_hours", 0.1),
 ]
 
 

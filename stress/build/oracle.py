@@ -8,8 +8,9 @@ from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
 from stress.config.oracle import MarkConfig, OracleConfig
 from stress.protocol.guard import Guard
-from stress.protocol.mark_price import Banded, MarkPrice, Smoothed
+from stress.protocol.mark_price import Banded, MarkPrice, Smoothed, Stable
 from stress.protocol.oracle import Oracle
+from stress.protocol.stable_price import StablePrice
 
 
 def build_oracle(oracle: OracleConfig, step_seconds: float) -> Oracle:
@@ -40,6 +41,15 @@ def build_guard(oracle: OracleConfig, step_seconds: float) -> Guard | None:
 
 def build_mark(mark: MarkConfig, step_seconds: float) -> MarkPrice:
     """The mark price."""
+    if mark.stable is not None:
+        limits = mark.stable
+        rule = StablePrice(
+            growth=_f(limits.growth_per_second),
+            delayed_growth=_f(limits.delayed_growth),
+            interval=_f(limits.interval_seconds),
+            longest=_f(limits.interval_seconds),
+        )
+        return Stable(rule, seconds=_f(step_seconds), intervals=limits.intervals)
     band = _f(math.inf if mark.band is None else mark.band)
     if mark.half_life_seconds is None:
         return Banded(band)

@@ -23,7 +23,7 @@ def check_protocol(config: Config) -> Iterator[str]:
     if not margins:
         yield from _fee(config)
     yield from check_funding(config.protocol.funding)
-    yield from check_oracle(config.protocol.oracle)
+    yield from check_oracle(config.protocol.oracle, config.run.step_seconds)
     yield from check_adaptive(config.protocol.adaptive, config.run.step_seconds)
     yield from _rule(config.protocol)
 

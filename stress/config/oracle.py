@@ -6,7 +6,19 @@ from dataclasses import dataclass
 
 from stress.config.fields import field
 
-MARKS = ("band", "ema", "median")
+MARKS = ("band", "ema", "median", "stable")
+
+
+@dataclass(kw_only=True)
+class StableConfig:
+    """Limits of the growth of a stable price."""
+
+    growth_per_second: float = field(
+        "largest relative change a second, times the square of how near it is to the delayed price", low=0)
+    delayed_growth: float = field("largest relative change of the delayed price from interval to interval", low=0)
+    interval_seconds: float = field(
+        "the delayed price is the mean index of such an interval; at least a tick", unit="s", above=0)
+    intervals: int = field("how many intervals ago that was", low=1, high=1000)
 
 
 @dataclass(kw_only=True)
@@ -15,12 +27,14 @@ class MarkConfig:
 
     kind: str = field(
         "band: the last price, held near the index; ema: the index and the mean basis, last less index; median: of "
-        "index, index and mean basis, and last", choices=MARKS)
+        "index, index and mean basis, and last; stable: a price that follows the index at a limited rate",
+        choices=MARKS)
     band: float | None = field(
         "largest relative distance from the index; ema, median: null for none", above=0, below=1, optional=True)
     half_life_seconds: float | None = field(
         "ema, median: time in which half of what the basis was is out of its exponential mean", unit="s", above=0,
         optional=True)
+    stable: StableConfig | None = field("stable: its limits", optional=True)
 
 
 @dataclass(kw_only=True)

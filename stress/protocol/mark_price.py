@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.marks import median_mark, within_band
+from stress.protocol.stable_price import StablePrice, StableState
 from stress.types import Array
 
 
@@ -79,3 +80,27 @@ class Smoothed:
         smooth = index + state
         mark = median_mark([index, smooth, last]) if self.median else smooth
         return within_band(mark, index, self.band)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Stable:
+    """A price that follows the index at a limited rate (``protocol.stable_price``); within a tick it stands still."""
+
+    rule: StablePrice
+    seconds: Array  # [] of a tick
+    intervals: int = field(metadata={"static": True})  # of delay
+
+    def init(self, prices: Array) -> StableState:
+        """All prices so far were these."""
+        return self.rule.init(prices, self.intervals)
+
+    def observe(self, state: StableState, index: Array, last: Array) -> StableState:
+        """After a tick in which the index was as now."""
+        del last
+        return self.rule.observe(state, index, self.seconds)
+
+    def price(self, state: StableState, index: Array, last: Array) -> Array:
+        """The stable price."""
+        del index, last
+        return state.price

@@ -31,6 +31,9 @@ def _mark(mark: dict[str, Any] | None) -> str:
             made = "last price"
         case "ema":
             made = mean
+        case "stable":
+            limits = mark.get("stable") or {}
+            made = f"index, followed by at most {percent_tick(limits.get('growth_per_second') or 0)} a second"
         case _:
             made = f"median of index, {mean} and last price"
     return f"risk check at the {made}{band}"

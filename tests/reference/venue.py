@@ -37,7 +37,7 @@ class Path:
         self.rules, self.prices, self.depth_multiplier, self.step = rules, prices, depth_multiplier, step_seconds
         self.venue = Venue.open(book, rules)
         self.oracle = Oracle(rules, prices[0], step_seconds)
-        self.mark_price, self.last_index = MarkPrice(rules, step_seconds), prices[0]
+        self.mark_price, self.last_index = MarkPrice(rules, prices[0], step_seconds), prices[0]
         self.guard = Guard(rules, prices[0], step_seconds)
         self.factors = Factors(rules, prices[0], step_seconds)
         self.breaker = Breaker(rules, prices[0], step_seconds)
