@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 
 from stress.build.adaptive import build_adaptive
+from stress.build.engine import kernel_obstacles
 from stress.cli.compose import load
 from stress.config.adaptive import AdaptiveMarginConfig, StageConfig
+from stress.config.oracle import MarkConfig
 from stress.errors import UserError
 from stress.protocol.margin.scaled import Scaled
 from stress.protocol.margin.tiers import margin_table
-from tests.reference.building import Row
+from tests import studies
+from tests.reference.building import Row, make_book
 from tests.test_shocks import closings, flat_path
 
 MINUTES_A_YEAR = 365 * 24 * 60
@@ -101,6 +104,39 @@ def test_a_larger_cap_liquidates_whoever_a_smaller_one_does() -> None:
     found = [{who for _, who in liquidated(by_volatility(most), rows, path)} for most in (1.0, 1.5, 2.0, 2.5)]
     assert found[0] == {who for _, who in liquidated(None, rows, path)}
     assert all(less <= more for less, more in zip(found, found[1:], strict=False)) and len(found[0]) < len(found[-1])
+
+
+def test_a_companion_that_wakes_has_the_requirements_of_its_main_run() -> None:
+    """The first account sells 40 units and moves the price by 4 % for good. When the fundamental price falls by 12 % the
+    index is at 84.48, 15.5 % below its last: stage one. Without those sales, as for a companion that sleeps, it is 12 %.
+
+    Of a requirement of 10 % that bankrupts one account (13.65 - 15.52), so the companion wakes, and takes 15 % of the
+    last one, which has 25.52 - 15.52 = 10 USD against 8.45.
+    """
+    rows: list[Row] = [("first", 396.0, {"X": (40.0, 100.0)}), ("bankrupt", 13.65, {"X": (1.0, 100.0)}),
+                       ("last", 25.52, {"X": (1.0, 100.0)}), ("short", 1e6, {"X": (-42.0, 100.0)})]
+    stages = [StageConfig(move=0.14, multiplier=1.5)]
+    cfg = studies.config(
+        protocol={"maintenance_margin": 0.1, "adaptive": rule("staged", window_minutes=1.0, stages=stages)},
+        liquidity={"law": "linear", "depth_usd": 1000.0},
+        run={"fund_curve": True, "paths": 128, "block_paths": 128, "horizon_hours": 3 / 60})
+    path = np.array([100.0, 100.0, 88.0, 88.0])[:, None]
+    (result,) = studies.simulated(studies.path_study(cfg, make_book(rows), path))
+    assert (result.outcome.liquidated_accounts == 3).all() and (result.outcome.depletion_tick[0] == 2).all()
+    assert result.factor is not None
+    np.testing.assert_array_equal(result.factor[0], 1.5)
+
+
+@pytest.mark.parametrize(("protocol", "word"), [
+    ({"adaptive": by_volatility()}, "requirements change"),
+    ({"oracle": {"mark": MarkConfig(kind="band", band=0.1, half_life_seconds=None, stable=None)}}, "price of its own"),
+    ({"oracle": {"stale_after_seconds": 60.0}}, "can be trusted"),
+])
+def test_ladders_and_kernels_refuse_with_a_reason(protocol: dict[str, Any], word: str) -> None:
+    study = studies.path_study(studies.config(protocol=protocol), make_book(LONGS), np.full((3, 1), 100.0))
+    (reason,) = study.engine["not_ladder"]
+    assert word in reason and study.engine["name"] == "dense"
+    assert kernel_obstacles(study.config.protocol, study.market) == [reason]
 
 
 def test_a_factor_of_one_changes_no_bit() -> None:
