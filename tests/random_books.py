@@ -14,10 +14,12 @@ from stress.build.margin import build_haircuts, build_margin
 from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.cli.compose import load
+from stress.config.adaptive import AdaptiveMarginConfig, StageConfig
 from stress.config.collateral import CollateralConfig
 from stress.config.insurance import DepositorsConfig, InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig
 from stress.config.margin import MarginConfig
+from stress.config.oracle import MarkConfig, StableConfig
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.config.shock import ShockConfig
 from stress.price.given import GivenPath
@@ -183,7 +185,9 @@ def _shock(kind: str, rng: np.random.Generator) -> ShockConfig:
     numbers["duration_hours"] = rng.choice([None, rng.uniform(0, 0.2)])
     if kind == "oracle_freeze":
         numbers["markets"] = [None, ["X"], ["Y"]][rng.integers(3)]
-    else:
+    elif kind == "index_manipulation":
+        numbers |= {"markets": [None, ["X"], ["Y"]][rng.integers(3)], "move": float(rng.choice([-0.1, 0.05, 0.2]))}
+    elif kind == "collateral_depeg":
         numbers["loss"] = rng.uniform(0.3, 0.95)
         numbers["recovery"] = None if numbers["duration_hours"] is None else rng.choice([None, 0.5, 1.0])
     return ShockConfig(**numbers)
@@ -225,7 +229,9 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         lag_seconds=lag * STEP,
         update_interval_seconds=rng.choice([0.0, 3 * STEP]) if lag else 0.0,
         deviation_threshold=rng.choice([0.0, 0.02]),
-        impact_share=rng.choice([0.0, 0.5, 1.0]),
+        impact_share=rng.choice(design.get("seen", [0.0, 0.5, 1.0])),
+        mark=_mark(design, rng),
+        **_guards(design, rng),
     )
     breaker = dataclasses.replace(
         protocol.breaker,
@@ -249,6 +255,7 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         backstop=backstop,
         insurance=_insurance(design["insurance"], rng) if "insurance" in design else None,
         socialised_loss=SocialisedLossConfig(by=design["levied_by"]) if "levied_by" in design else None,
+        adaptive=_adaptive(design, rng),
         margin_tiers={"default": tiers},
         initial_margin=None,
         maintenance_margin=None if tiered else flat,
@@ -285,6 +292,55 @@ def _insurance(terms: dict[str, Any], rng: np.random.Generator) -> InsuranceConf
             delay_hours=rng.choice([0.0, 0.05]),
         )
     return InsuranceConfig(**drawn)
+
+
+def _adaptive(design: Design, rng: np.random.Generator) -> AdaptiveMarginConfig | None:
+    """Factors up to three, where a tick moves prices by 2 %: a volatility of 15 a year."""
+    if "adaptive" not in design:
+        return None
+    kind, update = str(rng.choice(design["adaptive"])), rng.choice([None, 3.0])
+    first = rng.uniform(0.02, 0.05)
+    numbers: dict[str, Any] = {
+        "volatility": {
+            "half_life_minutes": rng.uniform(1.0, 10.0),
+            "reference_volatility": float(rng.uniform(5.0, 15.0)),
+            "max_multiplier": rng.uniform(1.5, 3.0),
+        },
+        "staged": {
+            "window_minutes": rng.uniform(2.0, 10.0),
+            "stages": [StageConfig(move=first, multiplier=1.5), StageConfig(move=3 * first, multiplier=3.0)],
+        },
+    }[kind]
+    absent = dict.fromkeys(field.name for field in dataclasses.fields(AdaptiveMarginConfig))
+    return AdaptiveMarginConfig(**(absent | numbers | {"kind": kind, "update_minutes": update}))
+
+
+def _guards(design: Design, rng: np.random.Generator) -> dict[str, float | None]:
+    """An age from which an index of a lagging oracle is too old, and a distance from its mean that is too far."""
+    if "guarded" not in design:
+        return {}
+    return {
+        "stale_after_seconds": rng.choice([0.0, STEP, 1.5 * STEP]),
+        "divergence_limit": rng.uniform(0.02, 0.06),
+        "divergence_half_life_seconds": rng.uniform(30.0, 300.0),
+    }
+
+
+def _mark(design: Design, rng: np.random.Generator) -> MarkConfig | None:
+    """A mark price of a kind."""
+    if "mark" not in design:
+        return None
+    kind = str(rng.choice(design["mark"]))
+    if kind == "stable":
+        limits = StableConfig(
+            growth_per_second=rng.uniform(1e-4, 4e-4),
+            delayed_growth=rng.uniform(0.01, 0.05),
+            interval_seconds=rng.choice([100.0, 240.0]),
+            intervals=int(rng.integers(1, 4)),
+        )
+        return MarkConfig(kind=kind, band=None, half_life_seconds=None, stable=limits)
+    band = rng.uniform(0.002, 0.02) if kind == "band" else rng.choice([None, 0.01])
+    return MarkConfig(kind=kind, band=band, half_life_seconds=None if kind == "band" else rng.uniform(30.0, 300.0), stable=None)
 
 
 def _liquidity(cfg: Config, design: Design, rng: np.random.Generator) -> Any:

@@ -92,6 +92,8 @@ def compare(result: Any, variant: int, expected: Result, case: str) -> None:
         compare_fairness(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.fairness), expected, scale, case)
     if result.sold_coins is not None:
         compare_coins(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.sold_coins), expected, case)
+    if result.blocked is not None and variant == 0:  # a companion may sleep
+        assert int(result.blocked[variant, 0]) == expected.blocked_ticks, f"{case}: ticks of waiting for the oracle"
     if result.vault is not None:
         compare_vault(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.vault), expected, scale, case)
 

@@ -28,7 +28,7 @@ from tests.test_shocks import MARKETS, WILD, shock, shocked
 NUMBERS: dict[str, dict[str, Any]] = {
     "gap": {"move": [-0.1, -0.2, 0.1]}, "volatility_step": {"multiplier": 3.0},
     "correlation_one": {"leader": "X", "beta": 1.5}, "depth_withdrawal": {"multiplier": 0.2}, "oracle_freeze": {},
-    "collateral_depeg": {"loss": 0.5, "recovery": 0.5},
+    "collateral_depeg": {"loss": 0.5, "recovery": 0.5}, "index_manipulation": {"move": 0.01}, "outage": {},
 }
 OF_THE_MARKET = KINDS[:4]
 FUND = 50.0
@@ -56,7 +56,8 @@ def crowd(shocks: list[ShockConfig], engine: str = "auto", *, cross: bool = True
 
 
 def mixed(kinds: tuple[str, ...]) -> list[ShockConfig]:
-    return [shock(kind, 5 + i, 12, **NUMBERS[kind]) for i, kind in enumerate(kinds)]
+    """An outage is short: while it lasts nothing else matters."""
+    return [shock(kind, 5 + i, 3 if kind == "outage" else 12, **NUMBERS[kind]) for i, kind in enumerate(kinds)]
 
 
 def outcome(shocks: list[ShockConfig]) -> BlockResult:
@@ -86,7 +87,9 @@ def test_both_engines_agree_under_shocks_of_the_market() -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize(("kind", "word"), [("oracle_freeze", "freezes"), ("collateral_depeg", "collateral")])
+@pytest.mark.parametrize(("kind", "word"), [
+    ("oracle_freeze", "freezes"), ("collateral_depeg", "collateral"), ("index_manipulation", "manipulated"), ("outage", "still"),
+])
 def test_what_ladders_cannot_follow_runs_dense(kind: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     study = crowd(mixed((kind,)), cross=False)
     assert study.plan.job.ladders is None
@@ -124,12 +127,14 @@ def test_without_shocks_the_study_is_what_it_was() -> None:
     job = study.plan.job
     assert type(job.model) is type(plain) and jax.tree.structure(job.model) == jax.tree.structure(plain)
     assert job.venues.oracle.freezes == () and job.venues.depegs == () and job.accounts.collateral is None
-    assert job.venues.oracle.init(job.prices).frozen is None
+    assert job.venues.oracle.manipulations == () and job.venues.outages == ()
+    start = job.venues.oracle.init(job.prices)
+    assert start.frozen is None and start.offset is None and start.mark is None and start.guard is None
 
 
 def test_until_they_come_shocks_change_no_bit() -> None:
-    """In the last tick alone, and once more with other numbers: everything before is the same, and that tick is not."""
-    gap, late = shock("gap", 5, move=[-0.1, -0.2, 0.1]), [dataclasses.replace(one, at_hours=0.5) for one in mixed(KINDS)]
+    """All but an outage, in the last tick alone, and once more with other numbers: everything before is the same, and that tick is not."""
+    gap, late = shock("gap", 5, move=[-0.1, -0.2, 0.1]), [dataclasses.replace(one, at_hours=0.5) for one in mixed(KINDS[:-1])]
     harder = {"gap": {"move": -0.5}, "volatility_step": {"multiplier": 9.0}, "collateral_depeg": {"loss": 0.99}}
     other = [dataclasses.replace(one, **harder.get(one.kind, {})) for one in late]
     one, two = outcome([gap, *late]), outcome([gap, *other])
@@ -143,7 +148,8 @@ CHANGED: list[tuple[str, str, Any]] = [
     ("gap", "at_hours", 0.2), ("gap", "move", 0.1), ("volatility_step", "duration_hours", 0.05),
     ("volatility_step", "multiplier", 1.5), ("correlation_one", "beta", 2.0), ("depth_withdrawal", "multiplier", 0.7),
     ("oracle_freeze", "markets", ["Y"]), ("oracle_freeze", "duration_hours", 0.05), ("collateral_depeg", "loss", 0.9),
-    ("collateral_depeg", "recovery", 0.0), ("collateral_depeg", "at_hours", 0.2),
+    ("collateral_depeg", "recovery", 0.0), ("collateral_depeg", "at_hours", 0.2), ("index_manipulation", "move", 0.05),
+    ("index_manipulation", "markets", ["Y"]), ("outage", "at_hours", 0.1),
 ]
 
 

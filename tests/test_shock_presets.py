@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("compiled_soon")
 
 DATA = Path(os.environ.get("STRESS_DATA", Path(__file__).resolve().parent.parent / ".." / "shared" / "data"))
 SHIPPED = sorted(file.stem for file in (config_folder() / "shock").glob("*.yaml"))
-GROUPS = dict(zip(("gap", "volatility", "correlation", "depth", "oracle", "depeg"), KINDS, strict=True))
+GROUPS = dict(zip(("gap", "volatility", "correlation", "depth", "oracle", "depeg", "manipulation", "outage"), KINDS, strict=True))
 SEVEN = ("BTC", "ETH", "SOL", "BNB", "XRP", "DOGE", "AVAX")
 
 
@@ -59,7 +59,9 @@ def test_tags_are_in_order(group: str) -> None:
                 return shock.beta["ETH"]  # type: ignore[index,return-value]
             case "depth_withdrawal":
                 return 1.0 / shock.multiplier  # type: ignore[operator]
-            case "oracle_freeze":
+            case "index_manipulation":
+                return -shock.move  # type: ignore[operator]
+            case "oracle_freeze" | "outage":
                 return shock.duration_hours or 0.0
             case _:
                 return shock.loss or shock.multiplier or 0.0  # type: ignore[return-value]

@@ -8,7 +8,14 @@ import numpy as np
 
 from stress.book.schema import Book
 from stress.build.price import Market
-from stress.build.shocks import NO_SHOCKS, Shocks, depegs_collateral, freezes_oracle
+from stress.build.shocks import (
+    NO_SHOCKS,
+    Shocks,
+    depegs_collateral,
+    freezes_oracle,
+    manipulates_index,
+    stops_venue,
+)
 from stress.config.funding import BY_SKEW
 from stress.config.schema import Config, ProtocolConfig
 from stress.engine.ladder.book import Ladders, first_tier, sort_book, tier_room
@@ -129,6 +136,8 @@ def venue_obstacles(
             "socialised_loss" in protocol.waterfall and not adl
         ),
         "shocks: collateral loses value, which changes the order of liquidation": depegs_collateral(shocks),
+        "shocks: the index is manipulated": manipulates_index(shocks),
+        "shocks: the venue stands still": stops_venue(shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
 
@@ -148,6 +157,8 @@ def kernel_obstacles(
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
+        "shocks: the index is manipulated": manipulates_index(shocks),
+        "shocks: the venue stands still": stops_venue(shocks),
         "shocks: collateral loses value": depegs_collateral(shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
@@ -171,6 +182,9 @@ def _dense_only(protocol: ProtocolConfig, market: Market, fairness: bool, book: 
         ),
         "run.fairness: what each account gave up is remembered": fairness and _deleverages(protocol),
         "protocol.collateral: coins are worth what their prices are": book is not None and book.coins is not None,
+        "protocol.oracle: accounts wait for an index that can be trusted": _guarded(protocol),
+        "protocol.adaptive: margin requirements change": protocol.adaptive is not None,
+        "protocol.oracle.mark: the risk check has a price of its own": protocol.oracle.mark is not None,
         "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
     }
 
@@ -188,6 +202,11 @@ def _premium_moves(protocol: ProtocolConfig) -> bool:
 def _follows_book(protocol: ProtocolConfig) -> bool:
     """Whether the funding rate follows the skew of the book."""
     return protocol.funding.kind in BY_SKEW and protocol.funding.interval_hours is not None
+
+
+def _guarded(protocol: ProtocolConfig) -> bool:
+    """Whether accounts may wait for the oracle."""
+    return protocol.oracle.stale_after_seconds is not None or protocol.oracle.divergence_limit is not None
 
 
 def _wait(protocol: ProtocolConfig) -> bool:

@@ -19,7 +19,7 @@ from stress.price.shocks.depth_withdrawal import DepthWithdrawal
 from stress.price.shocks.gap import Gap
 from stress.price.shocks.volatility_step import VolatilityStep
 from stress.protocol.collateral import Depeg
-from stress.protocol.oracle import Freeze
+from stress.protocol.oracle import Freeze, Manipulation
 from stress.protocol.venue import Venue
 from stress.window import Window, tick_at, window
 
@@ -67,17 +67,23 @@ def _market_shock(shock: ShockConfig, key: str, markets: list[str], step_seconds
 
 
 def shocked_venue(venue: Venue, shocks: Shocks, markets: list[str], step_seconds: float) -> Venue:
-    """The venue with the shocks of its oracle and its collateral."""
-    freezes, depegs = [], []
-    for shock in shocks.values():
+    """The venue with its outages and the shocks of its oracle and its collateral."""
+    freezes, depegs, manipulations, outages = [], [], [], []
+    for name, shock in shocks.items():
         when = window(shock.at_hours, shock.duration_hours, step_seconds)
+        named = np.array([shock.markets is None or market in shock.markets for market in markets])
         if shock.kind == "oracle_freeze":
-            frozen = [shock.markets is None or market in shock.markets for market in markets]
-            freezes.append(Freeze(when, jnp.asarray(frozen)))
+            freezes.append(Freeze(when, jnp.asarray(named)))
+        if shock.kind == "index_manipulation":
+            assert shock.move is not None  # checked with the config
+            move = per_market(shock.move, markets, f"shocks.{name}.move")
+            manipulations.append(Manipulation(when, jnp.asarray(np.where(named, move, 0.0))))
+        if shock.kind == "outage":
+            outages.append(when)
         if shock.kind == "collateral_depeg":
             depegs.append(_depeg(shock, when))
-    oracle = dataclasses.replace(venue.oracle, freezes=tuple(freezes))
-    return dataclasses.replace(venue, oracle=oracle, depegs=tuple(depegs))
+    oracle = dataclasses.replace(venue.oracle, freezes=tuple(freezes), manipulations=tuple(manipulations))
+    return dataclasses.replace(venue, oracle=oracle, depegs=tuple(depegs), outages=tuple(outages))
 
 
 def _depeg(shock: ShockConfig, when: Window) -> Depeg:
@@ -89,6 +95,16 @@ def _depeg(shock: ShockConfig, when: Window) -> Depeg:
 def freezes_oracle(shocks: Shocks) -> bool:
     """Whether the risk check may see an old price."""
     return any(shock.kind == "oracle_freeze" for shock in shocks.values())
+
+
+def manipulates_index(shocks: Shocks) -> bool:
+    """Whether the risk check may see a price that is not."""
+    return any(shock.kind == "index_manipulation" for shock in shocks.values())
+
+
+def stops_venue(shocks: Shocks) -> bool:
+    """Whether the venue may do nothing for a while."""
+    return any(shock.kind == "outage" for shock in shocks.values())
 
 
 def depegs_collateral(shocks: Shocks) -> bool:

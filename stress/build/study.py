@@ -13,6 +13,7 @@ import numpy as np
 from stress.book.inverse import mirrored
 from stress.book.load import load_book
 from stress.book.schema import Book
+from stress.build.adaptive import refuse_whole_multiples
 from stress.build.engine import kernel_obstacles, obstacles, split_book
 from stress.build.insurance import insured_venue
 from stress.build.margin import build_haircuts, build_margin, planned_interest, refuse_whole_rates
@@ -86,6 +87,7 @@ def build_study(cfg: Config) -> Study:
     haircuts, inverse = build_haircuts(cfg.protocol, markets), cfg.protocol.contract == "inverse"
     book = load_book(cfg.book, markets, market.prices, initial, margin, haircuts, inverse)
     refuse_whole_rates(book, margin, inverse)
+    refuse_whole_multiples(book, margin, cfg.protocol.adaptive)
     return assemble(cfg, market, book, margin, initial)
 
 

@@ -9,12 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stress.build.adaptive import build_adaptive, scalable
 from stress.build.funding import build_funding
 from stress.build.leaves import in_ticks
 from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
 from stress.build.liquidation import build_backstop, build_keepers, build_limit, build_rule
 from stress.build.margin import build_margin
+from stress.build.oracle import build_oracle
 from stress.config.adl import AdlConfig
 from stress.config.markets import per_market
 from stress.config.schema import LiquidityConfig, ProtocolConfig
@@ -32,7 +34,6 @@ from stress.protocol.adl.profit_leverage import ProfitLeverage
 from stress.protocol.adl.random import Random
 from stress.protocol.adl.water_filling import WaterFilling
 from stress.protocol.breaker import Breaker
-from stress.protocol.oracle import Oracle
 from stress.protocol.venue import Fees, Venue
 
 EXPONENTS = {"none": 1.0, "linear": 1.0, "square_root": 0.5}
@@ -63,7 +64,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         fund=_f(protocol.insurance_fund),
         adl=_adl(protocol.adl) if with_adl else None,
         funding=build_funding(protocol.funding, markets, step_seconds),
-        oracle=_oracle(protocol, step_seconds),
+        oracle=build_oracle(protocol.oracle, step_seconds),
         breaker=Breaker(
             move=_f(math.inf if breaker.move is None else breaker.move),
             window=in_ticks(breaker.window_minutes, 60.0 / step_seconds),
@@ -75,12 +76,15 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         socialised="socialised_loss" in protocol.waterfall,
         limit=build_limit(protocol.liquidation),
         backstop=None if protocol.backstop is None else build_backstop(protocol.backstop, step_seconds),
+        adaptive=None if protocol.adaptive is None else build_adaptive(protocol.adaptive, markets, step_seconds),
         by_fill=protocol.liquidation.settlement == "fill",
         adl_price=protocol.adl.price,
         levied_by="profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
         drawdown=_f(protocol.adl.drawdown or 1.0) if with_adl and protocol.adl.trigger == "fund_drawdown" else None,
     )
-    parts = (venue.maintenance, venue.rule, venue.adl, venue.funding.rule, venue.limit)
+    if protocol.adaptive is not None:
+        venue = dataclasses.replace(venue, maintenance=scalable(venue.maintenance, len(markets)))
+    parts = (venue.maintenance, venue.rule, venue.adl, venue.funding.rule, venue.limit, venue.oracle.mark)
     return dataclasses.replace(venue, parts=tuple(type(part).__name__ for part in parts))
 
 
@@ -108,20 +112,6 @@ def stack(venues: list[Venue]) -> Venue:
 
 def _adl(adl: AdlConfig) -> AdlPolicy:
     return Random(seed=_i(adl.seed)) if adl.policy == "random" else ADL_POLICIES[adl.policy]()
-
-
-def _oracle(protocol: ProtocolConfig, step_seconds: float) -> Oracle:
-    oracle = protocol.oracle
-    lag = round(oracle.lag_seconds / step_seconds)
-    heartbeat = max(1, round(oracle.update_interval_seconds / step_seconds))
-    threshold = oracle.deviation_threshold or math.inf
-    return Oracle(
-        impact_share=_f(oracle.impact_share),
-        heartbeat=_i(heartbeat),
-        threshold=_f(threshold),
-        lag=lag,
-        instant=oracle.lag_seconds == 0 and oracle.update_interval_seconds == 0,
-    )
 
 
 def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Liquidity:

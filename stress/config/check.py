@@ -29,7 +29,7 @@ METRICS = (
     "adl_haircut", "socialised_loss", "uncovered", "fees_to_fund", "adl_notional", "amplification", "max_displacement",
     "fund_drawdown_var_99", "fund_drawdown_es_99", "required_fund_99", "required_fund_999", "required_fund_9999",
     "fund_shortfall", "withdrawn", "taken_over", "backstop_loss", "backstop_depletion_probability", "adl_hit_share",
-    "adl_largest_haircut", "adl_gini", "adl_cost", "adl_overshoot",
+    "adl_largest_haircut", "adl_gini", "adl_cost", "adl_overshoot", "oracle_blocked_hours", "margin_multiplier",
 )
 """Metrics that may carry a limit."""
 
@@ -55,8 +55,7 @@ def check(config: Config) -> list[str]:
     price, run = config.price, config.run
     groups = (check_price(price), check_history(config), _time(price, run), check_often(config), _block(run),
               _processes(run), _events(config), check_protocol(config), check_shocks(config), _book(config),
-              _limits(config), _mechanism_limits(config), _fairness_limits(config), check_collateral(config),
-              _dates(config))
+              _limits(config), _optional_limits(config), check_collateral(config), _dates(config))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 
@@ -136,25 +135,27 @@ def _limits(config: Config) -> Iterator[str]:
                                 f"The metric needs run.{switch}=true."))
 
 
-def _mechanism_limits(config: Config) -> Iterator[str]:
-    insurance = config.protocol.insurance
-    if config.limits.get("withdrawn") is not None and (insurance is None or insurance.depositors is None):
-        yield str(bad_value("limits.withdrawn", config.limits["withdrawn"],
-                            "null while protocol.insurance.depositors=null",
-                            "The metric is about depositors: give the fund some."))
-    for name in ("taken_over", "backstop_loss", "backstop_depletion_probability"):
-        limit = config.limits.get(name)
-        if limit is not None and config.protocol.backstop is None:
-            yield str(bad_value(f"limits.{name}", limit, "null while protocol.backstop=null",
-                                "The metric is about a backstop: give the venue one."))
-
-
-def _fairness_limits(config: Config) -> Iterator[str]:
-    for name in ("adl_hit_share", "adl_largest_haircut", "adl_gini", "adl_cost", "adl_overshoot"):
-        limit = config.limits.get(name)
-        if limit is not None and not config.run.fairness:
-            yield str(bad_value(f"limits.{name}", limit, "null while run.fairness=false",
-                                "The metric needs run.fairness=true."))
+def _optional_limits(config: Config) -> Iterator[str]:
+    """Limits on metrics of mechanisms that the run does not have."""
+    protocol = config.protocol
+    guarded = protocol.oracle.stale_after_seconds is not None or protocol.oracle.divergence_limit is not None
+    for names, key, has, what in (
+        (("taken_over", "backstop_loss", "backstop_depletion_probability"), "protocol.backstop=null",
+         protocol.backstop is not None, "is about a backstop: give the venue one."),
+        (("withdrawn",), "protocol.insurance.depositors=null",
+         protocol.insurance is not None and protocol.insurance.depositors is not None,
+         "is about depositors: give the fund some."),
+        (("adl_hit_share", "adl_largest_haircut", "adl_gini", "adl_cost", "adl_overshoot"), "run.fairness=false",
+         config.run.fairness, "needs run.fairness=true."),
+        (("oracle_blocked_hours",), "protocol.oracle has no guard", guarded,
+         "is about accounts that wait for the oracle: set protocol.oracle.stale_after_seconds or divergence_limit."),
+        (("margin_multiplier",), "protocol.adaptive=null", protocol.adaptive is not None,
+         "is about requirements that change: give protocol.adaptive."),
+    ):
+        for name in names:
+            limit = config.limits.get(name)
+            if limit is not None and not has:
+                yield str(bad_value(f"limits.{name}", limit, f"null while {key}", f"The metric {what}"))
 
 
 def _dates(config: Config) -> Iterator[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stress.config.check_adaptive import check_adaptive
 from stress.config.check_adl import check_adl
 from stress.config.check_contract import check_contract
 from stress.config.check_funding import check_funding
 from stress.config.check_insurance import check_insurance
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
+from stress.config.check_oracle import check_oracle
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.errors import UserError, bad_value
 
@@ -25,6 +27,8 @@ def check_protocol(config: Config) -> Iterator[str]:
         yield from _fee(config)
     yield from check_funding(config.protocol.funding)
     yield from check_insurance(config)
+    yield from check_oracle(config.protocol.oracle, config.run.step_seconds)
+    yield from check_adaptive(config.protocol.adaptive, config.run.step_seconds)
     yield from _rule(config.protocol)
     yield from check_adl(config.protocol)
     yield from check_contract(config)

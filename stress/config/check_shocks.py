@@ -12,10 +12,11 @@ from stress.errors import bad_value
 NEEDED = {
     "gap": ("move",), "volatility_step": ("multiplier",), "correlation_one": ("leader", "beta"),
     "depth_withdrawal": ("multiplier",), "oracle_freeze": (), "collateral_depeg": ("loss",),
+    "index_manipulation": ("move",), "outage": (),
 }
 """Fields of a kind that must be given."""
 
-ALLOWED = {"oracle_freeze": ("markets",), "collateral_depeg": ("recovery",)}
+ALLOWED = {"oracle_freeze": ("markets",), "index_manipulation": ("markets",), "collateral_depeg": ("recovery",)}
 """Further fields of a kind."""
 
 OF_A_KIND = ("move", "multiplier", "leader", "beta", "markets", "loss", "recovery")

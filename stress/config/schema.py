@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from stress.config.adaptive import AdaptiveMarginConfig
 from stress.config.adl import AdlConfig
 from stress.config.collateral import CoinCollateralConfig, CollateralConfig
 from stress.config.fields import Matrix, PerMarket, field
@@ -16,6 +17,7 @@ from stress.config.funding import FundingConfig
 from stress.config.insurance import InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig, LiquidationConfig
 from stress.config.margin import MarginConfig
+from stress.config.oracle import OracleConfig
 from stress.config.shock import ShockConfig
 
 
@@ -212,16 +214,6 @@ class TierConfig:
 
 
 @dataclass(kw_only=True)
-class OracleConfig:
-    """How the risk check sees the price."""
-
-    lag_seconds: float = field("age of the price that the oracle publishes", unit="s", low=0)
-    update_interval_seconds: float = field("heartbeat; 0 publishes every tick", unit="s", low=0)
-    deviation_threshold: float = field("publish early when the price moved by more than this; 0 for never", low=0)
-    impact_share: float = field("share of the venue's own price displacement that the oracle sees", low=0, high=1)
-
-
-@dataclass(kw_only=True)
 class BreakerConfig:
     """Trading halt on a large move."""
 
@@ -257,6 +249,8 @@ class ProtocolConfig:
     breaker: BreakerConfig = field("circuit breaker")
     collateral: CollateralConfig | None = field(
         "coins that count as margin beside USD; null: a book with coins is refused", optional=True)
+    adaptive: AdaptiveMarginConfig | None = field(
+        "margin requirements that rise with volatility or stress; null: they do not change", optional=True)
     backstop: BackstopConfig | None = field("vault or pool that takes accounts over; null for none", optional=True)
     provenance: dict[str, Any] | None = field(
         "whose rules these are, where they come from and which are assumed; carried into the report", optional=True)

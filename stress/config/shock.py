@@ -7,7 +7,10 @@ from typing import Any
 
 from stress.config.fields import PerMarket, field
 
-KINDS = ("gap", "volatility_step", "correlation_one", "depth_withdrawal", "oracle_freeze", "collateral_depeg")
+KINDS = (
+    "gap", "volatility_step", "correlation_one", "depth_withdrawal", "oracle_freeze", "collateral_depeg",
+    "index_manipulation", "outage",
+)
 TAGS = ("neutral", "adverse", "severe")
 
 
@@ -25,7 +28,8 @@ class ShockConfig:
         "how long it lasts, at least a tick; null: to the horizon (gap: one tick; collateral_depeg: for good)",
         unit="h", low=0, optional=True)
     move: PerMarket | None = field(
-        "gap: relative move of the fundamental price, spread evenly in log price over the duration; not compensated",
+        "gap: relative move of the fundamental price, spread evenly in log price over the duration; not compensated; "
+        "index_manipulation: relative error of what the oracle sees",
         above=-1, optional=True)
     multiplier: PerMarket | None = field(
         "volatility_step: factor on the volatility of the diffusion; depth_withdrawal: one factor on the depth of all "
@@ -33,7 +37,8 @@ class ShockConfig:
     leader: str | None = field("correlation_one: the market that all others follow", optional=True)
     beta: PerMarket | None = field(
         "correlation_one: relative return in a tick over that of the leader, which has its own", above=0, optional=True)
-    markets: list[str] | None = field("oracle_freeze: the markets whose oracle freezes; null for all", optional=True)
+    markets: list[str] | None = field(
+        "oracle_freeze, index_manipulation: the markets whose oracle is concerned; null for all", optional=True)
     loss: float | None = field(
         "collateral_depeg: share of every cross wallet of time zero that is lost", above=0, high=1, optional=True)
     recovery: float | None = field(

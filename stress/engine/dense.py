@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine import step
+from stress.engine.adapt import looked_at, with_requirements
 from stress.engine.batches import Packed, in_batches, pack
 from stress.engine.check import price_seen
 from stress.engine.front import beyond, nobody_in_front
@@ -57,6 +58,9 @@ def advance(
     opened, tick = open_rows(rules, stale, fundamental, multiplier, number)
     if normal is not None:
         opened = premium_moved(rules, opened, number, normal)
+    raised = None
+    if rules.adaptive is not None:
+        venue, rows, raised = with_requirements(rules, opened, rows, _main(rows.books, number, companion))
     pays = step.moves_cash(rules, number).any()
 
     def pay(parts: tuple[Packed, Packed, Vault | None]) -> tuple[Packed, Packed, Vault | None]:
@@ -65,6 +69,9 @@ def advance(
     books, holdings, vault = when(pays, pay, (rows.books, rows.holdings, opened.vault))
     opened = replace(opened, vault=vault)
     look = jax.vmap(outside)(rules, opened, tick) | pays
+    if raised is not None:
+        look = look | raised
+        opened = looked_at(opened, look)
     clock = {name: getattr(opened, name) for name in CLOCK}
     if companion:
         awake = awakened(books.unpack()["outcome"].depletion_tick < number, companion)
@@ -166,6 +173,15 @@ def _ticks_of_sleepers(tick: Tick, awake: Array, companion: int) -> Tick:
     """The tick, for companions that sleep that of their main rows."""
     main = jnp.maximum(jnp.arange(awake.shape[0]) - companion, 0)
     return jax.tree.map(lambda leaf: by_rows(awake, leaf, leaf[main]), tick)
+
+
+def _main(books: Packed, number: Array, companion: int) -> Array:
+    """The rows [rows] that rows follow: themselves, companions that sleep their main rows."""
+    own = jnp.arange(books.arrays[0].shape[0])
+    if not companion:
+        return own
+    awake = awakened(books.unpack()["outcome"].depletion_tick < number, companion)
+    return jnp.where(awake, own, own - companion)
 
 
 def awakened(depleted: Array, companion: int) -> Array:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd
+from stress.protocol.adaptive import AdaptiveState
 from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
 from stress.protocol.breaker import BreakerState
@@ -148,6 +149,7 @@ class Row:
     fairness: Fairness | None = None  # of ADL, where it is asked for
     peak: Array | None = None  # [] USD, most that the fund held so far, where ADL looks at it
     funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
+    adaptive: AdaptiveState | None = None  # of margin requirements that follow the market
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process
     funds: Funds | None = None  # where the venue has rules for its insurance funds
     sold_coins: SoldCoins | None = None  # collateral that the outside market bought

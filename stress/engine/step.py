@@ -26,7 +26,9 @@ import jax.numpy as jnp
 from stress.engine.ladder.crowd import pay_crowd
 from stress.engine.state import Accounts, Row
 from stress.engine.tick import Tick
+from stress.protocol.breaker import BreakerState
 from stress.protocol.funding.base import SkewRule
+from stress.protocol.oracle import OracleState
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -39,31 +41,61 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     displacement = liquidity.impact.displacement(z)
     depth = liquidity.depth_now(multiplier, displacement)
     if venue.backstop is not None and vault is not None:
-        halted = venue.breaker.halted(row.breaker, number)
+        halted = stopped(venue, row.breaker, number)
         vault, z = venue.backstop.sell(vault, liquidity, z, fundamental, depth, halted)
         displacement = liquidity.impact.displacement(z)
     mark = liquidity.displaced(fundamental, displacement)
-    oracle_input = oracle_fundamental * (1.0 + venue.oracle.impact_share * venue.turned(displacement))
+    turned = venue.turned(displacement)
+    oracle_input = oracle_fundamental * (1.0 + venue.oracle.impact_share * turned)
+    oracle = observe(venue, row, oracle_input, oracle_fundamental, turned, number)
     last_mark, now = venue.mirrored(row.mark), venue.mirrored(mark)
     breaker = venue.breaker.observe(row.breaker, last_mark, now, number)
+    halted = stopped(venue, breaker, number)
+    if oracle.guard is not None:
+        halted = halted | oracle.guard.blocked
     tick = Tick(
         number=number,
         fundamental=fundamental,
         depth=depth,
-        halted=venue.breaker.halted(breaker, number),
+        halted=halted,
         capacity=venue.keepers.capacity,
         move=jnp.zeros(()) if venue.keepers.cost is None else jnp.abs(now / last_mark - 1.0).max(),
     )
-    oracle = venue.oracle.observe(row.oracle, oracle_input, number)
-    if venue.oracle.freezes:
-        rested = venue.mirrored(liquidity.at_rest(row.mark, row.displacement))
-        last = venue.oracle.price(row.oracle, rested, venue.turned(row.displacement))
-        oracle = venue.oracle.freeze(oracle, last, number)
     vault, funds = None if vault is None else vault.marked(mark), row.funds
     if venue.insurance is not None and funds is not None:
         funds = venue.insurance.start_tick(venue.fund, funds, number)
     row = replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker)
-    return replace(row, vault=vault, funds=funds), tick
+    row = replace(row, vault=vault, funds=funds)
+    if venue.adaptive is not None and row.adaptive is not None:
+        index = venue.oracle.index(oracle, oracle_fundamental, turned)
+        row = replace(row, adaptive=venue.adaptive.observe(row.adaptive, index, number))
+    return row, tick
+
+
+def observe(
+    venue: Venue, row: Row, oracle_input: Array, fundamental: Array, displacement: Array, number: Array
+) -> OracleState:
+    """Phase 2: what the oracle publishes of its input [A], and what mark price and guard make of it."""
+    oracle = venue.oracle.observe(row.oracle, oracle_input, number)
+    if venue.oracle.freezes:
+        rested = venue.mirrored(venue.liquidity.at_rest(row.mark, row.displacement))
+        last = venue.oracle.index(row.oracle, rested, venue.turned(row.displacement))
+        oracle = venue.oracle.freeze(oracle, row.oracle, last, number)
+    return venue.oracle.settle(oracle, fundamental, displacement, number)
+
+
+def stopped(venue: Venue, breaker: BreakerState, number: Array) -> Array:
+    """Markets [A] that do not trade in this tick."""
+    halted = venue.breaker.halted(breaker, number)
+    return halted | stands_still(venue, number) if venue.outages else halted
+
+
+def stands_still(venue: Venue, number: Array) -> Array:
+    """Whether the venue does nothing in this tick []."""
+    still = jnp.zeros((), bool)
+    for window in venue.outages:
+        still = still | window.holds(number)
+    return still
 
 
 def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:
@@ -78,7 +110,7 @@ def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:
 
 def pay_funding(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
     """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero."""
-    due, level = venue.funding.due(tick.number), row.funding_level
+    due, level = pays(venue, tick.number), row.funding_level
     rule = venue.funding.rule
     if isinstance(rule, SkewRule):
         assert level is not None  # as in the first row
@@ -102,9 +134,15 @@ def open_interest(accounts: Accounts, size: Array) -> tuple[Array, Array]:
     return jnp.maximum(held, 0.0).sum(1), jnp.maximum(-held, 0.0).sum(1)
 
 
+def pays(venue: Venue, number: Array) -> Array:
+    """Whether funding is paid in this tick []."""
+    due = venue.funding.due(number)
+    return due & ~stands_still(venue, number) if venue.outages else due
+
+
 def moves_cash(venue: Venue, number: Array) -> Array:
     """Whether phase 3 changes what accounts own in this tick []."""
-    moves = venue.funding.due(number)
+    moves = pays(venue, number)
     for depeg in venue.depegs:
         moves = moves | depeg.due(number)
     return moves

@@ -28,7 +28,7 @@ class Tick:
     number: Array  # [] int32, 1, 2, ...
     fundamental: Array  # [A] USD per unit, S
     depth: Array  # [A] USD that moves the price by 1 %
-    halted: Array  # [A] bool
+    halted: Array  # [A] bool, accounts that hold the market are not liquidated
     capacity: Array  # [] USD of notional the keepers may execute
     move: Array  # [] largest relative move of a mark from the last tick's end to this one's start
 

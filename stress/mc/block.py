@@ -106,6 +106,8 @@ class BlockResult:
     funds: Funds | None = None  # [V, B, ...] where the insurance funds have rules
     fairness: Fairness | None = None  # [V, B] of ADL
     sold_coins: SoldCoins | None = None  # [V, B, ...]
+    blocked: Array | None = None  # [V, B] int32 ticks in which some market's accounts waited for the oracle
+    factor: Array | None = None  # [V, B] largest factor on margin requirements
 
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
@@ -180,19 +182,25 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    left = (_judge(last), last.fund_flow(), _at_last(venue, last), last.funds, last.fairness, last.sold_coins)
+    blocked = None if last.oracle.guard is None else last.oracle.guard.ticks
+    factor = None if last.adaptive is None else last.adaptive.most
+    left = {
+        "outcome": _judge(last),
+        "fund_flow": last.fund_flow(),
+        "vault": _at_last(venue, last),
+        "funds": last.funds,
+        "fairness": last.fairness,
+        "sold_coins": last.sold_coins,
+        "blocked": blocked,
+        "factor": factor,
+    }
     split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
     return BlockResult(
-        outcome=split[0],
-        fund_flow=split[1],
+        **split,
         cascade=end.window.cascade,
         fan=jnp.moveaxis(end.fan, 1, 2),
         trace=trace,
         anew=jnp.zeros(paths, bool),
-        vault=split[2],
-        funds=split[3],
-        fairness=split[4],
-        sold_coins=split[5],
     )
 
 
@@ -237,6 +245,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
         outcome=empty_outcome(job.prices.shape[0]),
         crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
+        adaptive=None if venue.adaptive is None else venue.adaptive.init(job.prices),
         vault=None if venue.backstop is None else venue.backstop.open(job.prices.shape[0]),
         funds=None if venue.insurance is None else venue.insurance.open(venue.fund),
         peak=None if venue.drawdown is None else venue.fund,

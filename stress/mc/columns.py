@@ -90,6 +90,11 @@ def path_columns(
         columns |= _fairness(result.fairness)
     if result.sold_coins is not None:
         columns |= _coins(result.sold_coins, markets)
+    if result.blocked is not None:
+        hours = step_seconds / SECONDS_PER_YEAR * HOURS_PER_YEAR
+        columns["oracle_blocked_hours"] = np.asarray(result.blocked)[main] * hours
+    if result.factor is not None:
+        columns["margin_multiplier"] = np.asarray(result.factor)[main]
     columns["cash_residual"] = np.asarray(out.cash_residual).max(0)
     columns["contracts_residual"] = np.asarray(out.contracts_residual).max(0)
     return columns

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.book.schema import Book
+from stress.engine.adapt import follow
 from stress.engine.check import oracle_price
 from stress.engine.dense import open_rows, paid, premium_moved
 from stress.engine.record import conserve
@@ -86,6 +87,7 @@ def _tick(
 ) -> tuple[Row, dict[str, Any]]:
     """One tick with all its rounds; ``normal`` [1, A] is the noise of the funding premium, where that is a process."""
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
+    venue = follow(venue, row)
     if normal is not None:
         row = premium_moved(venue, row, jnp.int32(number), normal)
     row, held = _paid(job.accounts, venue, row, tick), np.asarray(row.ledger.size[0])

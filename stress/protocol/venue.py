@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from stress.contract import Inverse
 from stress.liquidity.book import Liquidity
+from stress.protocol.adaptive import AdaptiveMargin
 from stress.protocol.adl.base import AdlPolicy
 from stress.protocol.backstop import Backstop
 from stress.protocol.breaker import Breaker
@@ -23,6 +24,7 @@ from stress.protocol.liquidation.limits import LimitPrice
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
 from stress.types import Array
+from stress.window import Window
 
 
 @jax.tree_util.register_dataclass
@@ -64,9 +66,11 @@ class Venue:
     parts: tuple[str, ...] = field(default=(), metadata={"static": True})  # JAX tells trees apart by static fields
     adl_price: str = field(default="bankruptcy", metadata={"static": True})  # or mark, oracle
     depegs: tuple[Depeg, ...] = ()
+    outages: tuple[Window, ...] = ()  # in which it does nothing
     limit: LimitPrice | None = None  # None: market orders
     backstop: Backstop | None = None
     drawdown: Array | None = None  # [] share of its peak by which the fund falls before ADL takes all deficits
+    adaptive: AdaptiveMargin | None = None  # then the maintenance margin is ``margin.scaled``
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts

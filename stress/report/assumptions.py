@@ -13,7 +13,8 @@ from stress.report.history import history, source_words, speed_words
 from stress.report.insurance import insurance, levied
 from stress.report.liquidation import adl_trigger, backstop, liquidation, modelled_on
 from stress.report.load import Run
-from stress.report.margin import interest_margin, size_margin
+from stress.report.margin import adaptive_margin, interest_margin, size_margin
+from stress.report.oracle import oracle
 from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
 
 
@@ -27,7 +28,7 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
             ("Collateral", collateral(run, _each)), ("Liquidation", liquidation(run)),
             ("Backstop", backstop(run)), ("Who pays", _waterfall(run)),
             ("Insurance fund", insurance(run, _each)),
-            ("Funding", _funding(run)), ("Oracle", _oracle(run)), ("Circuit breaker", _breaker(run)),
+            ("Funding", _funding(run)), ("Oracle", oracle(run)), ("Circuit breaker", _breaker(run)),
             ("Order book", _liquidity(run)), ("Time", _time(run)), ("Engine", _engine(run))]
     return [(topic, text) for topic, text in rows if text]
 
@@ -128,7 +129,8 @@ def _book(run: Run) -> str:
 
 
 def _margin(run: Run) -> str:
-    return "; ".join(filter(None, [size_margin(run, _each) or _tiers(run), interest_margin(run, _each)]))
+    return "; ".join(filter(None, [size_margin(run, _each) or _tiers(run), interest_margin(run, _each),
+                                   adaptive_margin(run, _each)]))
 
 
 def _tiers(run: Run) -> str:
@@ -187,15 +189,6 @@ def _premium(run: Run) -> str:
     return f"; exogenous premium {_each(run, premium, percent_tick)}" if premium else ""
 
 
-def _oracle(run: Run) -> str:
-    oracle = run.setting("protocol.oracle")
-    if not oracle:
-        return ""
-    return (f"lag {seconds(oracle.get('lag_seconds'))}, heartbeat {seconds(oracle.get('update_interval_seconds'))}, "
-            f"deviation threshold {percent_tick(oracle.get('deviation_threshold') or 0)}, sees "
-            f"{percent_tick(oracle.get('impact_share') or 0)} of the venue's own displacement")
-
-
 def _breaker(run: Run) -> str:
     breaker = run.setting("protocol.breaker")
     if not breaker:
@@ -246,7 +239,7 @@ _LEFT_OUT = (
     "Depth is a parameter: it falls in stressed regimes and as the mark is displaced, and answers to nothing else.",
     _FEES_ONLY,
     "Fundamental prices do not answer to the venue: its impact leaves no trace in them.",
-    "Operational failures, outages and attacks on the oracle are outside the model unless configured: lag, a freeze.",
+    "Operational failures, outages and attacks on the oracle are outside the model unless configured: lag, shocks.",
 )
 
 

@@ -46,6 +46,23 @@ def interest_margin(run: Run, each: Each) -> str:
     return f"initial margin rises to all of the notional with open interest from {bounds}"
 
 
+def adaptive_margin(run: Run, each: Each) -> str:
+    """How requirements follow the market; empty where they do not."""
+    rule = run.setting("protocol.adaptive")
+    if not rule:
+        return ""
+    update = rule.get("update_minutes")
+    when = "every tick" if update is None else f"every {plain_tick(update)} min"
+    if rule.get("kind") == "staged":
+        stages = ", ".join(f"× {plain_tick(stage.get('multiplier'))} beyond {percent_tick(stage.get('move'))}"
+                           for stage in rule.get("stages") or ())
+        window = plain_tick(rule.get("window_minutes"))
+        return f"requirements {stages}, the largest move of an index in {window} min, {when}"
+    reference = each(run, rule.get("reference_volatility"), percent_tick)
+    return (f"requirements × realised volatility (half-life {plain_tick(rule.get('half_life_minutes'))} min) over "
+            f"{reference} a year, at least one and at most {plain_tick(rule.get('max_multiplier'))} times, {when}")
+
+
 def _slabs(run: Run, margin: dict[str, Any]) -> str:
     tiers = margin.get("leverage_tiers") or {}
     used = {name if name in tiers else "default" for name in run.markets}

@@ -117,6 +117,14 @@ WORDINGS = {
         "Coins sold", "usd", "On average {value} of collateral in coins is sold after its owners' positions in "
                              "{horizon}.",
         "No collateral in coins was sold on any path."),
+    "oracle_blocked_hours": Wording(
+        "Waiting for the oracle", "hours",
+        "For {value} of {horizon}, on average, some market's index cannot be trusted and nobody in it is liquidated.",
+        "No path made accounts wait for the oracle."),
+    "margin_multiplier": Wording(
+        "Highest margin requirements", "plain",
+        "At the most requirements are {value} times the usual, on average over paths.",
+        "Requirements never rose."),
     "max_displacement": Wording(
         "Largest displacement", "percent", "At its worst the venue's own selling moves the mark {value} from the "
                                            "fundamental price, "

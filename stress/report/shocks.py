@@ -55,6 +55,12 @@ def _what(run: Run, shock: dict[str, Any], each: Each) -> str:
         case "oracle_freeze":
             markets = fmt.joined(shock.get("markets") or ["all markets"])
             return f"the oracle of {markets} stands still {when}"
+        case "index_manipulation":
+            markets = fmt.joined(shock.get("markets") or ["all markets"])
+            error = each(run, shock.get("move"), percent_tick)
+            return f"the oracle of {markets} sees prices that are {error} off {when}"
+        case "outage":
+            return f"the venue stands still, without liquidations and funding, {when}"
         case _:
             return _depeg(shock)
 

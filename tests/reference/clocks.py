@@ -38,6 +38,9 @@ class Oracle:
         self.freezes = [(*first_and_end(start, hours, step_seconds), names) for start, hours, names in rules.freezes]
         self.markets = rules.markets
         self.silent = [False] * len(initial)
+        self.published_at = [0] * len(initial)  # tick of the last publication, [A]
+        self.wrong = [(*first_and_end(start, hours, step_seconds), errors)
+                      for start, hours, errors in rules.manipulations]
 
     def start_tick(self, k: int, current: np.ndarray, last: np.ndarray) -> None:
         """Enters tick k's input [A] in the history and publishes what is due; ``last`` [A] was seen last.
@@ -54,8 +57,16 @@ class Oracle:
             moved = abs(candidate[a] / self.published[a] - 1)
             if self.silent[a]:
                 self.published[a] = last[a]
-            elif was[a] or k % self.every == 0 or (self.threshold > 0 and moved > self.threshold):
+            elif self.instant or was[a] or k % self.every == 0 or (self.threshold > 0 and moved > self.threshold):
                 self.published[a] = candidate[a]
+                self.published_at[a] = k
+
+    def input(self, k: int, spot: np.ndarray) -> np.ndarray:
+        """What the oracle takes for the ``spot`` price [A] in tick k; several errors multiply."""
+        for first, end, errors in self.wrong:
+            if first <= k < end:
+                spot = spot * (1 + np.array(errors))
+        return spot
 
     def price(self, current: np.ndarray) -> np.ndarray:
         """Oracle price [A]; ``current`` [A] is the oracle input at this moment."""

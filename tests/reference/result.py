@@ -46,6 +46,7 @@ class Result:
     closed_in_part: int = 0  # accounts of which the rule closes a part, each counted once a round
     cut: float = 0.0  # USD that limits keep from being filled, each round anew
     stranded: float = 0.0  # USD of it that is left to ADL
+    blocked_ticks: int = 0  # in which some account would have to wait for its oracle
     # the backstop
     taken_over: float = 0.0  # USD
     vault_low: float = 0.0  # the least it was worth at the start of a tick or at the end

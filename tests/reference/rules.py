@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stress.config.adaptive import AdaptiveMarginConfig
 from stress.config.funding import AdaptiveConfig, VelocityConfig
 from stress.config.insurance import InsuranceConfig
 from stress.config.markets import per_market
+from stress.config.oracle import MarkConfig
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
 from tests.reference.rates import SizeRate, Tiers, market_margin
@@ -83,8 +85,15 @@ class Rules:
     insurance: InsuranceConfig | None = None
     levied_by: str = "profit"  # or equity, contracts
     haircuts: tuple[tuple[float, float], ...] = ()  # [A] weight of a coin, and factor of the root of its units
+    stale_after_seconds: float | None = None  # age of an index from which accounts wait
+    divergence_limit: float | None = None  # relative distance of an index from its mean, likewise
+    divergence_half_life_seconds: float | None = None  # of that mean
+    mark_price: MarkConfig | None = None  # of the risk check; None: what the oracle publishes
+    adaptive: AdaptiveMarginConfig | None = None  # margin requirements that follow the market
     # hypothetical shocks
     freezes: tuple[tuple[float, float, tuple[str, ...]], ...] = ()  # from and for how many hours which oracles are silent
+    manipulations: tuple[tuple[float, float, tuple[float, ...]], ...] = ()  # from, for how many hours, error [A]
+    outages: tuple[tuple[float, float], ...] = ()  # from and for how many hours nothing is done
     depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
     adl_price: str = "bankruptcy"  # or mark, oracle
     adl_seed: int = 0
@@ -122,6 +131,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "insurance": protocol.insurance,
         "levied_by": "profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
         "haircuts": _haircuts(protocol, markets),
+        "adaptive": protocol.adaptive,
         "adl_price": protocol.adl.price,
         "adl_seed": protocol.adl.seed,
         "adl_drawdown": protocol.adl.drawdown if protocol.adl.trigger == "fund_drawdown" else None,
@@ -140,6 +150,10 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "oracle_interval_seconds": oracle.update_interval_seconds,
         "oracle_deviation_threshold": oracle.deviation_threshold,
         "oracle_impact_share": oracle.impact_share,
+        "mark_price": oracle.mark,
+        "stale_after_seconds": oracle.stale_after_seconds,
+        "divergence_limit": oracle.divergence_limit,
+        "divergence_half_life_seconds": oracle.divergence_half_life_seconds,
         "breaker_move": breaker.move,
         "breaker_window_minutes": breaker.window_minutes,
         "breaker_halt_minutes": breaker.halt_minutes,
@@ -169,12 +183,20 @@ def _from_liquidity(liquidity: LiquidityConfig, markets: list[str]) -> dict:
 
 
 def _from_shocks(shocks: dict[str, ShockConfig], markets: list[str]) -> dict:
-    freezes, depegs = [], []
+    freezes, depegs, manipulations, outages = [], [], [], []
     for shock in shocks.values():
         hours = math.inf if shock.duration_hours is None else shock.duration_hours
         if shock.kind == "oracle_freeze":
             freezes.append((shock.at_hours, hours, tuple(shock.markets or markets)))
+        if shock.kind == "outage":
+            outages.append((shock.at_hours, hours))
+        if shock.kind == "index_manipulation":
+            moves = per_market(shock.move, markets, "move")
+            named = shock.markets or markets
+            errors = tuple(float(x) if m in named else 0.0 for m, x in zip(markets, moves, strict=True))
+            manipulations.append((shock.at_hours, hours, errors))
         if shock.kind == "collateral_depeg":
             assert shock.loss is not None
             depegs.append((shock.at_hours, hours, shock.loss, shock.loss * (shock.recovery or 0.0)))
-    return {"freezes": tuple(freezes), "depegs": tuple(depegs)}
+    return {"freezes": tuple(freezes), "depegs": tuple(depegs), "manipulations": tuple(manipulations),
+            "outages": tuple(outages)}

@@ -8,9 +8,12 @@ import numpy as np
 
 from stress.book.schema import Book
 from tests.reference import adl, backstop, fairness, in_coins, insurance, ledger, waterfall
+from tests.reference.adaptive import Factors
 from tests.reference.check import closing_shares, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
 from tests.reference.contract import notional, worth
+from tests.reference.guard import Guard, stands_still
+from tests.reference.mark_price import MarkPrice
 from tests.reference.orders import place
 from tests.reference.result import Result
 from tests.reference.rules import Rules
@@ -38,6 +41,9 @@ class Path:
         self.rules, self.prices, self.depth_multiplier, self.step = rules, prices, depth_multiplier, step_seconds
         self.venue = Venue.open(book, rules)
         self.oracle = Oracle(rules, prices[0], step_seconds)
+        self.mark_price, self.last_index = MarkPrice(rules, prices[0], step_seconds), prices[0]
+        self.guard = Guard(rules, prices[0], step_seconds)
+        self.factors = Factors(rules, prices[0], step_seconds)
         self.breaker = Breaker(rules, prices[0], step_seconds)
         self.funding = Funding(rules, step_seconds)
         self.conservation = Conservation(self.venue, prices[0])
@@ -79,21 +85,28 @@ class Path:
             venue.z = venue.z * 2 ** (-self.step / (rules.recovery_half_life_minutes * 60))
         displaced = venue.displacements()
         depth = rules.depth_usd * self.depth_multiplier[k - 1] / (1 + rules.withdrawal * np.abs(displaced))
-        backstop.sell(venue, fundamental, depth, self.breaker.still_halted(k), self.step)
+        still = stands_still(k, rules, self.step)
+        backstop.sell(venue, fundamental, depth, [halted or still for halted in self.breaker.still_halted(k)], self.step)
         displaced = venue.displacements()
         mark = fundamental * (1 + displaced)
         venue.vault_low = min(venue.vault_low, venue.vault_worth(mark))
-        seen = self.result.oracle[k - 2] if k > 1 else self.prices[0]
-        self.oracle.start_tick(k, fundamental * (1 + rules.oracle_impact_share * displaced), seen)
+        spot = self.oracle.input(k, fundamental * (1 + rules.oracle_impact_share * displaced))
+        self.oracle.start_tick(k, spot, self.last_index)
+        index = self.oracle.price(spot)
+        self.mark_price.start_tick(index, mark)
+        venue.rules = self.factors.start_tick(k, index)
+        blocked = self.guard.blocked(k, index, self.oracle.published_at)
+        self.result.blocked_ticks += any(blocked)
         self._revalue(k)
-        if funding_due(k, rules, self.step):
+        if funding_due(k, rules, self.step) and not still:
             self._pay_funding(mark, fundamental)
         last_mark = self.result.mark[k - 2] if k > 1 else self.prices[0]
         capacity = rules.keeper_capacity_usd_per_minute
         return Tick(
             number=k, fundamental=fundamental,
             depth=depth,
-            halted=self.breaker.start_tick(k, mark, last_mark),
+            halted=[halted or still or wait for halted, wait in
+                    zip(self.breaker.start_tick(k, mark, last_mark), blocked, strict=True)],
             capacity_left=math.inf if capacity is None else capacity * self.step / 60,
             move=float(np.abs(mark / last_mark - 1).max()))
 
@@ -231,16 +244,21 @@ class Path:
     # --- step 11: record ---------------------------------------------------------------------------------------------
     def _close_tick(self, tick: Tick) -> None:
         mark, oracle = self._prices_now(tick)
+        self.last_index = self._index_now(tick)
         row = tick.number - 1
         self.result.closed_in_part += tick.in_part
         self.result.mark[row], self.result.oracle[row], self.result.fund[row] = mark, oracle, self.venue.fund
         self.result.ledger["ticks"].append(ledger.tick_row(self.venue, tick, self._hours(tick), mark, oracle))
 
     def _prices_now(self, tick: Tick) -> tuple[np.ndarray, np.ndarray]:
-        """Mark and oracle price [A] at this moment of the tick."""
-        displaced = self.venue.displacements()
-        seen = tick.fundamental * (1 + self.rules.oracle_impact_share * displaced)
-        return tick.fundamental * (1 + displaced), self.oracle.price(seen)
+        """Mark and price of the risk check [A] at this moment of the tick."""
+        last = tick.fundamental * (1 + self.venue.displacements())
+        return last, self.mark_price.price(self._index_now(tick), last)
+
+    def _index_now(self, tick: Tick) -> np.ndarray:
+        """What the oracle shows [A] at this moment of the tick."""
+        spot = tick.fundamental * (1 + self.rules.oracle_impact_share * self.venue.displacements())
+        return self.oracle.price(self.oracle.input(tick.number, spot))
 
     def _hours(self, tick: Tick) -> float:
         return tick.number * self.step / 3600

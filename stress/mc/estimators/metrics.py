@@ -246,9 +246,18 @@ FAIRNESS: dict[str, Definition] = {
 COINS: dict[str, Definition] = {"coins_sold": _mean("coins_sold")}
 """Metrics of books with collateral in coins; what is sold is no loss, and has no limit."""
 
-MECHANISMS = {"taken_over": BACKSTOP, "withdrawn": DEPOSITORS, "adl_cost": FAIRNESS, "coins_sold": COINS}
+GUARDED: dict[str, Definition] = {"oracle_blocked_hours": _mean("oracle_blocked_hours", "hours")}
+"""Metrics of venues whose oracle is guarded."""
+
+ADAPTIVE: dict[str, Definition] = {"margin_multiplier": _mean("margin_multiplier", "ratio")}
+"""Metrics of venues whose margin requirements follow the market."""
+
+MECHANISMS = {
+    "taken_over": BACKSTOP, "withdrawn": DEPOSITORS, "adl_cost": FAIRNESS, "coins_sold": COINS,
+    "oracle_blocked_hours": GUARDED, "margin_multiplier": ADAPTIVE,
+}
 """Metrics that a run only has with some mechanism, by a column that it then has."""
-ALL = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS
+ALL = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS | GUARDED | ADAPTIVE
 """Whatever may carry a limit."""
 
 
