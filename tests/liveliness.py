@@ -87,7 +87,7 @@ class Lively:
         if given["rule"] != "full":
             assert some["closed_in_part"] > self.books, some
         if "fairness" in given:
-            assert some["adl_needed"] > 0 or "drawdown" in given, some
+            assert some["adl_needed"] > 0 or "drawdown" in given or "limit_price" in given, some
             assert some["adl_cost"] > 0 or given.get("adl_price") == "mark", some
         if given["adl"] == "none":
             assert some["adl_notional"] == 0
