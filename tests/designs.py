@@ -65,11 +65,13 @@ LIMITED_EACH = {"scope": "market", "paid_at_most_usd": True, "paid_within_second
 DEPOSITED = {"scope": "shared", "income": True, "depositors": True}
 
 DESIGNS: dict[str, Design] = {
-    "close factor, funds of markets, pro rata, socialised": {
+    "close factor, fund, pro rata after a drawdown, socialised": {
         "law": "linear",
         "rule": "close_factor",
         "adl": "pro_rata",
-        "insurance": OF_MARKETS,
+        "drawdown": 0.1,
+        "funds": [300.0, 1e3, 3e3],
+        "fairness": True,
         "tiers": True,
         "limited": False,
     },
@@ -85,12 +87,10 @@ DESIGNS: dict[str, Design] = {
         "tiers": True,
         "limited": False,
     },
-    "step down, bankruptcy price, ranked after a drawdown": {
+    "step down, bankruptcy price, ranked": {
         "law": "power",
         "rule": "step_down",
         "liquidation": BANKRUPTCY,
-        "drawdown": 0.1,
-        "funds": [300.0, 1e3, 3e3],
         "fairness": True,
         "adl": "binance",
         "tiers": True,
@@ -166,7 +166,8 @@ DESIGNS: dict[str, Design] = {
         "tiers": True,
         "limited": False,
     },
-    "half at a discount, rates by size or skew": {
+    "half at a discount, rates by size or skew, funds of markets": {
+        "insurance": OF_MARKETS,
         "law": "square_root",
         "rule": "half",
         "liquidation": DISCOUNT,

@@ -96,7 +96,7 @@ def test_gini_and_haircuts() -> None:
 
 def test_measuring_changes_nothing() -> None:
     """Bit for bit."""
-    design = dict(DESIGNS["step down, bankruptcy price, ranked after a drawdown"])
+    design = dict(DESIGNS["close factor, fund, pro rata after a drawdown, socialised"])
     plain = {name: value for name, value in design.items() if name != "fairness"}
     results = []
     for given in (design, plain):

@@ -80,7 +80,7 @@ def test_a_fund_at_the_bound_has_not_fallen_too_far() -> None:
 
 def test_a_drawdown_of_all_is_an_empty_fund() -> None:
     """On random books, up to the rounding of sums that looks at the front or at all make in another order."""
-    design = dict(DESIGNS["step down, bankruptcy price, ranked after a drawdown"])
+    design = dict(DESIGNS["close factor, fund, pro rata after a drawdown, socialised"])
     outcomes = []
     for changes in ({"drawdown": 1.0}, {}):
         given = {name: value for name, value in design.items() if name != "drawdown"} | changes

@@ -23,13 +23,14 @@ from tests.quick import block
 from tests.random_books import random_study
 
 BOOKS = range(4)
-DESIGN = DESIGNS["close factor, fund, pro rata, socialised"]
+OTHERS = ("insurance", "drawdown", "funds", "fairness")
+DESIGN = DESIGNS["close factor, fund, pro rata after a drawdown, socialised"]
 NOTHING = {"scope": "shared"}
 MAIN, UNLIMITED = 0, 2
 
 
 def study_of(insurance: dict[str, Any] | None, case: int) -> Study:
-    design: Design = {name: rule for name, rule in DESIGN.items() if name != "insurance"}
+    design: Design = {name: rule for name, rule in DESIGN.items() if name not in OTHERS}
     if insurance is not None:
         design["insurance"] = insurance
     return random_study(design, np.random.default_rng([case, 20]))[0]

@@ -234,7 +234,7 @@ def test_the_screen_misses_no_liquidation(curve: Any) -> None:
     venue: Any = SimpleNamespace(contract=liquidity.contract, maintenance=curve, size_units=lambda _, notional: notional / S)
     need = np.asarray(curve.requirement(np.abs(size), np.abs(size) * S))[0]
     quote = need * (1.0 + rng.exponential(3.0, 300)) - size[0] * S
-    accounts: Any = SimpleNamespace(residual=jnp.zeros(300, bool))
+    accounts: Any = SimpleNamespace(residual=jnp.zeros(300, bool), coins=None)
 
     def liquidatable(price: float) -> np.ndarray:
         return np.asarray(check_at(venue, accounts, jnp.asarray(quote), jnp.asarray(size), jnp.array([price])).liquidatable)

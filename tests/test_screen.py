@@ -34,7 +34,7 @@ WIDE = -0.01
 
 CONSERVED = ("cash_residual", "contracts_residual")
 CHOSEN = [
-    "close factor, funds of markets, pro rata, socialised",
+    "close factor, fund, pro rata after a drawdown, socialised",
     "close factor, ranked, delayed, lagging",
     "rates by the root of the size, restore target, pro rata",
     "full, coins as collateral, ranked",
