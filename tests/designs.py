@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from stress.config.funding import AdaptiveConfig, VelocityConfig
+from stress.config.liquidation import AuctionConfig
 
 STEP = 60.0
 """Seconds."""
@@ -52,6 +53,10 @@ FILLABLE = {
 }
 FIRST = {"first_above_usd": 2e4, "cooldown_seconds": 150.0, "waits_for_cooldown": False}
 PATIENT = {"first_above_usd": 1e4, "cooldown_seconds": 150.0, "waits_for_cooldown": True}
+AUCTION = {
+    "execution": "auction",
+    "auction": AuctionConfig(start_discount=0.002, end_discount=0.05, minutes=8.0, grace_minutes=1.5),
+}
 STAYING_AWAY = {
     "fee": 0.01, "keeper_share": 0.5, "keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0
 }
@@ -124,6 +129,14 @@ DESIGNS: dict[str, Design] = {
         "funding": "adaptive",
         "tiers": True,
         "limited": True,
+    },
+    "auction, pro rata": {
+        "law": "linear",
+        "rule": "full",
+        "liquidation": AUCTION | {"keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0},
+        "adl": "pro_rata",
+        "tiers": True,
+        "limited": False,
     },
     "half at a discount, rates by size or skew": {
         "law": "square_root",

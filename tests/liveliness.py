@@ -19,6 +19,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "settlement": {"settlement": "account"},
     "waits_for_cooldown": {"waits_for_cooldown": False},
     "keeper_cost_usd": {"keeper_cost_usd": None},
+    "execution": {"execution": "book"},
     "backstop": {"backstop": None},
     "adl": {"adl_policy": "none"},
     "delay": {"keeper_delay_seconds": 0.0},
@@ -30,7 +31,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
 def mechanisms(design: Design) -> list[str]:
     """Names in :data:`WITHOUT`."""
     given = {**design, **design.get("liquidation", {})}
-    absent = {"rule": "full", "adl": "none", "settlement": "account"}
+    absent = {"rule": "full", "adl": "none", "settlement": "account", "execution": "book"}
     return [name for name in WITHOUT if given.get(name, absent.get(name)) not in (None, False, absent.get(name))]
 
 

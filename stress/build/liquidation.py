@@ -12,6 +12,7 @@ from stress.config.liquidation import BackstopConfig, LiquidationConfig
 from stress.config.schema import ProtocolConfig
 from stress.protocol.backstop import Backstop
 from stress.protocol.keepers import Keepers
+from stress.protocol.liquidation.auction import Auction
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.close_factor import CloseFactor
 from stress.protocol.liquidation.first_fraction import FirstFraction
@@ -70,6 +71,20 @@ def build_limit(rules: LiquidationConfig) -> LimitPrice | None:
             return None
 
 
+def build_auction(rules: LiquidationConfig, step_seconds: float) -> Auction | None:
+    """What liquidators pay; None where liquidations go through the book for the account."""
+    numbers = rules.auction
+    if rules.execution != "auction" or numbers is None:
+        return None
+    a_minute = step_seconds / 60.0
+    return Auction(
+        start=_f(numbers.start_discount),
+        end=_f(numbers.end_discount),
+        grace=_f(numbers.grace_minutes / a_minute),
+        growth=_f((numbers.end_discount - numbers.start_discount) / numbers.minutes * a_minute),
+    )
+
+
 def build_backstop(backstop: BackstopConfig, step_seconds: float) -> Backstop:
     """The vault or pool."""
     half_life = backstop.sale_half_life_minutes
@@ -87,7 +102,7 @@ def build_keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
     rules = protocol.liquidation
     rate = rules.keeper_capacity_usd_per_minute
     capacity = math.inf if rate is None else rate * step_seconds / 60.0
-    delayed = rules.keeper_delay_seconds > 0
+    delayed = rules.keeper_delay_seconds > 0 or rules.execution == "auction"
     delay = math.ceil(rules.keeper_delay_seconds / step_seconds - 1e-9)
     return Keepers(
         delay=_i(delay),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stress.config.check_funding import check_funding
+from stress.config.check_execution import check_execution
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.errors import UserError, bad_value
@@ -22,6 +23,7 @@ def check_protocol(config: Config) -> Iterator[str]:
         yield from _fee(config)
     yield from check_funding(config.protocol.funding)
     yield from _rule(config.protocol)
+    yield from check_execution(config.protocol)
 
 
 NEEDED = {

@@ -8,6 +8,18 @@ from stress.config.fields import field
 
 
 @dataclass(kw_only=True)
+class AuctionConfig:
+    """The discount to the oracle price at which liquidators take positions over."""
+
+    start_discount: float = field("discount at the first breach", low=0, below=1)
+    end_discount: float = field("largest discount; that of the start for a fixed one", low=0, below=1)
+    minutes: float = field("time after the first breach in which it grows from the start's to the largest", unit="min",
+                           above=0)
+    grace_minutes: float = field("time for which it is that of the start; what it grew in the meantime comes at once",
+                                 unit="min", low=0)
+
+
+@dataclass(kw_only=True)
 class LiquidationConfig:
     """What is closed, by whom, how fast, and at what fee."""
 
@@ -50,6 +62,10 @@ class LiquidationConfig:
     settlement: str | None = field(
         "account: a deficit is what a flat account owes; fill: each fill is settled against the bankruptcy price, by "
         "the fund or as fee", choices=("account", "fill"), optional=True)
+    execution: str | None = field(
+        "book: liquidations go through the book for the account; auction: liquidators take positions over and work "
+        "them off through the book for themselves", choices=("book", "auction"), optional=True)
+    auction: AuctionConfig | None = field("execution=auction: what liquidators pay", optional=True)
     fee: float = field("liquidation fee on executed notional", low=0, below=1)
     keeper_share: float = field("share of the fee that goes to the keeper; the rest enters the fund", low=0, high=1)
     remaining_equity: str = field("who gets what is left of a closed account", choices=("trader", "fund"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
+from stress.engine.auction import with_liquidators
 from stress.engine.ladder.crowd import look
 from stress.engine.state import CLOSED, FLAGGED, Accounts, Row
 from stress.engine.tick import Check, Tick
@@ -60,7 +61,9 @@ def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tup
     share = venue.rule.share(risk_case(venue, row, tick, seen))
     bankrupt = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0) <= 0
     share = jnp.where(may, jnp.where(bankrupt & venue.rule.bankrupt_whole, 1.0, share), 0.0)
-    if venue.keepers.cost is not None:
+    if venue.auction is not None:
+        share = with_liquidators(venue, replace(row, marks=marks), tick, seen, share)
+    elif venue.keepers.cost is not None:
         reward, _ = venue.fees.split(venue.fees.charged((share * seen.notional).sum(0), seen.equity))
         share = jnp.where(venue.keepers.comes(reward, tick.move), share, 0.0)
     return share, marks

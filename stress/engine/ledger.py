@@ -20,7 +20,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     """The row after a round."""
     outcome = record(venue, accounts, row, tick, done)
     marks, acted = row.marks, done.closing.acted
-    if venue.keepers.delayed:
+    if venue.keepers.delayed and not venue.remembers():
         marks = marks | {FLAGGED: jnp.where(acted, NEVER, marks[FLAGGED])}
     if venue.rule.waits:
         marks = marks | {CLOSED: jnp.where(acted, tick.number, marks[CLOSED])}
@@ -63,12 +63,13 @@ def book_ledger(venue: Venue, row: Row, done: Round) -> tuple[Ledger, Crowd | No
         bought = settled.crowd.bought()
         value, units = value + (bought * settled.crowd.fill).sum(), units + bought.reshape(-1, 2).sum(1)
         crowd = after_round(crowd, done.closing.crowd, settled.crowd, cover)
+    gain = 0.0 if settled.gain is None else settled.gain
     after = Ledger(
         quote=settled.quote + settled.deficit * cover - done.levied,
         size=settled.size,
-        outside_quote=ledger.outside_quote - value,
+        outside_quote=ledger.outside_quote - value - gain,
         outside_size=ledger.outside_size + units,
         fund_flow=ledger.fund_flow + inflow(venue, settled) - done.paid,
-        keepers=ledger.keepers + venue.fees.split(settled.fees())[0],
+        keepers=ledger.keepers + venue.fees.split(settled.fees())[0] + gain,
     )
     return after, crowd

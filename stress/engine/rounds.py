@@ -11,6 +11,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from stress.engine.auction import paid_price
 from stress.engine.check import check, limit_to_capacity, oracle_price, wanted
 from stress.engine.deleverage import deleverage
 from stress.engine.front import Front, beyond
@@ -55,6 +56,8 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
     closing = jax.vmap(book_closing)(accounts, rows, seen, share)
     if venue.backstop is not None:
         closing = jax.vmap(take_over)(venue, rows, seen, closing)
+    if venue.auction is not None:
+        closing = replace(closing, paid_price=jax.vmap(paid_price)(venue, rows, tick, seen))
     if venue.limit is not None or venue.by_fill:
         closing = jax.vmap(place_orders)(venue, rows, tick, seen, closing)
     full = jax.vmap(settle)(venue, accounts, rows, tick, closing)

@@ -21,6 +21,9 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     displacement = venue.liquidity.impact.displacement(z)
     mark = tick.fundamental * (1.0 + displacement)
     fill = price[:, None] * jnp.where(ledger.size > 0, 1.0 - spread, 1.0 + spread)
+    gain = None
+    if closing.paid_price is not None:
+        gain, fill = (closing.book * (fill - closing.paid_price)).sum(), closing.paid_price
     value, size = closing.book * fill, held_after(ledger, closing)
     quote, taken = ledger.quote + value.sum(0) + closing.adl_cash, closing.taken_over()
     if closing.kept is not None:
@@ -46,6 +49,7 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
         remainder=to_fund,
         deficit=deficit,
         crowd=sale,
+        gain=gain,
     )
 
 

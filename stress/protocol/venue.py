@@ -16,6 +16,7 @@ from stress.protocol.funding.base import Funding
 from stress.protocol.insurance.delta import fund_delta
 from stress.protocol.insurance.penalty import split
 from stress.protocol.keepers import Keepers
+from stress.protocol.liquidation.auction import Auction
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.limits import LimitPrice
 from stress.protocol.margin.base import MarginCurve
@@ -64,4 +65,9 @@ class Venue:
     depegs: tuple[Depeg, ...] = ()
     limit: LimitPrice | None = None  # None: market orders
     backstop: Backstop | None = None
+    auction: Auction | None = None  # None: liquidations go through the book for the account
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
+
+    def remembers(self) -> bool:
+        """Whether the first breach counts until the account is healthy, also where parts were closed since."""
+        return self.auction is not None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.reference.auction import Liquidators, paid_prices
 from tests.reference.margin import position_requirement
 from tests.reference.sizing import Account, wanted_shares
 from tests.reference.state import Tick, Venue
@@ -74,6 +75,7 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
     ``accounts`` are riskiest first; the first that does not fit is closed by the share that does, the rest waits.
     """
     equity_at_mark = venue.equity(check.mark)
+    liquidators = Liquidators(venue, tick, paid_prices(venue, check.oracle, tick, step_seconds))
     shares = {}
     for n in accounts:
         notional = np.abs(venue.size[n]) * check.oracle
@@ -83,8 +85,10 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
             prices=check.oracle)
         share = wanted_shares(venue.rules, account, step_seconds)
         wanted = float((share * notional).sum())
-        if wanted == 0 or not _worth_it(venue, tick, wanted, float(check.equity[n])):
+        gain = liquidators.gain(n, share * venue.size[n]) if venue.rules.execution == "auction" else None
+        if wanted == 0 or not _worth_it(venue, tick, wanted, float(check.equity[n]), gain):
             continue
+        liquidators.come(share * venue.size[n])
         if tick.capacity_left <= 0:
             break
         tick.in_part += bool(((share > 0) & (share < 1)).any())
@@ -96,13 +100,19 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
     return shares
 
 
-def _worth_it(venue: Venue, tick: Tick, notional: float, equity: float) -> bool:
-    """Whether a keeper comes for what is closed of an account: fee and equity at the oracle price."""
+def _worth_it(venue: Venue, tick: Tick, notional: float, equity: float, gain: float | None) -> bool:
+    """Whether a keeper comes for what is closed of an account: fee and equity at the oracle price.
+
+    ``gain`` is what liquidators who take positions over earn besides; they do not come for a loss.
+    """
     rules = venue.rules
+    reward = rules.keeper_share * min(rules.fee * notional, max(equity, 0.0)) + (gain or 0.0)
+    if gain is not None and reward < -1e-12 * notional:
+        return False
     if rules.keeper_cost_usd is None:
         return True
     cost = rules.keeper_cost_usd * (1 + (rules.keeper_congestion or 0.0) * tick.move / 0.01)
-    return rules.keeper_share * min(rules.fee * notional, max(equity, 0.0)) - cost >= (rules.keeper_profit_usd or 0.0)
+    return reward - cost >= (rules.keeper_profit_usd or 0.0)
 
 
 def _since(venue: Venue, tick: Tick, n: int) -> int | None:

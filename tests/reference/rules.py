@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stress.config.funding import AdaptiveConfig, VelocityConfig
+from stress.config.liquidation import AuctionConfig
 from stress.config.markets import per_market
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
@@ -49,6 +50,8 @@ class Rules:
     limit_spread: float | None = None
     limit_discount: float | None = None
     settlement: str | None = None  # account, fill
+    execution: str | None = None  # book, auction
+    auction: AuctionConfig | None = None
     keeper_cost_usd: float | None = None
     keeper_congestion: float | None = None
     keeper_profit_usd: float | None = None
@@ -93,6 +96,10 @@ class Rules:
         """The rules a config asks for; a flat ``protocol.maintenance_margin`` replaces the tiers."""
         return cls(markets=tuple(markets), **_from_protocol(cfg.protocol, markets),
                    **_from_liquidity(cfg.liquidity, markets), **_from_shocks(cfg.shocks, markets))
+
+    def remembers_first_breach(self) -> bool:
+        """Whether the time since the first breach goes on where parts were closed; keepers' delay starts anew."""
+        return self.execution == "auction"
 
     def twin(self) -> Rules:
         """The same venue without impact."""

@@ -136,7 +136,7 @@ class Path:
             return False
         tick.acted |= set(shares)
         kept = backstop.taken(venue, check, list(shares))
-        orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept})
+        orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept}, self.step)
         result.cut += float((np.abs(orders.cut) * mark).sum())
         result.stranded += float((np.abs(orders.stranded) * mark).sum())
         tentative = settle(venue, tick, orders, Matches())
@@ -158,13 +158,15 @@ class Path:
         """Makes a settlement the venue's balances; the outside market takes the other side of every book fill."""
         venue, result = self.venue, self.result
         venue.cash, venue.size, venue.z = final.cash, final.size, final.z
-        venue.keepers += final.keeper_fees
+        venue.keepers += final.keeper_fees + final.liquidators_gain
+        venue.outside_cash -= final.liquidators_gain
         venue.fund_flow += final.inflow
         for fill in final.book:
             venue.outside_size[fill.market] += fill.quantity
             venue.outside_cash -= fill.quantity * fill.price
         for n in accounts:
-            venue.first_seen.pop(n, None)
+            if not self.rules.remembers_first_breach():
+                venue.first_seen.pop(n, None)
             venue.last_closed[n] = tick.number
         result.fees_to_fund += final.fund_fees
         result.remainders_to_fund += final.remainders
