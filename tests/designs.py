@@ -57,6 +57,13 @@ AUCTION = {
     "execution": "auction",
     "auction": AuctionConfig(start_discount=0.002, end_discount=0.05, minutes=8.0, grace_minutes=1.5),
 }
+COVER = {
+    "cover_buffer": 0.03, "cover_at_once": 0.2, "cover_seconds": 600.0, "close_whole_below_usd": 200.0, "fee": 0.001
+}
+CHEAP = {
+    "execution": "auction",
+    "auction": AuctionConfig(start_discount=0.003, end_discount=0.01, minutes=6.0, grace_minutes=0.0),
+}
 STAYING_AWAY = {
     "fee": 0.01, "keeper_share": 0.5, "keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0
 }
@@ -135,7 +142,16 @@ DESIGNS: dict[str, Design] = {
         "rule": "full",
         "liquidation": AUCTION | {"keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0},
         "adl": "pro_rata",
+        "waterfall": ["adl", "socialised_loss"],
         "tiers": True,
+        "limited": False,
+    },
+    "cover shortage at a pace, auction": {
+        "law": "linear",
+        "rule": "cover_shortage",
+        "liquidation": COVER | CHEAP,
+        "adl": "none",
+        "tiers": False,
         "limited": False,
     },
     "half at a discount, rates by size or skew": {
@@ -219,6 +235,29 @@ MORE_DESIGNS: dict[str, Design] = {
         "waterfall": ["adl", "socialised_loss"],
         "lag": 1,
         "funding": "deadband",
+    },
+    "auction, restore target, ranked": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "liquidation": CHEAP | {"fee": 0.0, "target_multiple": 1.1, "close_whole_below_usd": 0.0},
+        "adl": "profit_leverage",
+        "waterfall": ["adl", "socialised_loss"],
+    },
+    "auction, full, lagging oracle": {
+        "law": "power",
+        "rule": "full",
+        "liquidation": AUCTION | {"keeper_cost_usd": 100.0},
+        "adl": "none",
+        "lag": 1,
+        "tiers": True,
+        "limited": True,
+    },
+    "cover shortage, delayed": {
+        "law": "linear",
+        "rule": "cover_shortage",
+        "liquidation": COVER,
+        "adl": "pro_rata",
+        "delay": True,
     },
     "rates by the root of the size, restore target, pro rata": {
         "law": "linear",

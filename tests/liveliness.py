@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from stress.book.schema import Book
+from stress.config.liquidation import AuctionConfig
 from tests.designs import STEP, Design
 from tests.reference.result import Result
 from tests.reference.rules import Rules
 from tests.reference.venue import simulate
 
+FIXED = AuctionConfig(start_discount=0.05, end_discount=0.05, minutes=1.0, grace_minutes=0.0)
+"""An auction without one."""
 WITHOUT: dict[str, dict[str, Any]] = {
     "rule": {"rule": "full"},
     "limit_price": {"limit_price": None},
@@ -20,6 +23,8 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "waits_for_cooldown": {"waits_for_cooldown": False},
     "keeper_cost_usd": {"keeper_cost_usd": None},
     "execution": {"execution": "book"},
+    "auction": {"auction": FIXED},
+    "cover_seconds": {"cover_seconds": 0.0},
     "backstop": {"backstop": None},
     "adl": {"adl_policy": "none"},
     "delay": {"keeper_delay_seconds": 0.0},

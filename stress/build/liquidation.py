@@ -15,6 +15,7 @@ from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.auction import Auction
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.close_factor import CloseFactor
+from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.liquidation.first_fraction import FirstFraction
 from stress.protocol.liquidation.full import Full
 from stress.protocol.liquidation.half import Half
@@ -47,6 +48,14 @@ def build_rule(rules: LiquidationConfig, step_seconds: float) -> LiquidationRule
         case "half":
             return Half(
                 part=factor, from_margin=_f(rules.half_from_margin or 0.0), whole_up_to=_f(rules.close_whole_below_usd)
+            )
+        case "cover_shortage":
+            return CoverShortage(
+                buffer=_f(rules.cover_buffer or 0.0),
+                initial=_f(rules.cover_at_once or 0.0),
+                duration=_f((rules.cover_seconds or 0.0) / step_seconds),
+                small=_f(rules.close_whole_below_usd),
+                fee=_f(rules.fee),
             )
         case "close_factor":
             return CloseFactor(factor=factor, whole_below=_f(rules.close_whole_below_usd))
@@ -102,7 +111,7 @@ def build_keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
     rules = protocol.liquidation
     rate = rules.keeper_capacity_usd_per_minute
     capacity = math.inf if rate is None else rate * step_seconds / 60.0
-    delayed = rules.keeper_delay_seconds > 0 or rules.execution == "auction"
+    delayed = rules.keeper_delay_seconds > 0 or rules.execution == "auction" or rules.rule == "cover_shortage"
     delay = math.ceil(rules.keeper_delay_seconds / step_seconds - 1e-9)
     return Keepers(
         delay=_i(delay),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stress.config.check_funding import check_funding
 from stress.config.check_execution import check_execution
+from stress.config.check_funding import check_funding
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.errors import UserError, bad_value
@@ -29,6 +29,7 @@ def check_protocol(config: Config) -> Iterator[str]:
 NEEDED = {
     "portion": ("block_seconds", "close_at_least_usd"),
     "first_fraction": ("first_above_usd", "cooldown_seconds", "waits_for_cooldown"),
+    "cover_shortage": ("cover_buffer", "cover_at_once", "cover_seconds"),
     "half": ("half_from_margin",),
 }
 """Keys that a liquidation rule does not do without."""
@@ -97,8 +98,11 @@ def _waterfall(config: Config) -> Iterator[str]:
 def _fee(config: Config) -> Iterator[str]:
     liquidation = config.protocol.liquidation
     freed = liquidation.target_multiple * min(_maintenance_rates(config), default=float("inf"))
-    if liquidation.rule == "restore_target" and liquidation.fee >= freed:
-        yield str(bad_value("protocol.liquidation.fee", liquidation.fee,
+    auction = liquidation.auction if liquidation.execution == "auction" else None
+    cost = liquidation.fee + (0.0 if auction is None else auction.end_discount)
+    if liquidation.rule == "restore_target" and cost >= freed:
+        with_discount = "" if auction is None else " and the auction's end_discount"
+        yield str(bad_value(f"protocol.liquidation.fee{with_discount}", cost,
                             f"< target_multiple x lowest maintenance margin = {freed:g} when rule=restore_target",
                             "Closing would cost more than the requirement it frees: lower the fee or use rule=full."))
 

@@ -24,11 +24,14 @@ class LiquidationConfig:
     """What is closed, by whom, how fast, and at what fee."""
 
     rule: str = field("how much of an account is closed", choices=(
-        "full", "close_factor", "restore_target", "portion", "first_fraction", "step_down", "half"))
+        "full", "close_factor", "restore_target", "portion", "first_fraction", "step_down", "half",
+        "cover_shortage"))
     close_factor: float = field(
         "rule=close_factor, half: share of every position closed a tick; rule=portion: a block; rule=first_fraction: "
         "at first", above=0, high=1)
-    close_whole_below_usd: float = field("accounts with less notional are closed whole", unit="USD", low=0)
+    close_whole_below_usd: float = field(
+        "accounts with less notional are closed whole; rule=cover_shortage: a shortage below it is covered at once",
+        unit="USD", low=0)
     target_multiple: float = field(
         "rule=restore_target: equity is restored to this multiple of the maintenance requirement", low=1)
     block_seconds: float | None = field("rule=portion: time between blocks", unit="s", above=0, optional=True)
@@ -48,6 +51,13 @@ class LiquidationConfig:
     half_from_margin: float | None = field(
         "rule=half: equity from which a part will do, as a multiple of the maintenance requirement", low=0,
         optional=True)
+    cover_buffer: float | None = field(
+        "rule=cover_shortage: share of notional beyond the requirement that is restored", low=0, below=1, optional=True)
+    cover_at_once: float | None = field(
+        "rule=cover_shortage: share of the shortage that is covered at the first breach", low=0, high=1, optional=True)
+    cover_seconds: float | None = field(
+        "rule=cover_shortage: time after the first breach in which as much again as the whole shortage falls due; 0: "
+        "all at once", unit="s", low=0, optional=True)
     limit_price: str | None = field(
         "worst price of liquidation orders; null for market orders", choices=("bankruptcy", "fillable", "discount"),
         optional=True)

@@ -42,7 +42,7 @@ class Front:
     index: Array  # [W] int32 account, N for none
     quote: Array  # [W] USD
     size: Array  # [A, W] base units
-    marks: dict[str, Array]  # [W] int32
+    marks: dict[str, Array]  # [W]
     touched: Array  # [W] bool, what it owns is no longer what the ledger says
     low: Array  # [A] USD per unit: nobody else can be liquidatable while the oracle price is above
     high: Array  # [A] USD per unit, likewise below
@@ -63,7 +63,7 @@ def nobody_in_front(row: Row, width: int) -> Front:
         index=jnp.full(width, accounts, jnp.int32),
         quote=none[0],
         size=none,
-        marks={name: jnp.full(width, NEVER, jnp.int32) for name in row.marks},
+        marks={name: jnp.full(width, NEVER, mark.dtype) for name, mark in row.marks.items()},
         touched=jnp.zeros(width, bool),
         low=jnp.full(markets, jnp.inf),
         high=jnp.full(markets, -jnp.inf),

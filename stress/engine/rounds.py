@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from stress.engine.auction import paid_price
 from stress.engine.check import check, limit_to_capacity, oracle_price, wanted
+from stress.engine.cover import covered_now
 from stress.engine.deleverage import deleverage
 from stress.engine.front import Front, beyond
 from stress.engine.ledger import book_round
@@ -23,6 +24,7 @@ from stress.engine.settle import settle
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
 from stress.engine.waterfall import insure, shortfall, socialise
+from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import owed
 from stress.types import Array
@@ -60,6 +62,8 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
         closing = replace(closing, paid_price=jax.vmap(paid_price)(venue, rows, tick, seen))
     if venue.limit is not None or venue.by_fill:
         closing = jax.vmap(place_orders)(venue, rows, tick, seen, closing)
+    if isinstance(venue.rule, CoverShortage):
+        rows = jax.vmap(covered_now)(venue, rows, tick, seen, closing)
     full = jax.vmap(settle)(venue, accounts, rows, tick, closing)
     closing, settled = _deleveraged(accounts, venue, rows, tick, seen, closing, full)
     paid = jax.vmap(insure)(venue, rows, settled)

@@ -119,9 +119,9 @@ class Screen:
     always: Array  # [] bool: somebody waits, look at every tick
 
 
-FLAGGED, CLOSED = "flagged", "closed"
+FLAGGED, CLOSED, FREED = "flagged", "closed", "freed"
 """Marks of accounts: the first breach, of the healthy and who was just closed NEVER; the last time it was closed in
-part, NEVER if it was not."""
+part, NEVER if it was not; USD of the shortage that was covered since the first breach, of use to the flagged alone."""
 
 
 @jax.tree_util.register_dataclass
@@ -130,7 +130,7 @@ class Row:
     """One path under one variant."""
 
     ledger: Ledger
-    marks: dict[str, Array]  # [N] int32 ticks by what happened (FLAGGED, CLOSED), where a rule looks back at it
+    marks: dict[str, Array]  # [N] ticks (FLAGGED, CLOSED) or USD (FREED), where a rule looks back at it
     z: Array  # [A] absorbed flow over depth
     displacement: Array  # [A] X(z), relative distance of the mark from the fundamental price
     mark: Array  # [A] USD per unit, after the last round

@@ -17,6 +17,7 @@ from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
     CLOSED,
     FLAGGED,
+    FREED,
     NOT_FINITE,
     Accounts,
     Ledger,
@@ -33,6 +34,7 @@ from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
 from stress.protocol.backstop import Vault
 from stress.protocol.funding.base import SkewRule
+from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
 
@@ -206,12 +208,11 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
     ``normal`` [A] is the noise of the funding premium, where that is a process.
     """
     zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
-    marks = [name for name, kept in ((FLAGGED, venue.keepers.delayed), (CLOSED, venue.rule.waits)) if kept]
     return Row(
         ledger=Ledger(
             quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero
         ),
-        marks={name: jnp.full(job.quote.shape, NEVER, jnp.int32) for name in marks},
+        marks=first_marks(venue, job.quote.shape),
         z=none,
         displacement=none,
         mark=job.prices,
@@ -224,6 +225,13 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
     )
+
+
+def first_marks(venue: Venue, accounts: tuple[int, ...]) -> dict[str, Array]:
+    """Marks at time zero, of those that the venue looks back at."""
+    kept = ((FLAGGED, venue.keepers.delayed), (CLOSED, venue.rule.waits))
+    marks = {name: jnp.full(accounts, NEVER, jnp.int32) for name, wanted in kept if wanted}
+    return marks | {FREED: jnp.zeros(accounts, jnp.float64)} if isinstance(venue.rule, CoverShortage) else marks
 
 
 def funding_level(venue: Venue) -> Array | None:

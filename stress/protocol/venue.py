@@ -18,6 +18,7 @@ from stress.protocol.insurance.penalty import split
 from stress.protocol.keepers import Keepers
 from stress.protocol.liquidation.auction import Auction
 from stress.protocol.liquidation.base import LiquidationRule
+from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.liquidation.limits import LimitPrice
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
@@ -70,4 +71,4 @@ class Venue:
 
     def remembers(self) -> bool:
         """Whether the first breach counts until the account is healthy, also where parts were closed since."""
-        return self.auction is not None
+        return self.auction is not None or isinstance(self.rule, CoverShortage)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.reference.auction import Liquidators, paid_prices
+from tests.reference.auction import Liquidators, discount, paid_prices
 from tests.reference.margin import position_requirement
 from tests.reference.sizing import Account, wanted_shares
 from tests.reference.state import Tick, Venue
@@ -51,7 +51,8 @@ def watch(venue: Venue, check: Check, k: int) -> None:
         if n not in check.liquidatable:
             del venue.first_seen[n]
     for n in check.liquidatable:
-        venue.first_seen.setdefault(n, k)
+        if n not in venue.first_seen:
+            venue.first_seen[n], venue.covered[n] = k, 0.0
 
 
 def may_act(venue: Venue, check: Check, tick: Tick, step_seconds: float) -> list[int]:
@@ -82,7 +83,7 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
         account = Account(
             equity=float(check.equity[n]), equity_at_mark=float(equity_at_mark[n]), notional=notional,
             units=np.abs(venue.size[n]), requirement=check.requirement[n], ticks_since=_since(venue, tick, n),
-            prices=check.oracle)
+            prices=check.oracle, **_since_breach(venue, tick, n, step_seconds))
         share = wanted_shares(venue.rules, account, step_seconds)
         wanted = float((share * notional).sum())
         gain = liquidators.gain(n, share * venue.size[n]) if venue.rules.execution == "auction" else None
@@ -113,6 +114,21 @@ def _worth_it(venue: Venue, tick: Tick, notional: float, equity: float, gain: fl
         return True
     cost = rules.keeper_cost_usd * (1 + (rules.keeper_congestion or 0.0) * tick.move / 0.01)
     return reward - cost >= (rules.keeper_profit_usd or 0.0)
+
+
+def _since_breach(venue: Venue, tick: Tick, n: int, step_seconds: float) -> dict:
+    ticks = tick.number - venue.first_seen[n]
+    return {"ticks_short": ticks, "covered": venue.covered[n], "discount": discount(venue.rules, ticks, step_seconds)}
+
+
+def covered_by(venue: Venue, check: Check, n: int, units: np.ndarray, rate: float) -> float:
+    """USD of the shortage that closing ``units`` [A] covers; ``rate`` is the liquidators' discount."""
+    rules, total = venue.rules, 0.0
+    for a in np.flatnonzero(units):
+        held = float(venue.size[n, a])
+        notional = abs(held) * check.oracle[a]
+        total += units[a] / held * (check.requirement[n, a] + ((rules.cover_buffer or 0.0) - rules.fee - rate) * notional)
+    return float(total)
 
 
 def _since(venue: Venue, tick: Tick, n: int) -> int | None:

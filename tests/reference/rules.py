@@ -28,7 +28,7 @@ class Rules:
     waterfall: tuple[str, ...]  # insurance_fund, adl, socialised_loss
     adl_policy: str  # none, or one of tests.reference.adl
     # liquidation
-    rule: str  # full, close_factor, restore_target, portion, first_fraction, step_down, half
+    rule: str  # full, close_factor, restore_target, portion, first_fraction, step_down, half, cover_shortage
     close_factor: float
     close_whole_below_usd: float
     target_multiple: float
@@ -45,6 +45,9 @@ class Rules:
     cooldown_seconds: float | None = None
     waits_for_cooldown: bool | None = None
     half_from_margin: float | None = None
+    cover_buffer: float | None = None
+    cover_at_once: float | None = None
+    cover_seconds: float | None = None
     limit_price: str | None = None  # bankruptcy, fillable, discount; None: market orders
     limit_adjustment: float | None = None
     limit_spread: float | None = None
@@ -99,7 +102,7 @@ class Rules:
 
     def remembers_first_breach(self) -> bool:
         """Whether the time since the first breach goes on where parts were closed; keepers' delay starts anew."""
-        return self.execution == "auction"
+        return self.execution == "auction" or self.rule == "cover_shortage"
 
     def twin(self) -> Rules:
         """The same venue without impact."""

@@ -29,6 +29,7 @@ class Venue:
     fund_flow: float = 0.0  # W: the fund's net flow, apart from its initial size
     keepers: float = 0.0
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
+    covered: dict[int, float] = field(default_factory=dict)  # account: USD of shortage covered since then
     last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which it was last liquidated
 
     vault_cash: float = 0.0  # quote balance of the backstop, apart from its capital

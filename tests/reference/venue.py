@@ -8,7 +8,8 @@ import numpy as np
 
 from stress.book.schema import Book
 from tests.reference import adl, backstop, ledger, waterfall
-from tests.reference.check import closing_shares, may_act, risk_check, watch
+from tests.reference.auction import discount
+from tests.reference.check import closing_shares, covered_by, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
 from tests.reference.orders import place
 from tests.reference.result import Result
@@ -139,6 +140,9 @@ class Path:
         orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept}, self.step)
         result.cut += float((np.abs(orders.cut) * mark).sum())
         result.stranded += float((np.abs(orders.stranded) * mark).sum())
+        for n in orders.accounts:
+            rate = discount(self.rules, tick.number - venue.first_seen[n], self.step)
+            venue.covered[n] += covered_by(venue, check, n, orders.quantity[n], rate)
         tentative = settle(venue, tick, orders, Matches())
         share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
         matches = adl.match(venue, check, orders, tentative, share, tick.number)
