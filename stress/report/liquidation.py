@@ -34,6 +34,11 @@ def _how_much(rules: dict[str, Any]) -> str:
             return f"{part} of positions above {above} at first, then {then}"
         case "step_down":
             return "down to the highest lower margin tier in which the account is healthy, from the lowest whole"
+        case "cover_shortage":
+            at_once, time = percent_tick(rules.get("cover_at_once") or 0), rules.get("cover_seconds")
+            pace = f"{at_once} of it at once and as much again as the whole within {seconds(time)}" if time else "at once"
+            buffer = percent_tick(rules.get("cover_buffer") or 0)
+            return f"what covers the shortage and {buffer} of notional, {pace}, accounts below {whole} whole"
         case "half":
             enough = plain_tick(rules.get("half_from_margin"))
             return f"{part} while equity is at least {enough} times the requirement, else all"
@@ -53,8 +58,18 @@ def _orders(rules: dict[str, Any]) -> str:
             limit = f"orders down to {percent_tick(rules.get('limit_discount') or 0)} from the oracle price"
         case _:
             limit = ""
+    if rules.get("execution") == "auction":
+        limit = _auction(rules.get("auction") or {})
     by_fill = "each fill settled against the bankruptcy price" if rules.get("settlement") == "fill" else ""
     return "; ".join(word for word in (limit, by_fill) if word)
+
+
+def _auction(numbers: dict[str, Any]) -> str:
+    start, end = (numbers.get(f"{name}_discount") or 0 for name in ("start", "end"))
+    time, grace = plain_tick(numbers.get("minutes")), numbers.get("grace_minutes")
+    after = f", not at all in the first {plain_tick(grace)} min" if grace else ""
+    grows = f", growing to {percent_tick(end)} in {time} min{after}" if end > start else ""
+    return f"liquidators take over at {percent_tick(start)} from the oracle price{grows}, if the book gives them more"
 
 
 def _fee(rules: dict[str, Any]) -> str:
