@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from stress.config.funding import AdaptiveConfig, VelocityConfig
-from stress.config.liquidation import AuctionConfig
+from stress.config.liquidation import AuctionConfig, WindowConfig
 
 STEP = 60.0
 """Seconds."""
@@ -64,6 +64,7 @@ CHEAP = {
     "execution": "auction",
     "auction": AuctionConfig(start_discount=0.003, end_discount=0.01, minutes=6.0, grace_minutes=0.0),
 }
+SCALED = {"window": WindowConfig(seconds=90.0, skew_scale={"X": 4e3, "Y": 2e4}, skew_scale_share=0.05)}
 STAYING_AWAY = {
     "fee": 0.01, "keeper_share": 0.5, "keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0
 }
@@ -149,7 +150,7 @@ DESIGNS: dict[str, Design] = {
     "cover shortage at a pace, auction": {
         "law": "linear",
         "rule": "cover_shortage",
-        "liquidation": COVER | CHEAP,
+        "liquidation": COVER | CHEAP | {"window": WindowConfig(seconds=150.0, usd=[2e4, 4e4])},
         "adl": "none",
         "tiers": False,
         "limited": False,
@@ -258,6 +259,20 @@ MORE_DESIGNS: dict[str, Design] = {
         "liquidation": COVER,
         "adl": "pro_rata",
         "delay": True,
+    },
+    "window, full, vault, pro rata": {
+        "law": "linear",
+        "rule": "full",
+        "liquidation": SCALED,
+        "backstop": VAULT,
+        "adl": "pro_rata",
+    },
+    "window, close factor, ranked, lagging oracle": {
+        "law": "power",
+        "rule": "close_factor",
+        "liquidation": {"window": WindowConfig(seconds=30.0, usd=1e4)},
+        "adl": "bitmex",
+        "lag": 1,
     },
     "rates by the root of the size, restore target, pro rata": {
         "law": "linear",

@@ -25,6 +25,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "execution": {"execution": "book"},
     "auction": {"auction": FIXED},
     "cover_seconds": {"cover_seconds": 0.0},
+    "window": {"window": None},
     "backstop": {"backstop": None},
     "adl": {"adl_policy": "none"},
     "delay": {"keeper_delay_seconds": 0.0},

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
-from stress.config.liquidation import BackstopConfig, LiquidationConfig
+from stress.config.liquidation import BackstopConfig, LiquidationConfig, WindowConfig
+from stress.config.markets import per_market
 from stress.config.schema import ProtocolConfig
 from stress.protocol.backstop import Backstop
 from stress.protocol.keepers import Keepers
@@ -23,6 +24,7 @@ from stress.protocol.liquidation.limits import Bankruptcy, Discount, Fillable, L
 from stress.protocol.liquidation.portion import Portion
 from stress.protocol.liquidation.restore_target import RestoreTarget
 from stress.protocol.liquidation.step_down import StepDown
+from stress.protocol.liquidation.window import Window
 
 
 def build_rule(rules: LiquidationConfig, step_seconds: float) -> LiquidationRule:
@@ -92,6 +94,18 @@ def build_auction(rules: LiquidationConfig, step_seconds: float) -> Auction | No
         grace=_f(numbers.grace_minutes / a_minute),
         growth=_f((numbers.end_discount - numbers.start_discount) / numbers.minutes * a_minute),
     )
+
+
+def build_window(window: WindowConfig | None, markets: list[str], step_seconds: float) -> Window | None:
+    """What may be liquidated of a market in a while; None where there is no limit."""
+    if window is None:
+        return None
+    ticks = max(1, round(window.seconds / step_seconds))
+    key = "usd" if window.usd is not None else "skew_scale"
+    values = per_market(getattr(window, key), markets, f"protocol.liquidation.window.{key}")
+    share = 1.0 if window.usd is not None else window.skew_scale_share or 1.0
+    limit = jnp.asarray(values, jnp.float64) * share * ticks * step_seconds / window.seconds
+    return Window(limit=limit, ticks=ticks, in_usd=window.usd is not None)
 
 
 def build_backstop(backstop: BackstopConfig, step_seconds: float) -> Backstop:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stress.config.check_execution import check_execution
+from stress.config.check_execution import check_execution, check_window
 from stress.config.check_funding import check_funding
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
 from stress.config.schema import Config, ProtocolConfig, TierConfig
@@ -24,6 +24,7 @@ def check_protocol(config: Config) -> Iterator[str]:
     yield from check_funding(config.protocol.funding)
     yield from _rule(config.protocol)
     yield from check_execution(config.protocol)
+    yield from check_window(config.protocol.liquidation.window, config.run.step_seconds)
 
 
 NEEDED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stress.config.fields import field
+from stress.config.fields import PerMarket, field
 
 
 @dataclass(kw_only=True)
@@ -17,6 +17,17 @@ class AuctionConfig:
                            above=0)
     grace_minutes: float = field("time for which it is that of the start; what it grew in the meantime comes at once",
                                  unit="min", low=0)
+
+
+@dataclass(kw_only=True)
+class WindowConfig:
+    """What may be liquidated of a market in a trailing window, in USD or as a share of the market's skew scale."""
+
+    seconds: float = field("length of the window; a shorter one than a step: so many of them as a step has", unit="s",
+                           above=0)
+    usd: PerMarket | None = field("notional at the oracle price", unit="USD", above=0, optional=True)
+    skew_scale: PerMarket | None = field("skew scale of the market", unit="base units", above=0, optional=True)
+    skew_scale_share: float | None = field("share of the skew scale", above=0, optional=True)
 
 
 @dataclass(kw_only=True)
@@ -76,6 +87,9 @@ class LiquidationConfig:
         "book: liquidations go through the book for the account; auction: liquidators take positions over and work "
         "them off through the book for themselves", choices=("book", "auction"), optional=True)
     auction: AuctionConfig | None = field("execution=auction: what liquidators pay", optional=True)
+    window: WindowConfig | None = field(
+        "what may be liquidated of a market in a trailing window; the rest waits, the riskiest first; null for no limit",
+        optional=True)
     fee: float = field("liquidation fee on executed notional", low=0, below=1)
     keeper_share: float = field("share of the fee that goes to the keeper; the rest enters the fund", low=0, high=1)
     remaining_equity: str = field("who gets what is left of a closed account", choices=("trader", "fund"))

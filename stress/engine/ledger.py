@@ -11,6 +11,7 @@ from stress.engine.ladder.crowd import Crowd
 from stress.engine.record import inflow, record
 from stress.engine.state import CLOSED, FLAGGED, Accounts, Ledger, Row
 from stress.engine.tick import Closing, Round, Tick
+from stress.engine.window import window_after
 from stress.protocol.backstop import Vault
 from stress.protocol.venue import Venue
 from stress.types import NEVER
@@ -34,6 +35,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
         crowd=crowd,
         marks=marks,
         vault=vault,
+        window=window_after(row, done.closing),
         z=done.settled.z,
         displacement=done.settled.displacement,
         mark=done.settled.mark,

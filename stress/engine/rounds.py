@@ -24,6 +24,7 @@ from stress.engine.settle import settle
 from stress.engine.state import ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.tick import Check, Closing, Round, Settlement, Tick
 from stress.engine.waterfall import insure, shortfall, socialise
+from stress.engine.window import limit_to_window
 from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import owed
@@ -43,6 +44,8 @@ def liquidation_round(
             lambda: jax.vmap(limit_to_capacity)(seen, share, tick.capacity),
             lambda: share,
         )
+    if venue.window is not None:
+        share = jax.vmap(limit_to_window)(venue, rows, seen, share)
     box = jax.vmap(screen)(venue, accounts, rows.ledger.size, seen, share)
     if accounts.ladders is not None and rows.crowd is not None and seen.due is not None:
         left = replace(rows.crowd, next=seen.due.ends)

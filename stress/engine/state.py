@@ -141,4 +141,5 @@ class Row:
     crowd: Crowd | None = None  # of the ladders
     vault: Vault | None = None  # of the backstop
     funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
+    window: Array | None = None  # [A, ticks] units liquidated in the last ticks (``Window``)
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process

@@ -56,7 +56,10 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
         last = venue.oracle.price(row.oracle, row.mark / (1.0 + row.displacement), row.displacement)
         oracle = venue.oracle.freeze(oracle, last, number)
     vault = None if vault is None else vault.marked(mark)
-    return replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker, vault=vault), tick
+    row = replace(row, z=z, displacement=displacement, mark=mark, oracle=oracle, breaker=breaker, vault=vault)
+    if venue.window is not None and row.window is not None:
+        row = replace(row, window=venue.window.next(row.window))
+    return row, tick
 
 
 def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:

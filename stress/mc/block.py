@@ -222,6 +222,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         outcome=empty_outcome(job.prices.shape[0]),
         crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
         vault=None if venue.backstop is None else venue.backstop.open(job.prices.shape[0]),
+        window=None if venue.window is None else venue.window.open(),
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
     )

@@ -20,6 +20,7 @@ from stress.protocol.liquidation.auction import Auction
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.liquidation.limits import LimitPrice
+from stress.protocol.liquidation.window import Window
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
 from stress.types import Array
@@ -67,6 +68,7 @@ class Venue:
     limit: LimitPrice | None = None  # None: market orders
     backstop: Backstop | None = None
     auction: Auction | None = None  # None: liquidations go through the book for the account
+    window: Window | None = None  # None: as much of a market is liquidated at once as there is
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
 
     def remembers(self) -> bool:

@@ -11,6 +11,7 @@ from tests.reference.auction import Liquidators, discount, paid_prices
 from tests.reference.margin import position_requirement
 from tests.reference.sizing import Account, wanted_shares
 from tests.reference.state import Tick, Venue
+from tests.reference.window import within
 
 
 @dataclass
@@ -98,7 +99,11 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
             wanted = tick.capacity_left
         tick.capacity_left -= wanted
         shares[n] = share
-    return shares
+    fitting = within(venue, check.oracle, tick, shares, step_seconds)
+    for n, share in shares.items():
+        waits = (share - fitting.get(n, 0.0)) * np.abs(venue.size[n]) * check.oracle
+        tick.capacity_left += float(waits.sum())
+    return fitting
 
 
 def _worth_it(venue: Venue, tick: Tick, notional: float, equity: float, gain: float | None) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stress.config.funding import AdaptiveConfig, VelocityConfig
-from stress.config.liquidation import AuctionConfig
+from stress.config.liquidation import AuctionConfig, WindowConfig
 from stress.config.markets import per_market
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
@@ -55,6 +55,7 @@ class Rules:
     settlement: str | None = None  # account, fill
     execution: str | None = None  # book, auction
     auction: AuctionConfig | None = None
+    window: WindowConfig | None = None
     keeper_cost_usd: float | None = None
     keeper_congestion: float | None = None
     keeper_profit_usd: float | None = None

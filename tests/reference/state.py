@@ -30,6 +30,7 @@ class Venue:
     keepers: float = 0.0
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
     covered: dict[int, float] = field(default_factory=dict)  # account: USD of shortage covered since then
+    liquidated: list[tuple[int, np.ndarray]] = field(default_factory=list)  # tick, units [A] through book or backstop
     last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which it was last liquidated
 
     vault_cash: float = 0.0  # quote balance of the backstop, apart from its capital

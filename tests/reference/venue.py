@@ -147,6 +147,10 @@ class Path:
         share = waterfall.adl_share(venue, tentative, result, self._hours(tick))
         matches = adl.match(venue, check, orders, tentative, share, tick.number)
         final = settle(venue, tick, orders, matches)
+        units = np.zeros(len(mark))
+        for fill in final.book:
+            units[fill.market] += abs(fill.quantity)
+        venue.liquidated.append((tick.number, units + sum((np.abs(venue.size[n]) for n in kept), np.zeros(len(mark)))))
         self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
         self._take_over(tick, kept, oracle)
         ledger.add_round(venue, tick, final)
