@@ -22,7 +22,7 @@ WORDS = {
     "deribit": ("restores 1 times", "$1k"),
     "drift_v2": ("covers the shortage and 2 % of notional, at once", "$50", "take over at 1 %", "3 % in 133.333 min"),
     "gmx_v2": ("the whole account", "0.2 % of notional", "$100M", "keeps the positions", "those below zero too"),
-    "synthetix_v3": ("all that is left", "$50M"),
+    "synthetix_v3": ("all that is left", "$50M", "at most 2.2545 % of the skew scale in 30 s"),
 }
 
 
@@ -56,6 +56,7 @@ def test_a_preset_in_words(preset: str) -> None:
     ("cover_shortage", ("cover_buffer=0.02", "cover_at_once=0.1", "cover_seconds=60"), "10 % of it at once"),
     ("full", ("execution=auction", "auction={start_discount: 0.01, end_discount: 0.03, minutes: 60, grace_minutes: 5}"),
      "take over at 1 % from the oracle price, growing to 3 % in 60 min, not at all in the first 5 min"),
+    ("full", ("window={seconds: 30, usd: 1e6}",), "of a market at most $1M in 30 s"),
     ("full", ("limit_price=discount",), "1 % from the oracle price"),
     ("full", ("limit_price=bankruptcy",), "down to the bankruptcy price"),
 ])

@@ -11,8 +11,8 @@ import pytest
 from stress.build.margin import build_margin
 from stress.build.price import Market
 from stress.build.study import Study, assemble
-from stress.config.check_execution import check_execution
-from stress.config.liquidation import AuctionConfig
+from stress.config.check_execution import check_execution, check_window
+from stress.config.liquidation import AuctionConfig, WindowConfig
 from stress.price.given import GivenPath
 from stress.session import replay
 from tests.reference.building import Row, make_book
@@ -125,6 +125,34 @@ def test_the_discount_is_part_of_what_closing_costs() -> None:
     """Covering 25.8 where a USD frees 5 + 2 - 3 %."""
     rules = auction(0.03, 0.03) | {"rule": "cover_shortage", "cover_buffer": 0.02, "cover_at_once": 1.0, "cover_seconds": 0.0}
     assert closed(replay(study(rules, 94.0))) == [(1, "A", 25.8 / 0.04 / 94, 94 * 0.97)]
+
+
+def test_a_window_lets_so_much_through_and_the_rest_waits() -> None:
+    """Two minutes have room for 12 units: of the riskiest 10, of the next 2, and 8 once the first are out of the window."""
+    rules = FULL | {"window": WindowConfig(seconds=120.0, usd=94.0 * 12)}
+    ledger = replay(study(rules, 94.0, 93.0, 93.0, longs=2))
+    assert closed(ledger) == [(1, "A", 10.0, 94.0), (1, "B", 2.0, 94.0), (3, "B", 8.0, 93.0)]
+    scaled = FULL | {"window": WindowConfig(seconds=30.0, skew_scale=1000.0, skew_scale_share=0.003)}
+    assert closed(replay(study(scaled, 94.0, 88.0))) == [(1, "A", 6.0, 94.0), (2, "A", 4.0, 88.0)]
+
+
+def test_a_wide_window_is_none_and_a_narrower_one_closes_later() -> None:
+    prices = (94.0, 94.0, 94.0, 92.0, 94.0, 88.0)
+    wide, none = (replay(study(FULL | {"window": window}, *prices, longs=2))
+                  for window in (WindowConfig(seconds=300.0, usd=1e9), None))
+    assert wide["final"] == none["final"] and wide["outcome"] == none["outcome"]
+    last = [closed(replay(study(FULL | {"window": WindowConfig(seconds=60.0, usd=usd)}, *prices, longs=2)))[-1][0]
+            for usd in (1e4, 1e3, 400.0)]
+    assert last == sorted(last) and last[0] < last[-1]
+
+
+@pytest.mark.parametrize("window", [
+    WindowConfig(seconds=60.0), WindowConfig(seconds=60.0, usd=1.0, skew_scale=1.0, skew_scale_share=0.1),
+    WindowConfig(seconds=60.0, skew_scale=1.0), WindowConfig(seconds=1e6, usd=1.0),
+])
+def test_a_window_has_one_limit_and_a_length_that_can_be_remembered(window: WindowConfig) -> None:
+    messages = list(check_window(window, STEP))
+    assert len(messages) == 1 and "protocol.liquidation.window" in messages[0]
 
 
 @pytest.mark.parametrize(("rules", "key"), [

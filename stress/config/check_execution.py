@@ -43,8 +43,8 @@ def check_window(window: WindowConfig | None, step_seconds: float | None) -> Ite
     by_scale = window.skew_scale is not None and window.skew_scale_share is not None
     some = window.skew_scale is not None or window.skew_scale_share is not None
     if (window.usd is not None) == by_scale or (some and not by_scale):
-        yield str(bad_value("protocol.liquidation.window", "its limit", "either usd, or skew_scale and skew_scale_share",
-                            "Give one of them."))
+        yield str(bad_value("protocol.liquidation.window", "its limit",
+                            "either usd, or skew_scale and skew_scale_share", "Give one of them."))
     if step_seconds is not None and window.seconds > LONGEST_WINDOW * step_seconds:
         yield str(bad_value("protocol.liquidation.window.seconds", window.seconds,
                             f"at most {LONGEST_WINDOW} steps = {LONGEST_WINDOW * step_seconds:g} s"))

@@ -88,7 +88,7 @@ class LiquidationConfig:
         "them off through the book for themselves", choices=("book", "auction"), optional=True)
     auction: AuctionConfig | None = field("execution=auction: what liquidators pay", optional=True)
     window: WindowConfig | None = field(
-        "what may be liquidated of a market in a trailing window; the rest waits, the riskiest first; null for no limit",
+        "what may be liquidated of a market in a trailing window, the riskiest first; null for no limit",
         optional=True)
     fee: float = field("liquidation fee on executed notional", low=0, below=1)
     keeper_share: float = field("share of the fee that goes to the keeper; the rest enters the fund", low=0, high=1)
