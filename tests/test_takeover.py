@@ -128,10 +128,12 @@ def test_the_discount_is_part_of_what_closing_costs() -> None:
 
 
 def test_a_window_lets_so_much_through_and_the_rest_waits() -> None:
-    """Two minutes have room for 12 units: of the riskiest 10, of the next 2, and 8 once the first are out of the window."""
+    """Two minutes have room for 12 units: of the riskiest 10, of the next 2. A lower price makes it a little more."""
     rules = FULL | {"window": WindowConfig(seconds=120.0, usd=94.0 * 12)}
-    ledger = replay(study(rules, 94.0, 93.0, 93.0, longs=2))
-    assert closed(ledger) == [(1, "A", 10.0, 94.0), (1, "B", 2.0, 94.0), (3, "B", 8.0, 93.0)]
+    ledger, more = replay(study(rules, 94.0, 93.0, 93.0, longs=2)), 94 * 12 / 93 - 12
+    assert closed(ledger) == [(1, "A", 10.0, 94.0), (1, "B", 2.0, 94.0),
+                              (2, "B", pytest.approx(more, rel=1e-9), 93.0),
+                              (3, "B", pytest.approx(8 - more, rel=1e-9), 93.0)]
     scaled = FULL | {"window": WindowConfig(seconds=30.0, skew_scale=1000.0, skew_scale_share=0.003)}
     assert closed(replay(study(scaled, 94.0, 88.0))) == [(1, "A", 6.0, 94.0), (2, "A", 4.0, 88.0)]
 
