@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from stress.config.funding import AdaptiveConfig, VelocityConfig
+from stress.config.liquidation import AuctionConfig, WindowConfig
 
 STEP = 60.0
 """Seconds."""
@@ -53,6 +54,18 @@ FILLABLE = {
 }
 FIRST = {"first_above_usd": 2e4, "cooldown_seconds": 150.0, "waits_for_cooldown": False}
 PATIENT = {"first_above_usd": 1e4, "cooldown_seconds": 150.0, "waits_for_cooldown": True}
+AUCTION = {
+    "execution": "auction",
+    "auction": AuctionConfig(start_discount=0.002, end_discount=0.05, minutes=8.0, grace_minutes=1.5),
+}
+COVER = {
+    "cover_buffer": 0.03, "cover_at_once": 0.2, "cover_seconds": 600.0, "close_whole_below_usd": 200.0, "fee": 0.001
+}
+CHEAP = {
+    "execution": "auction",
+    "auction": AuctionConfig(start_discount=0.003, end_discount=0.01, minutes=6.0, grace_minutes=0.0),
+}
+SCALED = {"window": WindowConfig(seconds=90.0, skew_scale={"X": 4e3, "Y": 2e4}, skew_scale_share=0.05)}
 STAYING_AWAY = {
     "fee": 0.01, "keeper_share": 0.5, "keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0
 }
@@ -164,6 +177,23 @@ DESIGNS: dict[str, Design] = {
         "adaptive": ["volatility"],
         "seen": [0.0, 0.3],
         "tiers": True,
+        "limited": False,
+    },
+    "auction, pro rata": {
+        "law": "linear",
+        "rule": "full",
+        "liquidation": AUCTION | {"keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0},
+        "adl": "pro_rata",
+        "waterfall": ["adl", "socialised_loss"],
+        "tiers": True,
+        "limited": False,
+    },
+    "cover shortage at a pace, auction": {
+        "law": "linear",
+        "rule": "cover_shortage",
+        "liquidation": COVER | CHEAP | {"window": WindowConfig(seconds=150.0, usd=[2e4, 4e4])},
+        "adl": "none",
+        "tiers": False,
         "limited": False,
     },
     "half at a discount, rates by size or skew, funds of markets": {
@@ -336,6 +366,43 @@ MORE_DESIGNS: dict[str, Design] = {
         "liquidation": {**FIRST, **BANKRUPTCY},
         "coins": "size",
         "adl": "profit_leverage",
+    },
+    "auction, restore target, ranked": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "liquidation": CHEAP | {"fee": 0.0, "target_multiple": 1.1, "close_whole_below_usd": 0.0},
+        "adl": "profit_leverage",
+        "waterfall": ["adl", "socialised_loss"],
+    },
+    "auction, full, lagging oracle": {
+        "law": "power",
+        "rule": "full",
+        "liquidation": AUCTION | {"keeper_cost_usd": 100.0},
+        "adl": "none",
+        "lag": 1,
+        "tiers": True,
+        "limited": True,
+    },
+    "cover shortage, delayed": {
+        "law": "linear",
+        "rule": "cover_shortage",
+        "liquidation": COVER,
+        "adl": "pro_rata",
+        "delay": True,
+    },
+    "window, full, vault, pro rata": {
+        "law": "linear",
+        "rule": "full",
+        "liquidation": SCALED,
+        "backstop": VAULT,
+        "adl": "pro_rata",
+    },
+    "window, close factor, ranked, lagging oracle": {
+        "law": "power",
+        "rule": "close_factor",
+        "liquidation": {"window": WindowConfig(seconds=30.0, usd=1e4)},
+        "adl": "bitmex",
+        "lag": 1,
     },
     "rates by the root of the size, restore target, pro rata": {
         "law": "linear",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stress.book.schema import Book
+from stress.config.liquidation import AuctionConfig
 from tests.designs import STEP, Design
 from tests.reference.result import Result
 from tests.reference.rules import Rules
@@ -25,12 +26,18 @@ def _insured(**changes: Any) -> Callable[[Rules], dict[str, Any]]:
     return changed
 
 
+FIXED = AuctionConfig(start_discount=0.05, end_discount=0.05, minutes=1.0, grace_minutes=0.0)
+"""An auction without one."""
 WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "rule": {"rule": "full"},
     "limit_price": {"limit_price": None},
     "settlement": {"settlement": "account"},
     "waits_for_cooldown": {"waits_for_cooldown": False},
     "keeper_cost_usd": {"keeper_cost_usd": None},
+    "execution": {"execution": "book"},
+    "auction": {"auction": FIXED},
+    "cover_seconds": {"cover_seconds": 0.0},
+    "window": {"window": None},
     "backstop": {"backstop": None},
     "levied_by": {"levied_by": "profit"},
     "scope": _insured(scope="shared", shares=None),
@@ -53,7 +60,10 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
 def mechanisms(design: Design) -> list[str]:
     """Names in :data:`WITHOUT`."""
     given = {**design, **design.get("liquidation", {}), **design.get("insurance", {})}
-    absent = {"rule": "full", "adl": "none", "settlement": "account", "scope": "shared", "contract": "linear"}
+    absent = {
+        "rule": "full", "adl": "none", "settlement": "account", "scope": "shared", "contract": "linear",
+        "execution": "book",
+    }
     return [name for name in WITHOUT if given.get(name, absent.get(name)) not in (None, False, absent.get(name))]
 
 

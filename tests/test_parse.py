@@ -109,7 +109,7 @@ def test_bad_values_name_the_key_the_value_and_what_is_allowed(
     ("prize", "prize: unknown key. Did you mean price?"),
     ("run__path", "run.path: unknown key. Did you mean run.paths?"),
     ("price__regimes__calm__volatilty", "unknown key. Did you mean price.regimes.calm.volatility?"),
-    ("protocol__liquidation__zzz", "protocol.liquidation.zzz: unknown key. Allowed here: block_seconds"),
+    ("protocol__liquidation__zzz", "protocol.liquidation.zzz: unknown key. Allowed here: auction"),
     ("limits__ruin", "limits.ruin: unknown key"),
 ])
 def test_unknown_keys_are_refused_at_any_depth(base: dict[str, Any], key: str, words: str) -> None:

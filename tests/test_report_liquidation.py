@@ -20,9 +20,9 @@ WORDS = {
     "binance_usdm": ("lower margin tier", "fee 1.25 %"),
     "bitmex": ("goes to the fund",),
     "deribit": ("restores 1 times", "$1k"),
-    "drift_v2": ("restores 1.66667 times", "100 % of it to keepers", "$50"),
+    "drift_v2": ("covers the shortage and 2 % of notional, at once", "$50", "take over at 1 %", "3 % in 133.333 min"),
     "gmx_v2": ("the whole account", "0.2 % of notional", "$100M", "keeps the positions", "those below zero too"),
-    "synthetix_v3": ("all that is left", "$50M"),
+    "synthetix_v3": ("all that is left", "$50M", "at most 2.2545 % of the skew scale in 30 s"),
 }
 
 
@@ -53,6 +53,10 @@ def test_a_preset_in_words(preset: str) -> None:
     ("close_factor", (), "20 % of every position a tick"),
     ("half", ("half_from_margin=0.5",), "20 % while equity is at least 0.5 times"),
     ("first_fraction", ("first_above_usd=1e5", "cooldown_seconds=60", "waits_for_cooldown=true"), "nothing for 60 s"),
+    ("cover_shortage", ("cover_buffer=0.02", "cover_at_once=0.1", "cover_seconds=60"), "10 % of it at once"),
+    ("full", ("execution=auction", "auction={start_discount: 0.01, end_discount: 0.03, minutes: 60, grace_minutes: 5}"),
+     "take over at 1 % from the oracle price, growing to 3 % in 60 min, not at all in the first 5 min"),
+    ("full", ("window={seconds: 30, usd: 1e6}",), "of a market at most $1M in 30 s"),
     ("full", ("limit_price=discount",), "1 % from the oracle price"),
     ("full", ("limit_price=bankruptcy",), "down to the bankruptcy price"),
 ])

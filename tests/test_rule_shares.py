@@ -31,6 +31,8 @@ RULES: dict[str, dict[str, Any]] = {
     "first fraction that waits": {**FIRST, "waits_for_cooldown": True},
     "step down": {"rule": "step_down"},
     "half": {"rule": "half", "close_factor": 0.5, "half_from_margin": 0.5, "close_whole_below_usd": 3e3},
+    "cover shortage": {"rule": "cover_shortage", "cover_buffer": 0.02, "cover_at_once": 0.2, "cover_seconds": 300.0,
+                       "close_whole_below_usd": 500.0, "fee": 0.004},
     "close factor": {"rule": "close_factor", "close_factor": 0.3, "close_whole_below_usd": 3e3},
     "restore target": {"rule": "restore_target", "target_multiple": 1.2, "close_whole_below_usd": 3e3, "fee": 0.004},
 }
@@ -56,13 +58,16 @@ def test_shares_are_the_reference_s(rule: str) -> None:
     need = np.array([[position_requirement(float(x), PRICES[a], rules.tiers[a]) for x in notional[a]] for a in range(2)])
     equity = need.sum(0) * rng.uniform(0.01, 1.0, ACCOUNTS)
     since = rng.integers(0, 6, ACCOUNTS) * rng.choice([-1, 1], ACCOUNTS)
-    case = RiskCase(*map(jnp.asarray, (equity, need.sum(0), units, notional)), curve, jnp.asarray(since))
+    age, covered = rng.integers(0, 6, ACCOUNTS), need.sum(0) * rng.uniform(0.0, 0.3, ACCOUNTS)
+    case = RiskCase(*map(jnp.asarray, (equity, need.sum(0), units, notional)), curve, jnp.asarray(since),
+                    age=jnp.asarray(age), freed=jnp.asarray(covered))
     built = build_rule(cfg.protocol.liquidation, STEP)
     ours = np.broadcast_to(jax.jit(built.share)(case), notional.shape)
     parts = 0
     for n in range(ACCOUNTS):
         account = Account(equity=float(equity[n]), equity_at_mark=1.0, notional=notional[:, n], units=units[:, n],
-                          requirement=need[:, n], ticks_since=int(since[n]) if since[n] >= 0 else None, prices=PRICES)
+                          requirement=need[:, n], ticks_since=int(since[n]) if since[n] >= 0 else None, prices=PRICES,
+                          ticks_short=int(age[n]), covered=float(covered[n]))
         theirs, held = wanted_shares(rules, account, STEP), notional[:, n] > 0
         np.testing.assert_allclose(ours[held, n], theirs[held], rtol=1e-9, atol=1e-12, err_msg=f"{rule}, account {n}")
         parts += bool(((theirs > 0) & (theirs < 1))[held].any())

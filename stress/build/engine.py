@@ -173,6 +173,8 @@ def _dense_only(protocol: ProtocolConfig, market: Market, fairness: bool, book: 
         PREMIUM_MOVES: _premium_moves(protocol),
         f"protocol.funding.kind={protocol.funding.kind}: the rate follows the book": _follows_book(protocol),
         f"protocol.liquidation.limit_price={rules.limit_price}: orders may wait": rules.limit_price is not None,
+        "protocol.liquidation.execution=auction: liquidators may stay away": rules.execution == "auction",
+        "protocol.liquidation.window: accounts wait": rules.window is not None,
         "protocol.liquidation.settlement=fill: the fund pays for fills": rules.settlement == "fill",
         "protocol.backstop: it takes accounts over": protocol.backstop is not None,
         "protocol.insurance: the fund has rules of its own": protocol.insurance is not None,

@@ -8,12 +8,15 @@ import jax.numpy as jnp
 
 from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
-from stress.config.liquidation import BackstopConfig, LiquidationConfig
+from stress.config.liquidation import BackstopConfig, LiquidationConfig, WindowConfig
+from stress.config.markets import per_market
 from stress.config.schema import ProtocolConfig
 from stress.protocol.backstop import Backstop
 from stress.protocol.keepers import Keepers
+from stress.protocol.liquidation.auction import Auction
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.close_factor import CloseFactor
+from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.liquidation.first_fraction import FirstFraction
 from stress.protocol.liquidation.full import Full
 from stress.protocol.liquidation.half import Half
@@ -21,6 +24,7 @@ from stress.protocol.liquidation.limits import Bankruptcy, Discount, Fillable, L
 from stress.protocol.liquidation.portion import Portion
 from stress.protocol.liquidation.restore_target import RestoreTarget
 from stress.protocol.liquidation.step_down import StepDown
+from stress.protocol.liquidation.window import LiquidationWindow
 
 
 def build_rule(rules: LiquidationConfig, step_seconds: float) -> LiquidationRule:
@@ -47,6 +51,14 @@ def build_rule(rules: LiquidationConfig, step_seconds: float) -> LiquidationRule
             return Half(
                 part=factor, from_margin=_f(rules.half_from_margin or 0.0), whole_up_to=_f(rules.close_whole_below_usd)
             )
+        case "cover_shortage":
+            return CoverShortage(
+                buffer=_f(rules.cover_buffer or 0.0),
+                initial=_f(rules.cover_at_once or 0.0),
+                duration=_f((rules.cover_seconds or 0.0) / step_seconds),
+                small=_f(rules.close_whole_below_usd),
+                fee=_f(rules.fee),
+            )
         case "close_factor":
             return CloseFactor(factor=factor, whole_below=_f(rules.close_whole_below_usd))
         case "restore_target":
@@ -70,6 +82,32 @@ def build_limit(rules: LiquidationConfig) -> LimitPrice | None:
             return None
 
 
+def build_auction(rules: LiquidationConfig, step_seconds: float) -> Auction | None:
+    """What liquidators pay; None where liquidations go through the book for the account."""
+    numbers = rules.auction
+    if rules.execution != "auction" or numbers is None:
+        return None
+    a_minute = step_seconds / 60.0
+    return Auction(
+        start=_f(numbers.start_discount),
+        end=_f(numbers.end_discount),
+        grace=_f(numbers.grace_minutes / a_minute),
+        growth=_f((numbers.end_discount - numbers.start_discount) / numbers.minutes * a_minute),
+    )
+
+
+def build_window(window: WindowConfig | None, markets: list[str], step_seconds: float) -> LiquidationWindow | None:
+    """What may be liquidated of a market in a while; None where there is no limit."""
+    if window is None:
+        return None
+    ticks = max(1, round(window.seconds / step_seconds))
+    key = "usd" if window.usd is not None else "skew_scale"
+    values = per_market(getattr(window, key), markets, f"protocol.liquidation.window.{key}")
+    share = 1.0 if window.usd is not None else window.skew_scale_share or 1.0
+    limit = jnp.asarray(values, jnp.float64) * share * ticks * step_seconds / window.seconds
+    return LiquidationWindow(limit=limit, ticks=ticks, in_usd=window.usd is not None)
+
+
 def build_backstop(backstop: BackstopConfig, step_seconds: float) -> Backstop:
     """The vault or pool."""
     half_life = backstop.sale_half_life_minutes
@@ -87,7 +125,7 @@ def build_keepers(protocol: ProtocolConfig, step_seconds: float) -> Keepers:
     rules = protocol.liquidation
     rate = rules.keeper_capacity_usd_per_minute
     capacity = math.inf if rate is None else rate * step_seconds / 60.0
-    delayed = rules.keeper_delay_seconds > 0
+    delayed = rules.keeper_delay_seconds > 0 or rules.execution == "auction" or rules.rule == "cover_shortage"
     delay = math.ceil(rules.keeper_delay_seconds / step_seconds - 1e-9)
     return Keepers(
         delay=_i(delay),

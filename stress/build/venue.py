@@ -14,7 +14,14 @@ from stress.build.funding import build_funding
 from stress.build.leaves import in_ticks
 from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
-from stress.build.liquidation import build_backstop, build_keepers, build_limit, build_rule
+from stress.build.liquidation import (
+    build_auction,
+    build_backstop,
+    build_keepers,
+    build_limit,
+    build_rule,
+    build_window,
+)
 from stress.build.margin import build_margin
 from stress.build.oracle import build_oracle
 from stress.config.adl import AdlConfig
@@ -77,6 +84,8 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         limit=build_limit(protocol.liquidation),
         backstop=None if protocol.backstop is None else build_backstop(protocol.backstop, step_seconds),
         adaptive=None if protocol.adaptive is None else build_adaptive(protocol.adaptive, markets, step_seconds),
+        auction=build_auction(protocol.liquidation, step_seconds),
+        window=build_window(protocol.liquidation.window, markets, step_seconds),
         by_fill=protocol.liquidation.settlement == "fill",
         adl_price=protocol.adl.price,
         levied_by="profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,

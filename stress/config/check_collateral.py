@@ -27,6 +27,9 @@ def _venue(config: Config) -> Iterator[str]:
     if protocol.backstop is not None:
         yield str(UserError(f"{KEY}: got coins that count as margin, allowed is null with protocol.backstop: what it "
                             f"takes over is positions and cash. Set {KEY}=null or protocol.backstop=null."))
+    if protocol.liquidation.execution == "auction":
+        yield str(bad_value("protocol.liquidation.execution", "auction", f"book with {KEY}",
+                            f"Liquidators take positions over, not coins. Set {KEY}=null, or sell in the book."))
     if protocol.liquidation.settlement == "fill":
         yield str(bad_value("protocol.liquidation.settlement", "fill", f"account with {KEY}",
                             f"Coins are sold when the account is flat. Set {KEY}=null, or settle accounts."))

@@ -24,6 +24,21 @@ def check_contract(config: Config) -> Iterator[str]:
         yield str(bad_value("protocol.margin.kind", protocol.margin.kind, f"{', '.join(MARGINS)} {WHEN}"))
     if protocol.funding.kind in BY_SKEW and protocol.funding.interval_hours is not None:
         yield str(bad_value("protocol.funding.kind", protocol.funding.kind, f"clamped or deadband {WHEN}"))
+    yield from _mechanisms(config)
+    for name, shock in config.shocks.items():
+        if shock.kind == "collateral_depeg":
+            yield str(bad_value(f"shocks.{name}.kind", shock.kind, f"another shock {WHEN}",
+                                "Collateral is the coin itself, whose price already moves."))
+
+
+def _mechanisms(config: Config) -> Iterator[str]:
+    """Parts of the venue that are worked out for linear contracts alone."""
+    protocol = config.protocol
+    for name, value, allowed in (("execution", protocol.liquidation.execution, "book"),
+                                 ("window", protocol.liquidation.window, None)):
+        if value != allowed:
+            yield str(bad_value(f"protocol.liquidation.{name}", value if name == "execution" else "a section",
+                                f"{'null' if allowed is None else allowed} {WHEN}"))
     if protocol.collateral is not None:
         yield str(bad_value("protocol.collateral", "a section", f"null {WHEN}", "Collateral is the coin itself."))
     if protocol.insurance is not None:
@@ -32,7 +47,3 @@ def check_contract(config: Config) -> Iterator[str]:
         yield str(bad_value("protocol.socialised_loss.by", protocol.socialised_loss.by, f"profit {WHEN}"))
     if config.run.fairness:
         yield str(bad_value("run.fairness", True, f"false {WHEN}"))
-    for name, shock in config.shocks.items():
-        if shock.kind == "collateral_depeg":
-            yield str(bad_value(f"shocks.{name}.kind", shock.kind, f"another shock {WHEN}",
-                                "Collateral is the coin itself, whose price already moves."))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from stress.config.check_adaptive import check_adaptive
 from stress.config.check_adl import check_adl
 from stress.config.check_contract import check_contract
+from stress.config.check_execution import check_execution, check_window
 from stress.config.check_funding import check_funding
 from stress.config.check_insurance import check_insurance
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
@@ -32,11 +33,14 @@ def check_protocol(config: Config) -> Iterator[str]:
     yield from _rule(config.protocol)
     yield from check_adl(config.protocol)
     yield from check_contract(config)
+    yield from check_execution(config.protocol)
+    yield from check_window(config.protocol.liquidation.window, config.run.step_seconds)
 
 
 NEEDED = {
     "portion": ("block_seconds", "close_at_least_usd"),
     "first_fraction": ("first_above_usd", "cooldown_seconds", "waits_for_cooldown"),
+    "cover_shortage": ("cover_buffer", "cover_at_once", "cover_seconds"),
     "half": ("half_from_margin",),
 }
 """Keys that a liquidation rule does not do without."""
@@ -105,8 +109,11 @@ def _waterfall(config: Config) -> Iterator[str]:
 def _fee(config: Config) -> Iterator[str]:
     liquidation = config.protocol.liquidation
     freed = liquidation.target_multiple * min(_maintenance_rates(config), default=float("inf"))
-    if liquidation.rule == "restore_target" and liquidation.fee >= freed:
-        yield str(bad_value("protocol.liquidation.fee", liquidation.fee,
+    auction = liquidation.auction if liquidation.execution == "auction" else None
+    cost = liquidation.fee + (0.0 if auction is None else auction.end_discount)
+    if liquidation.rule == "restore_target" and cost >= freed:
+        with_discount = "" if auction is None else " and the auction's end_discount"
+        yield str(bad_value(f"protocol.liquidation.fee{with_discount}", cost,
                             f"< target_multiple x lowest maintenance margin = {freed:g} when rule=restore_target",
                             "Closing would cost more than the requirement it frees: lower the fee or use rule=full."))
 

@@ -4,7 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stress.config.fields import field
+from stress.config.fields import PerMarket, field
+
+
+@dataclass(kw_only=True)
+class AuctionConfig:
+    """The discount to the oracle price at which liquidators take positions over."""
+
+    start_discount: float = field("discount at the first breach", low=0, below=1)
+    end_discount: float = field("largest discount; that of the start for a fixed one", low=0, below=1)
+    minutes: float = field("time after the first breach in which it grows from the start's to the largest", unit="min",
+                           above=0)
+    grace_minutes: float = field("time for which it is that of the start; what it grew in the meantime comes at once",
+                                 unit="min", low=0)
+
+
+@dataclass(kw_only=True)
+class WindowConfig:
+    """What may be liquidated of a market in a trailing window, in USD or as a share of the market's skew scale."""
+
+    seconds: float = field("length of the window; a shorter one than a step: so many of them as a step has", unit="s",
+                           above=0)
+    usd: PerMarket | None = field("notional at the oracle price", unit="USD", above=0, optional=True)
+    skew_scale: PerMarket | None = field("skew scale of the market", unit="base units", above=0, optional=True)
+    skew_scale_share: float | None = field("share of the skew scale", above=0, optional=True)
 
 
 @dataclass(kw_only=True)
@@ -12,11 +35,14 @@ class LiquidationConfig:
     """What is closed, by whom, how fast, and at what fee."""
 
     rule: str = field("how much of an account is closed", choices=(
-        "full", "close_factor", "restore_target", "portion", "first_fraction", "step_down", "half"))
+        "full", "close_factor", "restore_target", "portion", "first_fraction", "step_down", "half",
+        "cover_shortage"))
     close_factor: float = field(
         "rule=close_factor, half: share of every position closed a tick; rule=portion: a block; rule=first_fraction: "
         "at first", above=0, high=1)
-    close_whole_below_usd: float = field("accounts with less notional are closed whole", unit="USD", low=0)
+    close_whole_below_usd: float = field(
+        "accounts with less notional are closed whole; rule=cover_shortage: a shortage below it is covered at once",
+        unit="USD", low=0)
     target_multiple: float = field(
         "rule=restore_target: equity is restored to this multiple of the maintenance requirement", low=1)
     block_seconds: float | None = field("rule=portion: time between blocks", unit="s", above=0, optional=True)
@@ -36,6 +62,13 @@ class LiquidationConfig:
     half_from_margin: float | None = field(
         "rule=half: equity from which a part will do, as a multiple of the maintenance requirement", low=0,
         optional=True)
+    cover_buffer: float | None = field(
+        "rule=cover_shortage: share of notional beyond the requirement that is restored", low=0, below=1, optional=True)
+    cover_at_once: float | None = field(
+        "rule=cover_shortage: share of the shortage that is covered at the first breach", low=0, high=1, optional=True)
+    cover_seconds: float | None = field(
+        "rule=cover_shortage: time after the first breach in which as much again as the whole shortage falls due; 0: "
+        "all at once", unit="s", low=0, optional=True)
     limit_price: str | None = field(
         "worst price of liquidation orders; null for market orders", choices=("bankruptcy", "fillable", "discount"),
         optional=True)
@@ -50,6 +83,13 @@ class LiquidationConfig:
     settlement: str | None = field(
         "account: a deficit is what a flat account owes; fill: each fill is settled against the bankruptcy price, by "
         "the fund or as fee", choices=("account", "fill"), optional=True)
+    execution: str | None = field(
+        "book: liquidations go through the book for the account; auction: liquidators take positions over and work "
+        "them off through the book for themselves", choices=("book", "auction"), optional=True)
+    auction: AuctionConfig | None = field("execution=auction: what liquidators pay", optional=True)
+    window: WindowConfig | None = field(
+        "what may be liquidated of a market in a trailing window, the riskiest first; null for no limit",
+        optional=True)
     fee: float = field("liquidation fee on executed notional", low=0, below=1)
     keeper_share: float = field("share of the fee that goes to the keeper; the rest enters the fund", low=0, high=1)
     remaining_equity: str = field("who gets what is left of a closed account", choices=("trader", "fund"))

@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 
+from stress.engine.auction import with_liquidators
 from stress.engine.ladder.crowd import look
-from stress.engine.state import CLOSED, FLAGGED, Accounts, Row
+from stress.engine.state import CLOSED, FLAGGED, FREED, Accounts, Row
 from stress.engine.tick import Check, Tick
 from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.margin.health import falls_short
 from stress.protocol.oracle import OracleState
 from stress.protocol.venue import Venue
-from stress.types import Array
+from stress.types import NEVER, Array
 
 
 def oracle_price(venue: Venue, row: Row, tick: Tick) -> Array:
@@ -67,8 +68,9 @@ def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tup
     """
     marks, ready = row.marks, seen.liquidatable
     if venue.keepers.delayed:
-        marks = marks | {FLAGGED: venue.keepers.flag(marks[FLAGGED], seen.liquidatable, tick.number)}
+        marks = covered_anew(marks) | {FLAGGED: venue.keepers.flag(marks[FLAGGED], seen.liquidatable, tick.number)}
         ready = venue.keepers.ready(marks[FLAGGED], seen.liquidatable, tick.number)
+        row = replace(row, marks=marks)
     halted = ((row.ledger.size != 0) & tick.halted[:, None]).any(0)
     worth = row.ledger.quote + (row.ledger.size * row.mark[:, None]).sum(0)
     if seen.coins is not None:
@@ -77,22 +79,35 @@ def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tup
     may = ready & ~acted & ~halted
     share = venue.rule.share(risk_case(venue, row, tick, seen))
     share = jnp.where(may, jnp.where((worth <= 0) & venue.rule.bankrupt_whole, 1.0, share), 0.0)
-    if venue.keepers.cost is not None:
+    if venue.auction is not None:
+        share = with_liquidators(venue, row, tick, seen, share)
+    elif venue.keepers.cost is not None:
         reward, _ = venue.fees.split(venue.fees.charged((share * seen.notional).sum(0), seen.worth()))
         share = jnp.where(venue.keepers.comes(reward, tick.move), share, 0.0)
     return share, marks
 
 
+def covered_anew(marks: dict[str, Array]) -> dict[str, Array]:
+    """Marks before a check: of who was healthy at the last one nothing of a shortage was covered."""
+    if FREED not in marks:
+        return marks
+    return marks | {FREED: jnp.where(marks[FLAGGED] == NEVER, 0.0, marks[FREED])}
+
+
 def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
     """What the rule sees."""
-    since = tick.number - row.marks[CLOSED] if venue.rule.waits else None
+    marks = row.marks
+    age = jnp.where(seen.liquidatable, tick.number - marks[FLAGGED], 0) if venue.remembers() else None
     return RiskCase(
         equity=seen.equity,
         requirement=seen.requirement,
         units=venue.size_units(jnp.abs(row.ledger.size), seen.notional),
         notional=seen.notional,
         curve=venue.maintenance,
-        since=since,
+        since=tick.number - marks[CLOSED] if venue.rule.waits else None,
+        discount=None if venue.auction is None or age is None else venue.auction.discount(age),
+        age=age,
+        freed=marks.get(FREED),
     )
 
 

@@ -13,6 +13,7 @@ from stress.engine.record import inflow, record
 from stress.engine.state import CLOSED, FLAGGED, Accounts, Ledger, Row
 from stress.engine.tick import Closing, Round, Tick
 from stress.engine.waterfall import covered, peak_after
+from stress.engine.window import window_after
 from stress.protocol.backstop import Vault
 from stress.protocol.venue import Venue
 from stress.types import NEVER
@@ -22,7 +23,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     """The row after a round."""
     outcome = record(venue, accounts, row, tick, done)
     marks, acted = row.marks, done.closing.acted
-    if venue.keepers.delayed:
+    if venue.keepers.delayed and not venue.remembers():
         marks = marks | {FLAGGED: jnp.where(acted, NEVER, marks[FLAGGED])}
     if venue.rule.waits:
         marks = marks | {CLOSED: jnp.where(acted, tick.number, marks[CLOSED])}
@@ -42,6 +43,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
         funds=funds,
         peak=peak_after(venue, row, done.settled),
         sold_coins=row.sold_coins if sale is None or row.sold_coins is None else row.sold_coins.after(sale),
+        window=window_after(row, done.closing),
         z=done.settled.z,
         displacement=done.settled.displacement,
         mark=done.settled.mark,
@@ -73,12 +75,13 @@ def book_ledger(venue: Venue, row: Row, done: Round) -> tuple[Ledger, Crowd | No
         crowd = after_round(crowd, done.closing.crowd, settled.crowd, cover)
     if settled.coins is not None:
         value = value + settled.coins.proceeds().sum()
+    gain = 0.0 if settled.gain is None else settled.gain
     after = Ledger(
         quote=settled.quote + (settled.deficit * cover if done.payout is None else covered(done)) - done.levied,
         size=settled.size,
-        outside_quote=ledger.outside_quote - value,
+        outside_quote=ledger.outside_quote - value - gain,
         outside_size=ledger.outside_size + units,
         fund_flow=ledger.fund_flow + inflow(venue, settled) - done.paid,
-        keepers=ledger.keepers + venue.fees.split(settled.fees())[0],
+        keepers=ledger.keepers + venue.fees.split(settled.fees())[0] + gain,
     )
     return after, crowd

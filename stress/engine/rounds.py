@@ -11,7 +11,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from stress.engine.auction import paid_price
 from stress.engine.check import check, limit_to_capacity, oracle_price, wanted
+from stress.engine.cover import covered_now
 from stress.engine.deleverage import deleverage
 from stress.engine.fairness import judge_adl, note_need
 from stress.engine.front import Front, beyond
@@ -24,6 +26,8 @@ from stress.engine.settle import settle
 from stress.engine.state import GIVEN_UP, ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.tick import Check, Closing, Payout, Round, Settlement, Tick
 from stress.engine.waterfall import insure, shortfall, socialise
+from stress.engine.window import limit_to_window
+from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import owed
 from stress.types import Array
@@ -42,6 +46,8 @@ def liquidation_round(
             lambda: jax.vmap(limit_to_capacity)(seen, share, tick.capacity),
             lambda: share,
         )
+    if venue.window is not None:
+        share = jax.vmap(limit_to_window)(venue, rows, seen, share)
     box = jax.vmap(screen)(venue, accounts, rows.ledger.size, seen, share)
     if accounts.ladders is not None and rows.crowd is not None and seen.due is not None:
         left = replace(rows.crowd, next=seen.due.ends)
@@ -57,8 +63,12 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
     closing = jax.vmap(book_closing)(accounts, rows, seen, share)
     if venue.backstop is not None:
         closing = jax.vmap(take_over)(venue, rows, seen, closing)
+    if venue.auction is not None:
+        closing = replace(closing, paid_price=jax.vmap(paid_price)(venue, rows, tick, seen))
     if venue.limit is not None or venue.by_fill:
         closing = jax.vmap(place_orders)(venue, rows, tick, seen, closing)
+    if isinstance(venue.rule, CoverShortage):
+        rows = jax.vmap(covered_now)(venue, rows, tick, seen, closing)
     full = jax.vmap(settle)(venue, accounts, rows, tick, closing)
     asked = _payout(venue, rows, seen, closing, full)
     closing, settled = _deleveraged(accounts, venue, rows, tick, seen, closing, full, asked)

@@ -19,7 +19,9 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     """PnL, fee, remainder and deficit at the prices to which the closing moves the book."""
     ledger, liquidity = row.ledger, venue.liquidity
     price, z, sale = walk(venue, accounts, row, tick, closing)
-    fill = price[:, None] * liquidity.spread(ledger.size > 0)
+    fill, gain = price[:, None] * liquidity.spread(ledger.size > 0), None
+    if closing.paid_price is not None:
+        gain, fill = (closing.book * (fill - closing.paid_price)).sum(), closing.paid_price
     value, size = closing.book * fill, held_after(ledger, closing)
     quote, taken = ledger.quote + value.sum(0) + closing.adl_cash, closing.taken_over()
     if closing.kept is not None:
@@ -53,6 +55,7 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
         deficit=deficit,
         crowd=sale,
         coins=coins,
+        gain=gain,
     )
 
 

@@ -125,9 +125,10 @@ class Screen:
     always: Array  # [] bool: somebody waits, look at every tick
 
 
-FLAGGED, CLOSED, GIVEN_UP = "flagged", "closed", "given_up"
+FLAGGED, CLOSED, FREED, GIVEN_UP = "flagged", "closed", "freed", "given_up"
 """Marks of accounts: the first breach, of the healthy and who was just closed NEVER; the last time it was closed in
-part, NEVER if it was not; USD that ADL cost it (``protocol.adl.fairness``)."""
+part, NEVER if it was not; USD of the shortage that was covered since the first breach, of use to the flagged alone; USD
+that ADL cost it (``protocol.adl.fairness``)."""
 
 
 @jax.tree_util.register_dataclass
@@ -136,7 +137,7 @@ class Row:
     """One path under one variant."""
 
     ledger: Ledger
-    marks: dict[str, Array]  # [N] ticks by what happened (FLAGGED, CLOSED), where a rule looks back at it; GIVEN_UP
+    marks: dict[str, Array]  # [N] ticks (FLAGGED, CLOSED) or USD (FREED, GIVEN_UP), where something looks back at it
     z: Array  # [A] absorbed flow over depth
     displacement: Array  # [A] X(z), relative distance of the mark from the fundamental price
     mark: Array  # [A] USD per unit, after the last round
@@ -150,6 +151,7 @@ class Row:
     peak: Array | None = None  # [] USD, most that the fund held so far, where ADL looks at it
     funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
     adaptive: AdaptiveState | None = None  # of margin requirements that follow the market
+    window: Array | None = None  # [A, ticks] units liquidated in the last ticks (``LiquidationWindow``)
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process
     funds: Funds | None = None  # where the venue has rules for its insurance funds
     sold_coins: SoldCoins | None = None  # collateral that the outside market bought

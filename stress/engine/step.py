@@ -69,6 +69,8 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     if venue.adaptive is not None and row.adaptive is not None:
         index = venue.oracle.index(oracle, oracle_fundamental, turned)
         row = replace(row, adaptive=venue.adaptive.observe(row.adaptive, index, number))
+    if venue.window is not None and row.window is not None:
+        row = replace(row, window=venue.window.next(row.window))
     return row, tick
 
 

@@ -71,6 +71,7 @@ class Closing:
     taken: Array | None = None  # [A, N] USD of notional that the backstop takes over
     taken_price: Array | None = None  # [A, N] USD per unit
     kept: Array | None = None  # [N] USD that accounts taken over keep
+    paid_price: Array | None = None  # [A, N] USD per unit that accounts get from liquidators; None: what the book gives
     crowd: CrowdClosing | None = None
 
     def taken_over(self) -> Array:
@@ -92,12 +93,13 @@ class Settlement:
     z: Array  # [A]
     displacement: Array  # [A]
     mark: Array  # [A] USD per unit
-    fill: Array  # [A, N] USD per unit, fill price by position
+    fill: Array  # [A, N] USD per unit, what accounts get by position
     fee: Array  # [N] USD
     remainder: Array  # [N] USD that goes to the fund
     deficit: Array  # [N] USD
     crowd: Sale | None = None
     coins: CoinSale | None = None
+    gain: Array | None = None  # [] USD that the book gives liquidators beyond what they pay
 
     def deficits(self) -> Array:
         """Of all accounts together [] in USD."""

@@ -17,6 +17,7 @@ from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
     CLOSED,
     FLAGGED,
+    FREED,
     GIVEN_UP,
     NOT_FINITE,
     Accounts,
@@ -37,6 +38,7 @@ from stress.protocol.backstop import Vault
 from stress.protocol.coins import SoldCoins, nothing_sold
 from stress.protocol.funding.base import SkewRule
 from stress.protocol.insurance.fund import Funds
+from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
 
@@ -229,14 +231,13 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
     ``normal`` [A] is the noise of the funding premium, where that is a process.
     """
     zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
-    marks = [name for name, kept in ((FLAGGED, venue.keepers.delayed), (CLOSED, venue.rule.waits)) if kept]
     fair = job.accounts.cash is not None and venue.adl is not None
     given_up = {GIVEN_UP: jnp.full(job.quote.shape, UNTOUCHED, jnp.float64)} if fair else {}
     return Row(
         ledger=Ledger(
             quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero
         ),
-        marks={name: jnp.full(job.quote.shape, NEVER, jnp.int32) for name in marks} | given_up,
+        marks=first_marks(venue, job.quote.shape) | given_up,
         z=none,
         displacement=none,
         mark=venue.mirrored(job.prices),
@@ -250,10 +251,18 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         funds=None if venue.insurance is None else venue.insurance.open(venue.fund),
         peak=None if venue.drawdown is None else venue.fund,
         fairness=nobody_hit() if fair else None,
+        window=None if venue.window is None else venue.window.open(),
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
         sold_coins=None if job.accounts.coins is None else nothing_sold(job.prices.shape[0]),
     )
+
+
+def first_marks(venue: Venue, accounts: tuple[int, ...]) -> dict[str, Array]:
+    """Marks at time zero, of those that the venue looks back at."""
+    kept = ((FLAGGED, venue.keepers.delayed), (CLOSED, venue.rule.waits))
+    marks = {name: jnp.full(accounts, NEVER, jnp.int32) for name, wanted in kept if wanted}
+    return marks | {FREED: jnp.zeros(accounts, jnp.float64)} if isinstance(venue.rule, CoverShortage) else marks
 
 
 def funding_level(venue: Venue) -> Array | None:

@@ -21,7 +21,7 @@ class Keepers:
 
     delay: Array  # [] int32 ticks from the first breach to the earliest execution
     capacity: Array  # [] USD of notional a tick, inf for no limit
-    delayed: bool = field(metadata={"static": True})  # whether any delay is configured (state is kept only then)
+    delayed: bool = field(metadata={"static": True})  # whether ticks of the first breach are kept (of use to a delay)
     limited: bool = field(metadata={"static": True})  # whether there is a capacity (accounts are ranked only then)
     memory: int = field(metadata={"static": True})  # ticks that ladders remember, more than the delay
     cost: Array | None = None  # [] USD of a liquidation on a calm chain; None: whoever it is, somebody comes

@@ -19,8 +19,11 @@ from stress.protocol.insurance.delta import fund_delta
 from stress.protocol.insurance.fund import Insurance
 from stress.protocol.insurance.penalty import split
 from stress.protocol.keepers import Keepers
+from stress.protocol.liquidation.auction import Auction
 from stress.protocol.liquidation.base import LiquidationRule
+from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.liquidation.limits import LimitPrice
+from stress.protocol.liquidation.window import LiquidationWindow
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
 from stress.types import Array
@@ -71,6 +74,8 @@ class Venue:
     backstop: Backstop | None = None
     drawdown: Array | None = None  # [] share of its peak by which the fund falls before ADL takes all deficits
     adaptive: AdaptiveMargin | None = None  # then the maintenance margin is ``margin.scaled``
+    auction: Auction | None = None  # None: liquidations go through the book for the account
+    window: LiquidationWindow | None = None  # None: as much of a market is liquidated at once as there is
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts
@@ -91,3 +96,7 @@ class Venue:
     def size_units(self, units: Array, notional: Array) -> Array:
         """Units [A, N] by which margin rates grow: coins where contracts are inverse. ``notional`` [A, N] is in USD."""
         return units if self.contract is None else self.contract.coins(notional)
+
+    def remembers(self) -> bool:
+        """Whether the first breach counts until the account is healthy, also where parts were closed since."""
+        return self.auction is not None or isinstance(self.rule, CoverShortage)

@@ -11,7 +11,8 @@ from stress.report.load import Run
 def liquidation(run: Run) -> str:
     """How much is closed, at what price, at what fee, by whom."""
     rules = run.setting("protocol.liquidation") or {}
-    return "; ".join(word for word in (_how_much(rules), _orders(rules), _fee(rules), _keepers(rules)) if word)
+    words = (_how_much(rules), _window(rules.get("window")), _orders(rules), _fee(rules), _keepers(rules))
+    return "; ".join(word for word in words if word)
 
 
 def _how_much(rules: dict[str, Any]) -> str:
@@ -34,11 +35,25 @@ def _how_much(rules: dict[str, Any]) -> str:
             return f"{part} of positions above {above} at first, then {then}"
         case "step_down":
             return "down to the highest lower margin tier in which the account is healthy, from the lowest whole"
+        case "cover_shortage":
+            at_once, time = percent_tick(rules.get("cover_at_once") or 0), rules.get("cover_seconds")
+            pace = f"{at_once} of it at once and the whole once more in {seconds(time)}" if time else "at once"
+            buffer = percent_tick(rules.get("cover_buffer") or 0)
+            return f"what covers the shortage and {buffer} of notional, {pace}, accounts below {whole} whole"
         case "half":
             enough = plain_tick(rules.get("half_from_margin"))
             return f"{part} while equity is at least {enough} times the requirement, else all"
         case other:
             return str(other or "")
+
+
+def _window(window: dict[str, Any] | None) -> str:
+    if window is None:
+        return ""
+    share, usd = window.get("skew_scale_share"), window.get("usd")
+    limit = f"{percent_tick(share)} of the skew scale" if share else usd_tick(usd) if isinstance(usd, float) else (
+        "its limit in USD")
+    return f"of a market at most {limit} in {seconds(window.get('seconds'))}"
 
 
 def _orders(rules: dict[str, Any]) -> str:
@@ -53,8 +68,18 @@ def _orders(rules: dict[str, Any]) -> str:
             limit = f"orders down to {percent_tick(rules.get('limit_discount') or 0)} from the oracle price"
         case _:
             limit = ""
+    if rules.get("execution") == "auction":
+        limit = _auction(rules.get("auction") or {})
     by_fill = "each fill settled against the bankruptcy price" if rules.get("settlement") == "fill" else ""
     return "; ".join(word for word in (limit, by_fill) if word)
+
+
+def _auction(numbers: dict[str, Any]) -> str:
+    start, end = (numbers.get(f"{name}_discount") or 0 for name in ("start", "end"))
+    time, grace = plain_tick(numbers.get("minutes")), numbers.get("grace_minutes")
+    after = f", not at all in the first {plain_tick(grace)} min" if grace else ""
+    grows = f", growing to {percent_tick(end)} in {time} min{after}" if end > start else ""
+    return f"liquidators take over at {percent_tick(start)} from the oracle price{grows}, if the book gives them more"
 
 
 def _fee(rules: dict[str, Any]) -> str:

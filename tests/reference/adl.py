@@ -70,16 +70,19 @@ def price(venue: Venue, check: Check, orders: Orders, tentative: Settlement, n: 
             return float(check.oracle[a])
     if venue.rules.settlement == "fill" or orders.stranded[n, a]:
         return float(orders.bankruptcy[n, a])
-    return bankruptcy_price(venue, check, tentative, n, a)
+    return bankruptcy_price(venue, check, orders, tentative, n, a)
 
 
-def bankruptcy_price(venue: Venue, check: Check, tentative: Settlement, n: int, a: int) -> float:
+def bankruptcy_price(
+        venue: Venue, check: Check, orders: Orders, tentative: Settlement, n: int, a: int) -> float:
     """b_a = p_a - (E / size_a) MM_a / sum(MM): closed there in every market, the account ends with exactly nothing.
 
-    p the account's tentative fill price, E its (negative) equity at those prices, MM at the check.
+    p the price that the account gets tentatively, E its (negative) equity at those prices, MM at the check.
     """
     size, need = float(venue.size[n, a]), check.requirement[n]
     price = float(tentative.sell[a] if size > 0 else tentative.buy[a])
+    if orders.paid is not None:
+        price = float(orders.paid[n, a])
     return price_without(venue.rules, price, size, -tentative.deficits[n] * float(need[a] / need.sum()), a)
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.reference.auction import Liquidators, discount, paid_prices
 from tests.reference.contract import notional as value_of
 from tests.reference.contract import per_unit
 from tests.reference.margin import position_requirement
 from tests.reference.sizing import Account, wanted_shares
 from tests.reference.state import Tick, Venue
+from tests.reference.window import within
 
 
 @dataclass
@@ -54,7 +56,8 @@ def watch(venue: Venue, check: Check, k: int) -> None:
         if n not in check.liquidatable:
             del venue.first_seen[n]
     for n in check.liquidatable:
-        venue.first_seen.setdefault(n, k)
+        if n not in venue.first_seen:
+            venue.first_seen[n], venue.covered[n] = k, 0.0
 
 
 def may_act(venue: Venue, check: Check, tick: Tick, step_seconds: float) -> list[int]:
@@ -78,17 +81,20 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
     ``accounts`` are riskiest first; the first that does not fit is closed by the share that does, the rest waits.
     """
     equity_at_mark = venue.equity(check.mark)
+    liquidators = Liquidators(venue, tick, paid_prices(venue, check.oracle, tick, step_seconds))
     shares = {}
     for n in accounts:
         notional = value_of(venue.rules, venue.size[n], check.oracle)
         account = Account(
             equity=float(check.equity[n]), equity_at_mark=float(equity_at_mark[n]), notional=notional,
             units=np.abs(venue.size[n]), requirement=check.requirement[n], ticks_since=_since(venue, tick, n),
-            prices=per_unit(venue.rules, check.oracle))
+            prices=per_unit(venue.rules, check.oracle), **_since_breach(venue, tick, n, step_seconds))
         share = wanted_shares(venue.rules, account, step_seconds)
         wanted = float((share * notional).sum())
-        if wanted == 0 or not _worth_it(venue, tick, wanted, float(check.worth[n])):
+        gain = liquidators.gain(n, share * venue.size[n]) if venue.rules.execution == "auction" else None
+        if wanted == 0 or not _worth_it(venue, tick, wanted, float(check.worth[n]), gain):
             continue
+        liquidators.come(share * venue.size[n])
         if tick.capacity_left <= 0:
             break
         tick.in_part += bool(((share > 0) & (share < 1)).any())
@@ -97,16 +103,41 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
             wanted = tick.capacity_left
         tick.capacity_left -= wanted
         shares[n] = share
-    return shares
+    fitting = within(venue, check.oracle, tick, shares, step_seconds)
+    for n, share in shares.items():
+        waits = (share - fitting.get(n, 0.0)) * np.abs(venue.size[n]) * check.oracle
+        tick.capacity_left += float(waits.sum())
+    return fitting
 
 
-def _worth_it(venue: Venue, tick: Tick, notional: float, equity: float) -> bool:
-    """Whether a keeper comes for what is closed of an account: fee and equity at the oracle price."""
+def _worth_it(venue: Venue, tick: Tick, notional: float, equity: float, gain: float | None) -> bool:
+    """Whether a keeper comes for what is closed of an account: fee and equity at the oracle price.
+
+    ``gain`` is what liquidators who take positions over earn besides; they do not come for a loss.
+    """
     rules = venue.rules
+    reward = rules.keeper_share * min(rules.fee * notional, max(equity, 0.0)) + (gain or 0.0)
+    if gain is not None and reward < -1e-12 * notional:
+        return False
     if rules.keeper_cost_usd is None:
         return True
     cost = rules.keeper_cost_usd * (1 + (rules.keeper_congestion or 0.0) * tick.move / 0.01)
-    return rules.keeper_share * min(rules.fee * notional, max(equity, 0.0)) - cost >= (rules.keeper_profit_usd or 0.0)
+    return reward - cost >= (rules.keeper_profit_usd or 0.0)
+
+
+def _since_breach(venue: Venue, tick: Tick, n: int, step_seconds: float) -> dict:
+    ticks = tick.number - venue.first_seen[n]
+    return {"ticks_short": ticks, "covered": venue.covered[n], "discount": discount(venue.rules, ticks, step_seconds)}
+
+
+def covered_by(venue: Venue, check: Check, n: int, units: np.ndarray, rate: float) -> float:
+    """USD of the shortage that closing ``units`` [A] covers; ``rate`` is the liquidators' discount."""
+    rules, total = venue.rules, 0.0
+    for a in np.flatnonzero(units):
+        held = float(venue.size[n, a])
+        notional = abs(held) * check.oracle[a]
+        total += units[a] / held * (check.requirement[n, a] + ((rules.cover_buffer or 0.0) - rules.fee - rate) * notional)
+    return float(total)
 
 
 def _since(venue: Venue, tick: Tick, n: int) -> int | None:

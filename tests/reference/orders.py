@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.reference.auction import paid_prices
 from tests.reference.check import Check
 from tests.reference.contract import price_without, usd
 from tests.reference.impact import displacement
@@ -11,7 +12,7 @@ from tests.reference.settlement import DUST, Orders
 from tests.reference.state import Tick, Venue
 
 
-def place(venue: Venue, check: Check, tick: Tick, shares: dict[int, np.ndarray]) -> Orders:
+def place(venue: Venue, check: Check, tick: Tick, shares: dict[int, np.ndarray], step_seconds: float) -> Orders:
     """Orders for ``shares`` [A] of the positions of accounts; with a limit they are filled as far as the book allows.
 
     What is not filled waits; of a bankrupt account that gets nothing at all it is left to ADL.
@@ -22,7 +23,8 @@ def place(venue: Venue, check: Check, tick: Tick, shares: dict[int, np.ndarray])
     bankruptcy = bankruptcy_prices(venue, check)
     nothing = np.zeros_like(wanted)
     if venue.rules.limit_price is None:
-        return Orders(wanted, nothing, bankruptcy, list(shares))
+        paid = paid_prices(venue, check.oracle, tick, step_seconds) if venue.rules.execution == "auction" else None
+        return Orders(wanted, nothing, bankruptcy, list(shares), paid=paid)
     limit = _limits(venue, check, bankruptcy)
     filled = np.stack([_filled(venue, tick, a, wanted[:, a], limit[:, a]) for a in range(len(tick.depth))], axis=1)
     deleverages = "adl" in venue.rules.waterfall and venue.rules.adl_policy != "none"

@@ -11,6 +11,7 @@ import numpy as np
 from stress.config.adaptive import AdaptiveMarginConfig
 from stress.config.funding import AdaptiveConfig, VelocityConfig
 from stress.config.insurance import InsuranceConfig
+from stress.config.liquidation import AuctionConfig, WindowConfig
 from stress.config.markets import per_market
 from stress.config.oracle import MarkConfig
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
@@ -30,7 +31,7 @@ class Rules:
     waterfall: tuple[str, ...]  # insurance_fund, adl, socialised_loss
     adl_policy: str  # none, or one of tests.reference.adl
     # liquidation
-    rule: str  # full, close_factor, restore_target, portion, first_fraction, step_down, half
+    rule: str  # full, close_factor, restore_target, portion, first_fraction, step_down, half, cover_shortage
     close_factor: float
     close_whole_below_usd: float
     target_multiple: float
@@ -47,11 +48,17 @@ class Rules:
     cooldown_seconds: float | None = None
     waits_for_cooldown: bool | None = None
     half_from_margin: float | None = None
+    cover_buffer: float | None = None
+    cover_at_once: float | None = None
+    cover_seconds: float | None = None
     limit_price: str | None = None  # bankruptcy, fillable, discount; None: market orders
     limit_adjustment: float | None = None
     limit_spread: float | None = None
     limit_discount: float | None = None
     settlement: str | None = None  # account, fill
+    execution: str | None = None  # book, auction
+    auction: AuctionConfig | None = None
+    window: WindowConfig | None = None
     keeper_cost_usd: float | None = None
     keeper_congestion: float | None = None
     keeper_profit_usd: float | None = None
@@ -109,6 +116,10 @@ class Rules:
         """The rules a config asks for; a flat ``protocol.maintenance_margin`` replaces the tiers."""
         return cls(markets=tuple(markets), **_from_protocol(cfg.protocol, markets),
                    **_from_liquidity(cfg.liquidity, markets), **_from_shocks(cfg.shocks, markets))
+
+    def remembers_first_breach(self) -> bool:
+        """Whether the time since the first breach goes on where parts were closed; keepers' delay starts anew."""
+        return self.execution == "auction" or self.rule == "cover_shortage"
 
     def twin(self) -> Rules:
         """The same venue without impact."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class Orders:
     bankruptcy: np.ndarray  # [N, A] USD per unit
     accounts: list[int]  # that are closed in whole or part
     cut: np.ndarray | float = 0.0  # [N, A] not filled
+    paid: np.ndarray | None = None  # [N, A] USD per unit that liquidators pay; None: accounts get the book's price
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Settlement:
     left: dict[int, float] = field(default_factory=dict)  # what closed accounts leave to the fund
     coins: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # [N, A]
     coin_sales: list[tuple[int, int, float, float]] = field(default_factory=list)  # account, market, units, price
+    liquidators_gain: float = 0.0  # what the book gave them less what they paid
     deficits: dict[int, float] = field(default_factory=dict)  # USD > 0 of accounts that became flat
 
     @property
@@ -95,6 +97,8 @@ def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settle
     shares = orders.accounts
     result = _walk(venue, tick, to_book)
     result.matches = matches
+    if orders.paid is not None:
+        _through_liquidators(orders.paid, result)
     for fill in [*matches.losers, *matches.winners, *result.book]:
         result.cash[fill.account] += fill.brings(venue.rules, venue.book.entry[fill.account, fill.market])
         result.size[fill.account, fill.market] -= fill.quantity
@@ -124,6 +128,14 @@ def _walk(venue: Venue, tick: Tick, to_book: np.ndarray) -> Settlement:
             for n, a in np.argwhere(np.abs(to_book) > DUST * np.abs(venue.size))]
     return Settlement(venue.cash.copy(), venue.size.copy(), z, mark, sell, buy, book, Matches(),
                       coins=venue.coins.copy())
+
+
+def _through_liquidators(paid: np.ndarray, result: Settlement) -> None:
+    """Accounts get ``paid`` [N, A] for what liquidators sell in the book."""
+    for i, fill in enumerate(result.book):
+        price = float(paid[fill.account, fill.market])
+        result.liquidators_gain += fill.quantity * (fill.price - price)
+        result.book[i] = replace(fill, price=price)
 
 
 def _drop_rounding(venue: Venue, result: Settlement) -> None:

@@ -23,6 +23,9 @@ class Account:
     requirement: np.ndarray  # [A] USD
     ticks_since: int | None  # since it was last liquidated
     prices: np.ndarray  # [A] USD per unit, the oracle's, or what a coin counts
+    ticks_short: int = 0  # since it was first liquidatable
+    covered: float = 0.0  # USD of shortage since then
+    discount: float = 0.0  # at which liquidators take over
 
 
 def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:
@@ -38,7 +41,10 @@ def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.nda
         case "restore_target":
             if account.notional.sum() < rules.close_whole_below_usd:
                 return whole
-            return restoring_share(account.equity, account.notional.tolist(), rules, account.prices.tolist()) * whole
+            return restoring_share(account.equity, account.notional.tolist(), rules, account.prices.tolist(),
+                                   account.discount) * whole
+        case "cover_shortage":
+            return _cover_shortage(rules, account, step_seconds) * whole
         case "half":
             enough = account.equity >= (rules.half_from_margin or 0.0) * account.requirement.sum()
             small = account.notional.sum() <= rules.close_whole_below_usd
@@ -50,6 +56,26 @@ def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.nda
         case "step_down":
             return _step_down(rules, account)
     raise AssertionError(rules.rule)
+
+
+def _cover_shortage(rules: Rules, account: Account, step_seconds: float) -> float:
+    """Of the shortage, so far covered and still open, as much as is due by now.
+
+    A USD of notional that is closed frees its margin and its buffer and costs fee and discount. Where it frees nothing,
+    and of small accounts, all is closed as soon as anything is due.
+    """
+    buffer, notional = rules.cover_buffer or 0.0, float(account.notional.sum())
+    short = max(float(account.requirement.sum()) + buffer * notional - account.equity, 0.0)
+    duration = (rules.cover_seconds or 0.0) / step_seconds
+    passed = account.ticks_short / duration if duration > 0 else 1.0
+    due = min((rules.cover_at_once or 0.0) + passed, 1.0) * (short + account.covered) - account.covered
+    now = short if short < rules.close_whole_below_usd else min(max(due, 0.0), short)
+    if now == 0:
+        return 0.0
+    each = account.requirement.sum() / notional + buffer - rules.fee - account.discount
+    if each <= 0 or notional <= rules.close_whole_below_usd:
+        return 1.0
+    return min(now / (each * notional), 1.0)
 
 
 def _portion(rules: Rules, notional: np.ndarray, step_seconds: float) -> np.ndarray:

@@ -34,6 +34,8 @@ class Venue:
     fund_peak: float = 0.0  # the most that the fund held at any time
     keepers: float = 0.0
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
+    covered: dict[int, float] = field(default_factory=dict)  # account: USD of shortage covered since then
+    liquidated: list[tuple[int, np.ndarray]] = field(default_factory=list)  # tick, units [A] through book or backstop
     last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which it was last liquidated
 
     coins: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # [N, A] collateral besides cash

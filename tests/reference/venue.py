@@ -9,7 +9,8 @@ import numpy as np
 from stress.book.schema import Book
 from tests.reference import adl, backstop, fairness, in_coins, insurance, ledger, waterfall
 from tests.reference.adaptive import Factors
-from tests.reference.check import closing_shares, may_act, risk_check, watch
+from tests.reference.auction import discount
+from tests.reference.check import closing_shares, covered_by, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
 from tests.reference.contract import notional, worth
 from tests.reference.guard import Guard, stands_still
@@ -171,14 +172,21 @@ class Path:
             return False
         tick.acted |= set(shares)
         kept = backstop.taken(venue, check, list(shares))
-        orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept})
+        orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept}, self.step)
         result.cut += float(notional(venue.rules, orders.cut, mark).sum())
         result.stranded += float(notional(venue.rules, orders.stranded, mark).sum())
+        for n in orders.accounts:
+            rate = discount(self.rules, tick.number - venue.first_seen[n], self.step)
+            venue.covered[n] += covered_by(venue, check, n, orders.quantity[n], rate)
         tentative = settle(venue, tick, orders, Matches())
         share = waterfall.adl_share(venue, check, tentative, result, self._hours(tick), self.step)
         matches = adl.match(venue, check, orders, tentative, share, tick.number)
         fairness.note(venue, check, tentative, matches, result, self.step)
         final = settle(venue, tick, orders, matches)
+        units = np.zeros(len(mark))
+        for fill in final.book:
+            units[fill.market] += abs(fill.quantity)
+        venue.liquidated.append((tick.number, units + sum((np.abs(venue.size[n]) for n in kept), np.zeros(len(mark)))))
         self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
         self._take_over(tick, kept, oracle)
         ledger.add_round(venue, tick, final)
@@ -201,14 +209,16 @@ class Path:
             venue.outside_coins[a] += units
             venue.outside_cash -= units * price
             venue.coin_proceeds += units * price
-        venue.keepers += final.keeper_fees
+        venue.keepers += final.keeper_fees + final.liquidators_gain
+        venue.outside_cash -= final.liquidators_gain
         venue.fund_flow += final.inflow
         venue.fund_peak = max(venue.fund_peak, venue.fund)
         for fill in final.book:
             venue.outside_size[fill.market] += fill.quantity
             venue.outside_cash -= fill.quantity * float(worth(venue.rules, fill.price, fill.market))
         for n in accounts:
-            venue.first_seen.pop(n, None)
+            if not self.rules.remembers_first_breach():
+                venue.first_seen.pop(n, None)
             venue.last_closed[n] = tick.number
         result.fees_to_fund += final.fund_fees
         result.remainders_to_fund += final.remainders

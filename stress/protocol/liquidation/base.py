@@ -22,6 +22,13 @@ class RiskCase:
     notional: Array  # [A, N] USD
     curve: MarginCurve
     since: Array | None = None  # [N] int32 ticks since the last partial liquidation, negative if never
+    discount: Array | None = None  # [N] to the oracle price at which liquidators take positions over
+    age: Array | None = None  # [N] int32 ticks since the first breach, zero of the healthy
+    freed: Array | None = None  # [N] USD of the shortage of margin that was covered since then
+
+    def fee(self, rate: Array) -> Array:
+        """What closing costs the account [N] or [], of notional: a fee's ``rate`` [] and liquidators' discount."""
+        return rate if self.discount is None else rate + self.discount
 
 
 class LiquidationRule(Protocol):

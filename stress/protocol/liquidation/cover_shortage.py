@@ -7,8 +7,15 @@ enters liquidation must come out of it with a buffer, a share of notional, above
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+
+from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.margin.base import Values, namespace
 from stress.protocol.rounding import round_down, round_up
+from stress.types import Array
 
 
 def shortage(
@@ -93,3 +100,31 @@ def share(
     freed = margin.sum(0) + (buffer - fee - fund_fee) * total
     paced = xp.clip(short / xp.where(freed > 0, freed, 1.0) * part, 0.0, 1.0)
     return xp.where((freed > 0) & (total > whole_up_to), paced, xp.where(part > 0, 1.0, 0.0))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class CoverShortage:
+    """All positions alike, at a pace; what losses add to Drift's buffer is left out."""
+
+    whole: ClassVar[bool] = False
+    waits: ClassVar[bool] = False
+    bankrupt_whole: ClassVar[bool] = True
+
+    buffer: Array  # [] of notional
+    initial: Array  # [] share of the shortage that is covered at once
+    duration: Array  # [] ticks in which the rest is
+    small: Array  # [] USD: shortages below are covered at once, accounts of at most that much closed whole
+    fee: Array  # [] liquidation fee rate
+
+    def share(self, case: RiskCase) -> Array:
+        """Shares [1, N]."""
+        assert case.age is not None and case.freed is not None  # the engine remembers them for this rule
+        short = shortage(case.equity, case.requirement, case.notional.sum(0), 0.0, self.buffer)
+        part = pace(short, case.freed, case.age, self.initial, self.duration, self.small)
+        fee = case.fee(self.fee)
+        return share(short, case.requirement[None], case.notional, self.buffer, fee, 0.0, part, self.small)[None]
+
+    def covered(self, case: RiskCase, margin: Array, closed: Array) -> Array:
+        """USD [N] of the shortage that is covered by the share ``closed`` [A, N] of positions of ``margin`` [A, N]."""
+        return (closed * (margin + (self.buffer - case.fee(self.fee)) * case.notional)).sum(0)

@@ -30,12 +30,12 @@ class RestoreTarget:
 
         f is concave, so Newton's method from x = 0 climbs to the root from below.
         """
-        total, curve = case.notional.sum(0), case.curve
+        total, curve, fee = case.notional.sum(0), case.curve, case.fee(self.fee)
 
         def newton(_: int, x: Array) -> Array:
             units, left = (1.0 - x) * case.units, (1.0 - x) * case.notional
-            gap = case.equity - self.fee * x * total - self.multiple * curve.requirement(units, left).sum(0)
-            slope = self.multiple * (curve.marginal(units, left) * case.notional).sum(0) - self.fee * total
+            gap = case.equity - fee * x * total - self.multiple * curve.requirement(units, left).sum(0)
+            slope = self.multiple * (curve.marginal(units, left) * case.notional).sum(0) - fee * total
             step = jnp.where(slope > 0, -gap / jnp.where(slope > 0, slope, 1.0), 1.0)
             return jnp.clip(jnp.where(gap < 0, x + step, x), 0.0, 1.0)
 

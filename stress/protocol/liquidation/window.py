@@ -5,7 +5,13 @@ Source: Synthetix v3 ``markets/perps-market/contracts/storage/PerpsMarket.sol`` 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+
 from stress.protocol.margin.base import Values, namespace
+from stress.types import Array
 
 
 def capacity(maker_fee: Values, taker_fee: Values, skew_scale: Values, multiplier: Values, seconds: Values) -> Values:
@@ -31,3 +37,28 @@ def units_now(
     balanced = (abs(skew) / skew_scale < largest_premium) & ~acted
     allowed = xp.where(left > 0, left, xp.where(balanced, limit, 0.0))
     return xp.minimum(xp.where(limit > 0, allowed, xp.inf), held)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class LiquidationWindow:
+    """What may be liquidated of each market in a trailing window of ticks, without the chunk of balanced markets."""
+
+    limit: Array  # [A] units, or USD at the oracle price
+    ticks: int = field(metadata={"static": True})  # the window's, this one included
+    in_usd: bool = field(metadata={"static": True})
+
+    def open(self) -> Array:
+        """Units [A, ticks] that were liquidated, at time zero."""
+        return jnp.zeros((self.limit.shape[-1], self.ticks), jnp.float64)
+
+    def next(self, units: Array) -> Array:
+        """Units [A, ticks] at the start of the next tick."""
+        return jnp.concatenate([units[:, 1:], jnp.zeros_like(units[:, :1])], axis=1)
+
+    def left(self, units: Array, price: Array, wanted: Array) -> Array:
+        """Units [A] of ``wanted`` [A] that may be liquidated now, at oracle prices [A]."""
+        gone = used(units, jnp.arange(self.ticks)[::-1], self.ticks)
+        limit = self.limit / price if self.in_usd else self.limit
+        none = jnp.zeros_like(limit)
+        return units_now(wanted, limit, gone, none, 1.0, 0.0, none > 0)
