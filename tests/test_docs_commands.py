@@ -43,6 +43,11 @@ SETUP = "python3 -m venv .venv && .venv/bin/python -m pip install -e '.[test]' &
 WITH_COMMANDS = [name for name in NAMES if commands(text(name))]
 WITH_PYTHON = [name for name in NAMES if blocks(text(name), "python")]
 FOLDER = re.compile(r"outputs/\d{4}-\d\d-\d\d/[\d-]+")
+LONG = (
+    "docs/concepts/history.md", "docs/concepts/shocks.md", "docs/guides/calibrate.md", "docs/guides/liquidity.md",
+    "docs/guides/sweeps.md", "docs/guides/venues.md", "docs/models.md", "docs/venues/comparison.md",
+)
+"""Pages of which only the slow tests trace the commands; what these need is in other fast tests."""
 EXECUTED: set[str] = set()
 """Commands that ran in this process; several pages show the same."""
 
@@ -82,7 +87,7 @@ def _surroundings(folder: Path, hours: np.ndarray) -> None:
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", slow(WITH_COMMANDS, "docs/venues/comparison.md", "docs/guides/venues.md", "docs/models.md"))
+@pytest.mark.parametrize("name", slow(WITH_COMMANDS, *LONG))
 def test_commands_reach_the_engine(name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str], traced: None) -> None:
     monkeypatch.setattr(sys.modules[__name__], "EXECUTED", set())

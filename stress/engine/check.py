@@ -97,6 +97,7 @@ def covered_anew(marks: dict[str, Array]) -> dict[str, Array]:
 def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
     """What the rule sees."""
     marks = row.marks
+    since = tick.number - marks[CLOSED] if venue.rule.waits else None
     age = jnp.where(seen.liquidatable, tick.number - marks[FLAGGED], 0) if venue.remembers() else None
     return RiskCase(
         equity=seen.equity,
@@ -104,7 +105,7 @@ def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
         units=venue.size_units(jnp.abs(row.ledger.size), seen.notional),
         notional=seen.notional,
         curve=venue.maintenance,
-        since=tick.number - marks[CLOSED] if venue.rule.waits else None,
+        since=since,
         discount=None if venue.auction is None or age is None else venue.auction.discount(age),
         age=age,
         freed=marks.get(FREED),

@@ -75,13 +75,14 @@ def book_ledger(venue: Venue, row: Row, done: Round) -> tuple[Ledger, Crowd | No
         crowd = after_round(crowd, done.closing.crowd, settled.crowd, cover)
     if settled.coins is not None:
         value = value + settled.coins.proceeds().sum()
-    gain = 0.0 if settled.gain is None else settled.gain
     after = Ledger(
         quote=settled.quote + (settled.deficit * cover if done.payout is None else covered(done)) - done.levied,
         size=settled.size,
-        outside_quote=ledger.outside_quote - value - gain,
+        outside_quote=ledger.outside_quote - value,
         outside_size=ledger.outside_size + units,
         fund_flow=ledger.fund_flow + inflow(venue, settled) - done.paid,
-        keepers=ledger.keepers + venue.fees.split(settled.fees())[0] + gain,
+        keepers=ledger.keepers + venue.fees.split(settled.fees())[0],
     )
+    if settled.gain is not None:
+        after = replace(after, outside_quote=after.outside_quote - settled.gain, keepers=after.keepers + settled.gain)
     return after, crowd
