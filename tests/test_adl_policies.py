@@ -20,6 +20,9 @@ from tests.reference.check import Check, risk_check
 from tests.reference.settlement import Matches, Orders, Settlement
 from tests.reference.state import Venue
 
+NOTHING = np.zeros((0, 0))
+NO_ORDERS = Orders(quantity=NOTHING, stranded=NOTHING, bankruptcy=NOTHING, accounts=[])
+"""Market orders."""
 ACCOUNTS, BOOKS, SEED, TICK = 40, 12, 3, 7
 MARKETS, START = ("X", "Y"), np.array([100.0, 10.0])
 POLICIES: dict[str, Any] = {**{name: kind() for name, kind in ADL_POLICIES.items()}, "random": Random(jnp.int32(SEED))}
@@ -56,7 +59,7 @@ def case_of(venue: Venue, check: Check, tentative: Settlement, share: float, in_
     for a, n in np.argwhere(size != 0):
         if n in tentative.deficits:
             need[int(size[a, n] < 0), a, n] = share * abs(size[a, n])
-            price[a, n] = adl.bankruptcy_price(venue, check, tentative, n, a)
+            price[a, n] = adl.bankruptcy_price(venue, check, NO_ORDERS, tentative, n, a)
         elif n not in check.liquidatable and not (in_profit and (check.mark[a] - entry[a, n]) * size[a, n] <= 0):
             room[int(size[a, n] > 0), a, n] = abs(size[a, n])
     order = check.risk_order(list(tentative.deficits))

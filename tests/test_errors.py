@@ -34,7 +34,7 @@ WORST = {
     "bad value in a sweep": (["-m", "run.paths=10,abc"], ["run.paths", "'abc'", "a whole number >= 1"]),
     "bad preset in a sweep": (["-m", "price=gbm,gmb"], ["price=gmb", "Did you mean price=gbm?"]),
     "misspelt command": (["calibrat"], ["calibrat: unknown command", "Did you mean calibrate?", "run, calibrate"]),
-    "command of another release": (["compare", "a", "b"], ["compare: unknown command", "Commands: run,"]),
+    "command of another release": (["optimise", "a", "b"], ["optimise: unknown command", "Commands: run,"]),
     "key without a value": (["run.paths"], ["run.paths", "write run.paths=VALUE"]),
     "flag that is a key": (["--paths", "100"], ["--paths: unknown flag", "run.paths=1000"]),
     "misspelt flag": (["--multirum"], ["--multirum: unknown flag", "Did you mean --multirun?"]),

@@ -298,6 +298,7 @@ def test_rules_from_config():
              "X": [schema.TierConfig(up_to_usd=None, initial_margin=0.1, maintenance_margin=0.05)]}
     protocol = schema.ProtocolConfig(
         initial_margin=None, maintenance_margin=None, margin_tiers=tiers, insurance_fund=9.0, liquidation=liquidation,
+        contract="linear",
         waterfall=["insurance_fund"], adl=schema.AdlConfig(policy="none", trigger="fund_empty", price="bankruptcy", seed=0),
         funding=schema.FundingConfig(
             interval_hours=8.0, kind="clamped", interest_rate=1e-4, clamp=5e-4, cap=0.02, premium=0.003),

@@ -108,7 +108,7 @@ def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
         since=since,
         discount=None if venue.auction is None or age is None else venue.auction.discount(age),
         age=age,
-        freed=marks.get(FREED),
+        freed=marks[FREED] if venue.covers_shortage() else None,
     )
 
 

@@ -99,4 +99,8 @@ class Venue:
 
     def remembers(self) -> bool:
         """Whether the first breach counts until the account is healthy, also where parts were closed since."""
-        return self.auction is not None or isinstance(self.rule, CoverShortage)
+        return self.auction is not None or self.covers_shortage()
+
+    def covers_shortage(self) -> bool:
+        """Whether the rule remembers what was covered of a shortage."""
+        return isinstance(self.rule, CoverShortage)
