@@ -6,7 +6,8 @@ one regime. Without jumps the density is that of Heston's filter, with the regim
     r = location - c^2 (V - dt) / 2 + c rho / xi (v' - v - kappa (dt - V)) + sqrt((1 - rho^2) V) c Z,
 
 V the bar's integrated factor. With jumps, the price's own part has the variance at the bar's start with weight one
-half and that at its end with weight one half, and what rho says of the factor's move in that bar is left out.
+half and that at its end with weight one half, and what rho says of the factor's move in that bar is left out. The
+logarithm of that density is smooth in the factor: it is formed at a few points and interpolated.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.polynomial import chebyshev
 
 from stress.price.calibrate.heston.filter import TINY, sources
 from stress.price.calibrate.heston.grid import Bars, Grid, Heston, bars
@@ -25,6 +27,9 @@ from stress.types import Array
 
 LEFT_OUT = 1e-5
 """Probability a bar of jump counts that the density leaves out."""
+
+POINTS = 20
+"""Chebyshev points in the root of the factor."""
 
 
 class Regimes(NamedTuple):
@@ -71,11 +76,12 @@ def run_filter(model: Heston, market: Regimes, grid: Grid, bar_years: float, ret
     """Filter returns [S, C] (NaN: not seen); the factor's model has its location at zero."""
     law = bars(model, grid, bar_years)
     emission, start = _emission(model, market, law, bar_years), market.initial[:, None] * law.initial
-    prices = _Jumped(market, grid.nodes**2, bar_years)
+    few, between = _interpolation(grid)
+    jumps = _Jumped(market, few**2, bar_years)
 
     def bar(now: Array, row: Array) -> tuple[Array, Filtered]:
         seen, known = jnp.isfinite(row), jnp.where(jnp.isfinite(row), row, 0.0)
-        jumped, moved = prices.density(known), now @ law.dense
+        jumped, moved = jnp.exp(jumps.log_density(known) @ between), now @ law.dense
         after = _quiet(emission, now, known) + 0.5 * ((now * jumped) @ law.dense + moved * jumped)
         after = jnp.einsum("crn,rs->csn", jnp.where(seen[:, None, None], after, moved), market.onward)
         total = after.sum((1, 2)) + TINY
@@ -107,16 +113,22 @@ class _Jumped(NamedTuple):
     """Returns with jumps."""
 
     market: Regimes
-    factor: Array  # [N]
+    factor: Array  # [P]
     bar_years: float
 
-    def density(self, row: Array) -> Array:
-        """Density [C, R, N] of returns [C] and of a jump or more, by regime and factor."""
-        total, own = jnp.zeros(()), self.market.volatility[:, None] ** 2 * self.factor * self.bar_years
-        location = self.market.location[:, None] - 0.5 * (own - self.market.volatility[:, None] ** 2 * self.bar_years)
-        for weight, mean, spread in zip(*(x.T[1:, :, None] for x in self.market[2:5]), strict=True):
-            variance = own + spread
-            constant = weight - 0.5 * jnp.log(2 * np.pi * variance)
-            gap = row[:, None, None] - location - mean
-            total = total + jnp.exp(constant - 0.5 * gap**2 / variance)
-        return jnp.broadcast_to(total, (len(row), *own.shape))
+    def log_density(self, row: Array) -> Array:
+        """Log-density [C, R, P] of returns [C] and of a jump or more, by regime and factor."""
+        square = self.market.volatility[:, None] ** 2
+        own = square * self.factor * self.bar_years
+        location = self.market.location[:, None] - 0.5 * (own - square * self.bar_years)
+        weight, mean, spread = (x[:, 1:, None] for x in self.market[2:5])
+        variance = own[:, None] + spread
+        gap = row[:, None, None, None] - location[:, None] - mean
+        return jax.nn.logsumexp(weight - 0.5 * jnp.log(2 * np.pi * variance) - 0.5 * gap**2 / variance, axis=2)
+
+
+def _interpolation(grid: Grid) -> tuple[Array, Array]:
+    """Chebyshev points [P] between the ends of the grid, and weights [P, N] that take values there to the nodes."""
+    even, points = (np.arange(grid.size) + 0.5) / grid.size * 2 - 1, chebyshev.chebpts1(POINTS)
+    weights = np.linalg.solve(chebyshev.chebvander(points, POINTS - 1).T, chebyshev.chebvander(even, POINTS - 1).T)
+    return (grid.first + jnp.asarray(0.5 * (points + 1) * grid.size)) * grid.spacing, jnp.asarray(weights)

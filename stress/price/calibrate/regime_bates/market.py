@@ -1,4 +1,8 @@
-"""The variance factor of one market by maximum likelihood, its regimes and jumps given."""
+"""The variance factor of one market by maximum likelihood, its regimes and jumps given.
+
+What multiplies the regimes' diffusive variance is set such that the stationary variance is the sample's: the
+likelihood would have it higher, and simulations wilder than the sample.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +16,23 @@ import numpy as np
 from scipy.stats import gamma
 
 from stress.price.calibrate.heston.grid import Grid, Heston, make_grid, step_size
-from stress.price.calibrate.heston.market import LARGEST_RHO, OUT, OUTGROWN, WARM_UPS
+from stress.price.calibrate.heston.market import LARGEST_RHO, OUT, WARM_UPS
 from stress.price.calibrate.hidden.climb import Box, Top, Values, climb, top
 from stress.price.calibrate.hidden.lanes import joined, lanes
+from stress.price.calibrate.hidden.level import with_level
 from stress.price.calibrate.mixture.law import BarLaw
 from stress.price.calibrate.regime_bates.filter import Filtered, Regimes, regimes_of, run_filter
 from stress.types import Array
 
-COORDINATES = ("kappa", "shape", "rho", "level")
-"""Logarithms but for rho. The factor's stationary law is a gamma law of this shape, 2 kappa / xi^2, and mean one."""
+COORDINATES = ("kappa", "shape", "rho", "variance")
+"""Logarithms but for rho. The factor's stationary law is a gamma law of this shape, 2 kappa / xi^2, and mean one; the
+last is the variance of returns per year, set to the sample's."""
 
 SHAPES = (0.1, 400.0)
 """Bounds of the shape: from a factor that is mostly zero to one that varies by a twentieth."""
 
-LEVELS = (0.1, 10.0)
-"""Bounds of what multiplies the regimes' diffusive variance."""
+LEAST_LEVEL = 0.05
+"""Of what multiplies the regimes' diffusive variance, where jumps alone have more than the sample's."""
 
 STARTS = ((20.0, 4.0), (200.0, 4.0), (2000.0, 4.0), (200.0, 40.0))
 """kappa and shape of the starts that are tried."""
@@ -34,8 +40,15 @@ STARTS = ((20.0, 4.0), (200.0, 4.0), (2000.0, 4.0), (200.0, 40.0))
 PART, CLIMB_STEPS, REGRIDS = 3, 30, 4
 """The first climb sees one in so many pieces of the sample."""
 
-MEMORIES = 8.0
-"""Warm-up in memories of the filter."""
+FINENESS, OUTGROWN = 0.8, 1.2
+"""Grid points in a standard deviation of a bar's move, and by what factor that may change before a grid is made anew:
+fewer than Heston's filter has, for there is a grid in every regime."""
+
+PIECES = {200: 24, 600: 16, 1800: 8, 5400: 4}
+"""Pieces that are filtered side by side, by the length of their warm-up."""
+
+MEMORIES = 20.0
+"""Warm-up in memories of a filter that sees returns without regimes and jumps, which say more."""
 
 
 class Factor(NamedTuple):
@@ -65,15 +78,34 @@ class Problem:
         """Length of the sample seen."""
         return float(np.isfinite(self.returns).sum() * self.bar_years)
 
+    @property
+    def variance(self) -> float:
+        """Logarithm of the sample's variance per year: the last coordinate."""
+        return float(np.log(np.nanmean(self.returns**2) / self.bar_years))
+
+    @cached_property
+    def parts(self) -> tuple[float, float]:
+        """Variance per year of the regimes' diffusions and of jumps, on average."""
+        market = self.regimes
+        jumps = (jnp.exp(market.weight) * (market.mean**2 + market.variance)).sum(1) / self.bar_years
+        return tuple(float(market.initial @ each) for each in (market.volatility**2, jumps))  # type: ignore[return-value]
+
+    def factor(self, vector: Array | np.ndarray) -> Factor:
+        """The parameters at coordinates."""
+        kappa, shape, variance = (jnp.exp(vector[i]) for i in (0, 1, 3))
+        diffusion, jumps = self.parts
+        level = jnp.maximum((variance - jumps) / diffusion, LEAST_LEVEL)
+        return Factor(kappa, jnp.sqrt(2 * kappa / shape), jnp.asarray(vector[2]), level)
+
     def box(self) -> Box:
-        """Lowest and highest coordinates."""
+        """Lowest and highest coordinates but for the variance."""
         kappa = (0.5 / self.years, 1 / self.bar_years)
-        pairs = [*(np.log(pair) for pair in (kappa, SHAPES)), (-LARGEST_RHO, LARGEST_RHO), np.log(LEVELS)]
+        pairs = [*(np.log(pair) for pair in (kappa, SHAPES)), (-LARGEST_RHO, LARGEST_RHO)]
         return Box(*np.array(pairs, dtype=float).T)
 
     def start(self, kappa: float, shape: float) -> np.ndarray:
-        """Coordinates of a start: no leverage, the regimes' own level."""
-        at, box = np.array([np.log(kappa), np.log(shape), 0.0, 0.0]), self.box()
+        """Coordinates of a start but for the variance; no leverage."""
+        at, box = np.array([np.log(kappa), np.log(shape), 0.0]), self.box()
         return np.clip(at, box.low + 0.02 * box.span, box.high - 0.02 * box.span)
 
 
@@ -83,36 +115,32 @@ class MarketFit:
 
     problem: Problem
     top: Top
+    given: Top  # with the variance given
     grid: Grid
     warm: int
 
     @property
     def factor(self) -> Factor:
         """The parameters."""
-        return Factor(*(np.asarray(x) for x in factor_of(jnp.asarray(self.top.vector))))
+        return self.problem.factor(self.top.vector)
 
     def filtered(self, returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log-densities [T] of returns [T], and the law [T + 1, R, N] before each bar and after the last."""
-        cut = lanes(np.append(returns, np.nan), self.warm)
-        found = _run(factor_of(jnp.asarray(self.top.vector)), self.problem.regimes, self.grid,
-                     self.problem.bar_years, jnp.asarray(cut.returns))
+        cut, problem = lanes(np.append(returns, np.nan), self.warm, PIECES[self.warm]), self.problem
+        found = _run(self.factor, problem.regimes, self.grid, problem.bar_years, jnp.asarray(cut.returns))
         density, law = (joined(np.asarray(x), cut) for x in found)
         return density[:-1], law
-
-
-def factor_of(vector: Array) -> Factor:
-    """The factor's parameters at coordinates."""
-    kappa, shape, level = (jnp.exp(vector[i]) for i in (0, 1, 3))
-    return Factor(kappa, jnp.sqrt(2 * kappa / shape), vector[2], level)
 
 
 def fit_market(problem: Problem) -> MarketFit:
     """Maximum likelihood: first on a part of the sample, then on all of it."""
     tried = [problem.start(*start) for start in STARTS]
-    vector = max(tried, key=lambda at: objective(problem, grid_for(problem, at), WARM_UPS[1], PART)(at).sum())
+    vector = max(tried, key=lambda at: targeted(problem, grid_for(problem, at), WARM_UPS[1], PART)(at).sum())
     vector, _, _ = _climbed(problem, vector, PART)
     vector, grid, warm = _climbed(problem, vector, 1)
-    return MarketFit(problem, top(objective(problem, grid, warm), vector, problem.box()), grid, warm)
+    given = top(targeted(problem, grid, warm), vector, problem.box())
+    whole = with_level(objective(problem, grid, warm), given, problem.variance, problem.returns**2)
+    return MarketFit(problem, whole, given, grid, warm)
 
 
 def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarray, Grid, int]:
@@ -123,7 +151,7 @@ def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarr
         def outgrown(at: np.ndarray, spacing: float = float(grid.spacing)) -> bool:
             return abs(np.log(float(grid_for(problem, at).spacing) / spacing)) > np.log(OUTGROWN)
 
-        vector = climb(objective(problem, grid, warm, every), vector, problem.box(), CLIMB_STEPS, outgrown)
+        vector = climb(targeted(problem, grid, warm, every), vector, problem.box(), CLIMB_STEPS, outgrown)
         if not outgrown(vector):
             break
     return vector, grid, warm
@@ -131,32 +159,39 @@ def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarr
 
 def grid_for(problem: Problem, vector: np.ndarray) -> Grid:
     """A grid that reaches the stationary law at the vector."""
-    shape, xi = float(np.exp(vector[1])), float(factor_of(vector).xi)  # type: ignore[arg-type]
+    shape = float(np.exp(vector[1]))
     low, high = (float(np.sqrt(gamma(shape, scale=1 / shape).ppf(q))) for q in (OUT, 1 - OUT))
-    return make_grid(xi, low, high, problem.bar_years)
+    xi = float(np.sqrt(2 * np.exp(vector[0]) / shape))
+    return make_grid(xi, low, high, problem.bar_years, FINENESS)
 
 
 def warm_up(problem: Problem, vector: np.ndarray) -> int:
     """Bars after which the filter has forgotten its start: the regimes', and the factor's as seen through returns."""
-    factor, dt = factor_of(vector), problem.bar_years  # type: ignore[arg-type]
+    kappa, shape, dt = *np.exp(vector[:2]), problem.bar_years
     leave = -np.sort(np.linalg.eigvals(np.asarray(problem.law.rates)).real)[-2] if len(problem.law.rates) > 1 else 1.0
-    noise = step_size(float(factor.xi), dt) ** 2
+    noise = step_size(float(np.sqrt(2 * kappa / shape)), dt) ** 2
     known = 0.5 * (noise + np.sqrt(noise**2 + 2 * noise))  # a Kalman filter's, of sqrt(v) about one
-    memory = min((known + 0.5) / known, 1 / (float(factor.kappa) * dt))
+    memory = min((known + 0.5) / known, 1 / (kappa * dt))
     wanted = MEMORIES * max(memory, 1 / leave)
     return next((length for length in WARM_UPS if length >= wanted), WARM_UPS[-1])
 
 
 def objective(problem: Problem, grid: Grid, warm: int, every: int = 1) -> Values:
     """Log-densities of the bars on a grid, by coordinates; of every so many pieces of the sample."""
-    cut = lanes(problem.returns, warm).thinned(every)
+    cut = lanes(problem.returns, warm, PIECES[warm]).thinned(every)
     seen = jnp.asarray(cut.returns)
 
     def values(vector: np.ndarray) -> np.ndarray:
-        factor = factor_of(jnp.asarray(vector))
+        factor = problem.factor(vector)
         return joined(np.asarray(_values(factor, problem.regimes, grid, problem.bar_years, seen)), cut)
 
     return values
+
+
+def targeted(problem: Problem, grid: Grid, warm: int, every: int = 1) -> Values:
+    """The same by coordinates without the variance, which is the sample's."""
+    values = objective(problem, grid, warm, every)
+    return lambda vector: values(np.append(vector, problem.variance))
 
 
 @partial(jax.jit, static_argnames="bar_years")
