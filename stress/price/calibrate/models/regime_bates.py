@@ -11,7 +11,6 @@ from stress.price.calibrate.delta import Named
 from stress.price.calibrate.hidden.summary import by_name, error, of_market, value
 from stress.price.calibrate.mixture.fit import fit_mixture, joint
 from stress.price.calibrate.mixture.section import several_regimes, shares
-from stress.price.calibrate.models.regime import OWN
 from stress.price.calibrate.regime_bates.fit import RegimeBatesFit, fit_regime_bates, last_factors
 from stress.price.calibrate.regime_bates.market import COORDINATES, LEAST_LEVEL, MarketFit, Problem
 from stress.price.calibrate.rounding import by_market
@@ -23,8 +22,10 @@ GIVEN = ("Regimes, jumps and correlations are those of price=regime, fitted firs
          "variance factor are each market's own, given these. Neither stage's standard errors allow for the other. "
          "The volatilities listed are the first stage's; those of the preset are times the root of the level.")
 
+OWN = "Every regime has its own drift, correlation and jumps."
+
 NOTES = {
-    "volatility": "a regime's is its volatility_multiplier, for the variance is one on average",
+    "volatility": "per sqrt(year); a regime's is its volatility_multiplier, for the variance is one on average",
     "correlation": "of the prices' normals, and of the variances'",
     "variance": "relative to that of the regime", "variance.kappa": "per year",
     "variance.theta": "the regime's own level",
