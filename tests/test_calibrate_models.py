@@ -72,7 +72,7 @@ def test_price_all_fits_compares_and_tests_every_model(prices: Path, quick: None
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("arch", reason="the arch package is not installed (extra calibrate)")
     monkeypatch.chdir(tmp_path)
-    for slow in ("merton", "regime", "bates", "hawkes"):  # in test_calibrate.py and test_fit_*.py
+    for slow in ("merton", "regime", "regime_bates", "bates", "hawkes"):  # in test_calibrate.py and test_fit_*.py
         monkeypatch.delitem(FITTERS, slow)
     words = ["price=all", f"data.path={prices}", "data.markets=[BTC,ETH]", "calibrate.starts=1", "calibrate.regimes=2",
              "calibrate.split=2023-02-20", "calibrate.name=mine", "calibrate.use=[ETH]", "hydra.run.dir=study"]

@@ -20,9 +20,10 @@ from stress.report.format import TICKS
 
 INK, DARK, MID, LIGHT, PALE = "#1d2733", "#123f63", "#c4572f", "#e2ab5c", "#c9d6e2"
 """Colours in ascending luminance, so that grey prints keep them apart."""
-LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (7, 3)), (0, (3, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-SHADES = (DARK, MID, "#6d7f92", LIGHT, "#2f7f79", "#8a3b5e", "#9aa7b4", INK)
+LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (7, 3)), (0, (3, 1, 1, 1)),
+         (0, (9, 2, 1, 2)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p")
+SHADES = (DARK, MID, "#6d7f92", LIGHT, "#2f7f79", "#8a3b5e", "#9aa7b4", INK, "#7a63b8")
 HATCHES = ("", "////", "....", "xxxx")
 CMAP = LinearSegmentedColormap.from_list("ink", ["#eef2f6", "#b3c6d7", "#6d93b3", "#2f6088", "#123f63", "#081524"])
 """Luminance falls monotonically: dark is much, also in grey."""

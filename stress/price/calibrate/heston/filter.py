@@ -68,25 +68,24 @@ def log_densities(model: Heston, jump: Jump | None, grid: Grid, bar_years: float
 def _update(law: Bars, jump: Jump | None, probability: Array, now: Array, row: Array) -> Array:
     """Joint density [C, N] of the returns [C] and the variance at the bar's end, from its law [C, N] at the start."""
     constant = jnp.log(probability[0]) + law.log_weight - 0.5 * jnp.log(2 * np.pi * law.variance)
-    sources = _sources(now)
     after = jnp.zeros_like(now)
-    for k in range(2 * BAND + 1):
+    for k, source in enumerate(sources(now)):
         gap = (row[:, None] - law.mean[k]) ** 2 * (0.5 / law.variance[k])
-        after = after + sources[k] * jnp.exp(constant[k] - gap)
+        after = after + source * jnp.exp(constant[k] - gap)
     if jump is None:
         return after
     jumped = now * sum(probability[n] * _jumped(law, jump, n, row) for n in range(1, len(probability)))
     weights = jnp.exp(law.log_weight)
-    for k, source in enumerate(_sources(jumped)):
+    for k, source in enumerate(sources(jumped)):
         after = after + source * weights[k]
     return after
 
 
-def _sources(now: Array) -> list[Array]:
-    """Weights [C, N] of the nodes that every target is reached from, by move."""
-    size = now.shape[1]
-    padded = jnp.pad(now, ((0, 0), (BAND, BAND)))
-    return [padded[:, 2 * BAND - k : 2 * BAND - k + size] for k in range(2 * BAND + 1)]
+def sources(now: Array) -> list[Array]:
+    """Weights [..., N] of the nodes that every target is reached from, by move."""
+    size = now.shape[-1]
+    padded = jnp.pad(now, [(0, 0)] * (now.ndim - 1) + [(BAND, BAND)])
+    return [padded[..., 2 * BAND - k : 2 * BAND - k + size] for k in range(2 * BAND + 1)]
 
 
 def _jumped(law: Bars, jump: Jump, n: int, row: Array) -> Array:
@@ -117,7 +116,7 @@ def look(model: Heston, jump: Jump | None, grid: Grid, bar_years: float, most: i
 
 def _given_counts(law: Bars, jump: Jump | None, number: int, now: Array, row: Array) -> tuple[Array, Array]:
     """Density and distribution function [C, n] of the returns [C] by number of jumps."""
-    weight = jnp.stack(_sources(now), axis=1) * jnp.exp(law.log_weight)
+    weight = jnp.stack(sources(now), axis=1) * jnp.exp(law.log_weight)
     root = jnp.sqrt(law.variance)
     z = (row[:, None, None] - law.mean) / root
     density, below = [(weight * norm.pdf(z) / root).sum((1, 2))], [(weight * norm.cdf(z)).sum((1, 2))]

@@ -72,9 +72,9 @@ class Bars(NamedTuple):
     start_variance: Array  # [N]
 
 
-def make_grid(xi: float, low: float, high: float, bar_years: float) -> Grid:
+def make_grid(xi: float, low: float, high: float, bar_years: float, fineness: float = FINENESS) -> Grid:
     """A grid for square roots of the variance between ``low`` and ``high``, for values about this ``xi``."""
-    spacing = max(step_size(xi, bar_years) / FINENESS, (high - low) / (SIZES[-1] - BAND))
+    spacing = max(step_size(xi, bar_years) / fineness, (high - low) / (SIZES[-1] - BAND))
     first = max(int(low / spacing) - BAND, 0)
     wanted = int(np.ceil(high / spacing)) - first
     return Grid(spacing, first, next((size for size in SIZES if size >= wanted), SIZES[-1]))

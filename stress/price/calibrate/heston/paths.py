@@ -42,7 +42,7 @@ def walk(model: HestonLaw, start: np.ndarray, bars: int, bar_years: float, rando
     jumps = bool(rate.any())
     for bar in range(bars):
         shock, rest = (random.normal(size=start.shape) @ factor.T for _ in range(2))
-        after = _variance(model, variance, shock, bar_years)
+        after = moved(model, variance, shock, bar_years)
         integral = 0.5 * (variance + after) * bar_years
         pull = after - variance - model.kappa * (model.theta * bar_years - integral)
         found[bar] = (drift - 0.5 * integral + model.rho / model.xi * pull
@@ -55,7 +55,7 @@ def walk(model: HestonLaw, start: np.ndarray, bars: int, bar_years: float, rando
     return found
 
 
-def _variance(model: HestonLaw, now: np.ndarray, shock: np.ndarray, dt: float) -> np.ndarray:
+def moved(model: HestonLaw, now: np.ndarray, shock: np.ndarray, dt: float) -> np.ndarray:
     """Andersen (2008), section 3.2: the variance a bar later, driven by normal shocks."""
     decay = np.exp(-model.kappa * dt)
     mean = model.theta + (now - model.theta) * decay

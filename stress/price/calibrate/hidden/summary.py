@@ -94,13 +94,13 @@ def onward(laws: Sequence[np.ndarray], draws: int, random: Numbers, move: Callab
     """
     chunk, found = max(TOGETHER // draws, 1), []
     for begin in range(0, len(laws[0]), chunk):
-        nodes = [_drawn(law[begin : begin + chunk], draws, random).ravel() for law in laws]
+        nodes = [drawn(law[begin : begin + chunk], draws, random).ravel() for law in laws]
         total = move(nodes).sum(0)
         found.append(total.reshape(-1, draws, total.shape[-1]))
     return np.concatenate(found) if found else np.empty((0, draws, len(laws)))
 
 
-def _drawn(law: np.ndarray, draws: int, random: Numbers) -> np.ndarray:
+def drawn(law: np.ndarray, draws: int, random: Numbers) -> np.ndarray:
     """Numbers [n, P] of nodes from laws [n, N]."""
     up = np.cumsum(np.maximum(law, 0.0), axis=1)
     uniform = random.random((len(law), draws)) * up[:, -1:]

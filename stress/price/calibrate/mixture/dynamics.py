@@ -44,12 +44,12 @@ class MixtureDynamics:
 
     def onward(self, bars: int, random: Numbers, start: States, paths: int) -> np.ndarray:
         """Log-returns [T, P, A]; regimes start from their law [P, R], else stationary."""
-        regime = _regimes(self.law, bars, paths, random, start.get("regime"))
+        regime = regime_paths(self.law, bars, paths, random, start.get("regime"))
         flat = growth_free(self.law)
         returns = np.empty((bars, paths, flat.volatility.shape[1]))
         for r in range(len(flat.volatility)):
             here = regime == r
-            returns[here] = _bars(flat, r, int(here.sum()), random)
+            returns[here] = bars_in(flat, r, int(here.sum()), random)
         return returns
 
     def states(self, returns: np.ndarray, at: np.ndarray) -> States:
@@ -109,7 +109,7 @@ def _densities(law: BarLaw, returns: np.ndarray) -> np.ndarray:
     return np.asarray(jnp.stack(each, axis=1))
 
 
-def _bars(law: BarLaw, r: int, number: int, random: Numbers) -> np.ndarray:
+def bars_in(law: BarLaw, r: int, number: int, random: Numbers) -> np.ndarray:
     """Returns [number, A] in regime ``r``."""
     markets = law.volatility.shape[1]
     values, vectors = np.linalg.eigh(law.correlation[r])
@@ -127,7 +127,7 @@ def _bars(law: BarLaw, r: int, number: int, random: Numbers) -> np.ndarray:
     return result
 
 
-def _regimes(law: BarLaw, bars: int, paths: int, random: Numbers, first: np.ndarray | None) -> np.ndarray:
+def regime_paths(law: BarLaw, bars: int, paths: int, random: Numbers, first: np.ndarray | None) -> np.ndarray:
     """Regime of every bar [T, P]; the first drawn from its law ``first`` [P, R], or the stationary one."""
     size = len(law.volatility)
     found = np.zeros((bars, paths), np.int8)

@@ -12,11 +12,12 @@ from stress.price.calibrate.models.heston import BatesFitter, HestonFitter
 from stress.price.calibrate.models.kou import KouFitter
 from stress.price.calibrate.models.merton import MertonFitter
 from stress.price.calibrate.models.regime import RegimeFitter
+from stress.price.calibrate.models.regime_bates import RegimeBatesFitter
 
 FITTERS: dict[str, Fitter] = {
     fitter.name: fitter for fitter in (
         GbmFitter(), MertonFitter(), KouFitter(), GarchFitter(), HestonFitter(), BatesFitter(), HawkesFitter(),
-        RegimeFitter())}
+        RegimeFitter(), RegimeBatesFitter())}
 """By name, in the order of a comparison."""
 
 ALL = "all"
@@ -30,6 +31,9 @@ BY_PARTS = {
 }
 """The model of a variance, jump and intensity part, without regimes."""
 
+OVER_REGIMES = {"constant": "regime", "heston": "regime_bates"}
+"""The model with regimes of a variance part."""
+
 
 def asked_model(price: PriceConfig) -> str:
     """The model to fit, read off the parts of the price section; UserError for one that cannot be fitted."""
@@ -39,10 +43,10 @@ def asked_model(price: PriceConfig) -> str:
     parts = (variance.kind if variance else "constant", jump.kind if jump else "none",
              intensity.kind if intensity else "constant")
     if price.regimes:
-        if parts[0] != "constant" or parts[2] != "constant":
-            raise UserError("calibrate: regimes are fitted over constant volatility with Merton's jumps only. Use "
-                            f"price=regime, or one of {_choices()}.")
-        return "regime"
+        if parts[0] not in OVER_REGIMES or parts[2] != "constant":
+            raise UserError("calibrate: regimes are fitted over constant volatility or Heston's, with Merton's jumps. "
+                            f"Use price=regime, price=regime_bates, or one of {_choices()}.")
+        return OVER_REGIMES[parts[0]]
     if parts not in BY_PARTS:
         named = zip(("variance", "jump", "intensity"), parts, strict=True)
         described = ", ".join(f"{name} {kind}" for name, kind in named)
