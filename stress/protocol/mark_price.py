@@ -85,7 +85,7 @@ class Smoothed:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Stable:
-    """A price that follows the index at a limited rate (``stress.protocol.stable_price``); it stands still within a tick."""
+    """A price that follows the index at a limited rate (:mod:`stress.protocol.stable_price`), once a tick."""
 
     rule: StablePrice
     seconds: Array  # [] of a tick
