@@ -229,7 +229,7 @@ def test_paths_with_levies_are_simulated_anew(monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_array_equal((left.outcome.status == BEYOND_LADDER).any(0), lost)
 
 
-@pytest.mark.parametrize("payment", [0.0, 0.009])
+@pytest.mark.parametrize("payment", slow([0.0, 0.009], 0.0))
 def test_tiers_that_nobody_is_liquidated_in(payment: float) -> None:
     """Positions grow beyond the first tier; funding moves triggers there on some paths, which the dense engine takes."""
     flat = made()
