@@ -121,7 +121,7 @@ def venue_obstacles(
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
-        **_dense_only(protocol, market, fairness, book),
+        **_dense_only(protocol, market, shocks, fairness, book),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -136,8 +136,6 @@ def venue_obstacles(
             "socialised_loss" in protocol.waterfall and not adl
         ),
         "shocks: collateral loses value, which changes the order of liquidation": depegs_collateral(shocks),
-        "shocks: the index is manipulated": manipulates_index(shocks),
-        "shocks: the venue stands still": stops_venue(shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
 
@@ -152,19 +150,19 @@ def kernel_obstacles(
     """Why the dense engine cannot run as one kernel on a GPU."""
     rules = protocol.liquidation
     checks = {
-        **_dense_only(protocol, market, fairness, book),
+        **_dense_only(protocol, market, shocks, fairness, book),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
-        "shocks: the index is manipulated": manipulates_index(shocks),
-        "shocks: the venue stands still": stops_venue(shocks),
         "shocks: collateral loses value": depegs_collateral(shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
 
 
-def _dense_only(protocol: ProtocolConfig, market: Market, fairness: bool, book: Book | None) -> dict[str, bool]:
+def _dense_only(
+    protocol: ProtocolConfig, market: Market, shocks: Shocks, fairness: bool, book: Book | None
+) -> dict[str, bool]:
     """What neither a ladder nor a kernel follows, and whether it applies."""
     rules, by = protocol.liquidation, protocol.socialised_loss.by if protocol.socialised_loss else "profit"
     return {
@@ -188,6 +186,8 @@ def _dense_only(protocol: ProtocolConfig, market: Market, fairness: bool, book: 
         "protocol.adaptive: margin requirements change": protocol.adaptive is not None,
         "protocol.oracle.mark: the risk check has a price of its own": protocol.oracle.mark is not None,
         "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
+        "shocks: the index is manipulated": manipulates_index(shocks),
+        "shocks: the venue stands still": stops_venue(shocks),
     }
 
 
