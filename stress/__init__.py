@@ -1,7 +1,7 @@
 """Monte Carlo stress tests for perpetual-futures venues.
 
-``run``, ``simulate_prices`` and ``replay`` take Hydra override strings; see :mod:`stress.api`. They are imported on
-first use, so that ``import stress`` costs nothing.
+``run``, ``decide``, ``simulate_prices`` and ``replay`` take Hydra override strings; see :mod:`stress.api`. They are
+imported on first use, so that ``import stress`` costs nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stress.api import Result, replay, run, simulate_prices
+    from stress.api import Decision, Result, decide, replay, run, simulate_prices
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "replay", "run", "simulate_prices"]
+__all__ = ["Decision", "Result", "__version__", "decide", "replay", "run", "simulate_prices"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 import weakref
@@ -13,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from stress.cli.compose import load
-from stress.cli.jobs import replay_ledger, resume_job, run_job, with_replay_model, write_config
+from stress.cli.jobs import decide_job, replay_ledger, resume_job, run_job, with_replay_model, write_config
 from stress.cli.messages import as_user_errors
 from stress.cli.resume import load_resumed, resumed_folder
 from stress.cli.runtime import configure_jax
 from stress.config.schema import Config
+from stress.decisions.names import DECISIONS
 from stress.errors import UserError
+from stress.files import read_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,39 @@ def run(overrides: Iterable[str] = (), *, output: str | Path | None = None) -> R
     if output is None:
         weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
     return result
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to a question."""
+
+    found: dict[str, Any]
+    """As under ``found`` in decision.json."""
+
+    in_short: list[str]
+    """The answers as sentences."""
+
+    folder: Path
+    """Has decision.json and what was simulated; its report if an output was named."""
+
+
+def decide(question: str, overrides: Iterable[str] = (), *, output: str | Path | None = None) -> Decision:
+    """Answer a question, a command such as ``"fund"``, about one configuration.
+
+    ``overrides`` and ``output`` as in :func:`run`; a temporary folder goes when the process ends. Raises UserError
+    for bad input.
+    """
+    if question not in DECISIONS:
+        raise UserError(f"{question}: no such question. Questions: {', '.join(DECISIONS)}.")
+    with as_user_errors():
+        _, container = load(_strings(overrides))
+    folder = Path(tempfile.mkdtemp(prefix="perpstress-")) if output is None else Path(output)
+    if output is None:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        container["report"]["enabled"] = False
+    write_config(container, folder)
+    finished = decide_job(question, container, folder)
+    return Decision(read_json(folder / "decision.json")["found"], finished.answers, folder)
 
 
 def simulate_prices(overrides: Iterable[str] = ()) -> np.ndarray:

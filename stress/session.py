@@ -37,8 +37,8 @@ EXECUTION_ONLY = {
     "run": ("devices", "processes", "process", "coordinator", "resume", "chunk_seconds", "progress", "compile_cache"),
     "book": ("export",),
 }
-"""Keys that cannot change a result: not in the configuration hash, nor are report, calibrate and limits, nor data where
-prices come from no history."""
+"""Keys that cannot change a result: not in the configuration hash, nor are report, calibrate, decide and limits, nor data
+where prices come from no history."""
 HEATMAP_MOVES = np.round(np.concatenate([np.arange(-0.5, 0.0, 0.01), np.arange(0.01, 0.51, 0.01)]), 4)
 
 
@@ -111,7 +111,7 @@ def config_hash(study: Study) -> str:
     config = dataclasses.asdict(study.config)
     config["data"].pop("source")
     unread = () if from_history(study.config.price) else ("data",)
-    for section in ("report", "calibrate", "limits", "debug", *unread):
+    for section in ("report", "calibrate", "decide", "limits", "debug", *unread):
         config.pop(section)
     for section, keys in EXECUTION_ONLY.items():
         for key in keys:

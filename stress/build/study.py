@@ -78,14 +78,18 @@ class Study:
         return self.market.prices
 
 
-def build_study(cfg: Config) -> Study:
-    """Build and check everything; raises UserError before anything is simulated."""
+def build_study(cfg: Config, book: Book | None = None) -> Study:
+    """Build and check everything; raises UserError before anything is simulated.
+
+    ``book``: accounts to take instead of the configured ones; they must be of its markets, contract and haircuts.
+    """
     market = build_market(cfg.price, cfg.run, cfg.data)
     markets = cfg.price.markets
     margin = build_margin(cfg.protocol, markets, "maintenance_margin")
     initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(cfg.book, markets))
     haircuts, inverse = build_haircuts(cfg.protocol, markets), cfg.protocol.contract == "inverse"
-    book = load_book(cfg.book, markets, market.prices, initial, margin, haircuts, inverse)
+    if book is None:
+        book = load_book(cfg.book, markets, market.prices, initial, margin, haircuts, inverse)
     refuse_whole_rates(book, margin, inverse)
     refuse_whole_multiples(book, margin, cfg.protocol.adaptive)
     return assemble(cfg, market, book, margin, initial)

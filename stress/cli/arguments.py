@@ -9,14 +9,16 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from stress.decisions.names import DECISIONS
 from stress.errors import UserError
 
 COMMANDS = {
     "run": "simulate one configuration; with -m one job for each combination of values",
     "calibrate": "fit a price model to a history file and write it as a price= preset",
     "replay": "push a given price path through the venue and write the full ledger",
+    **DECISIONS,
     "compare": "set finished runs against the first of them, path by path: compare DIR DIR...",
-    "report": "rebuild the report of a run, a sweep, a comparison or a calibration: report DIR...",
+    "report": "rebuild the report of a run, a sweep, a decision, a comparison or a calibration: report DIR...",
 }
 ON_FOLDERS = ("compare", "report")
 """Commands that take folders."""

@@ -36,6 +36,7 @@ def report_folder(folder: Path) -> Path:
     """Rebuild the report of the folder of a run, a sweep or a calibration; the path of the page."""
     from stress.report import (
         write_calibration_report,
+        write_decision_report,
         write_paired_report,
         write_report,
         write_surroundings_reports,
@@ -48,6 +49,8 @@ def report_folder(folder: Path) -> Path:
         return write_report(folder)
     if (folder / "multirun.yaml").exists() or any(folder.glob("*/job.json")):
         return write_sweep_report(folder)
+    if (folder / "decision.json").exists():
+        return write_decision_report(folder)
     if (folder / "compare.json").exists():
         return write_paired_report(folder)
     others = write_surroundings_reports(folder)
@@ -55,5 +58,6 @@ def report_folder(folder: Path) -> Path:
         return write_calibration_report(folder)
     if others:
         return others[0]
-    raise UserError(f"report: {folder} holds no finished run (summary.json), sweep (multirun.yaml), comparison "
-                    "(compare.json) or calibration (calibration.json). A killed run is finished by run.resume=DIR.")
+    raise UserError(f"report: {folder} holds no finished run (summary.json), sweep (multirun.yaml), decision "
+                    "(decision.json), comparison (compare.json) or calibration (calibration.json). "
+                    "A killed run is finished by run.resume=DIR.")

@@ -12,6 +12,7 @@ GROUPS = {
     "price": "market model", "book": "accounts", "protocol": "the venue's rules", "liquidity": "depth and price impact",
     "funding": "a funding section on top of the venue's",
     "run": "Monte Carlo run", "report": "what is written for reading",
+    "decide": "settings of the commands that answer a question",
     "shock": "hypothetical shocks, several in a list", "experiment": "a named study on top",
 }
 

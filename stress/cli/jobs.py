@@ -13,6 +13,7 @@ from typing import Any
 from stress.cli.compose import settle
 from stress.cli.runtime import configure_jax
 from stress.config.schema import Config
+from stress.decisions.names import DECISIONS
 from stress.errors import UserError
 from stress.files import read_json, write_json, write_yaml
 
@@ -36,6 +37,7 @@ class Finished:
     summary: dict[str, Any] = field(default_factory=dict)  # empty unless a run was simulated
     verdicts: list[Any] = field(default_factory=list)  # of stress.mc.limits, one for each limit that is set
     lines: list[str] = field(default_factory=list)  # what there is to say, where no table says it
+    answers: list[str] = field(default_factory=list)  # of a decision, said before the lines
 
     @property
     def violated(self) -> bool:
@@ -52,6 +54,8 @@ def perform(command: str, composed: Any) -> Finished:
     write_record(HydraConfig.instance().cfg, folder)
     config, container = settle(composed, list(hydra.overrides.task))
     write_config(container, folder)
+    if command in DECISIONS:
+        return decide_job(command, container, folder)
     job = {"run": run_job, "calibrate": calibrate_job, "replay": replay_job}[command]
     return job(config, folder)
 
@@ -68,6 +72,13 @@ def write_record(hydra: Any, folder: Path) -> None:
 def write_config(container: Mapping[str, Any], folder: Path) -> None:
     """Write the resolved configuration of a run."""
     write_yaml(folder / CONFIG_FILE, dict(container))
+
+
+def stored_config(folder: Path) -> dict[str, Any]:
+    """The resolved configuration that a folder was filled with."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(OmegaConf.load(folder / CONFIG_FILE))  # type: ignore[return-value]
 
 
 def run_job(config: Config, folder: Path, *, report: bool = True) -> Finished:
@@ -109,11 +120,33 @@ def _assist(study: Any, folder: Path) -> Finished:
 
 
 def resume_job(config: Config, folder: Path) -> Finished:
-    """Finish the run in ``folder``; of one that is complete only what is missing of the report is written."""
+    """Finish the run or decision in ``folder``; of one that is complete only the report, if it is missing."""
+    if (folder / "decision.json").is_file():
+        return decide_job(read_json(folder / "decision.json")["decision"], stored_config(folder), folder)
     if not read_json(folder / "manifest.json").get("complete"):
         return run_job(config, folder)
     summary = read_json(folder / "summary.json")
     return _finish(folder, summary, config.report.enabled and not (folder / "report.html").exists())
+
+
+def decide_job(command: str, container: Mapping[str, Any], folder: Path) -> Finished:
+    """Answer the question of ``command``: ``decision.json`` and its page; what is simulated already is taken as it is.
+
+    Raises as :func:`run_job`.
+    """
+    from stress.config.parse import parse
+
+    config = parse(container)
+    configure_jax(config.run, debug=config.debug)
+    from stress.decisions.answer import answer
+    from stress.report.decisions import lines, write_decision_report
+
+    try:
+        answer(command, container, folder)
+    except KeyboardInterrupt:
+        raise Interrupted(folder) from None
+    pages = [f"Report: {write_decision_report(folder)}"] if config.report.enabled else []
+    return Finished(folder, answers=lines(folder), lines=[*pages, f"Data: {folder / 'decision.json'}"])
 
 
 def calibrate_job(config: Config, folder: Path) -> Finished:

@@ -187,9 +187,10 @@ def _as_command_line(words: list[str]) -> Iterator[None]:
 
 def _interrupted(interrupt: KeyboardInterrupt) -> int:
     from stress.cli.jobs import Interrupted
+    from stress.cli.resume import RECORDS
     from stress.cli.show import complain, resume_hint
 
-    started = isinstance(interrupt, Interrupted) and (interrupt.folder / "manifest.json").exists()
+    started = isinstance(interrupt, Interrupted) and any((interrupt.folder / name).exists() for name in RECORDS)
     complain(resume_hint(interrupt.folder) if started else "Interrupted.")  # type: ignore[union-attr]
     return INTERRUPTED
 

@@ -10,6 +10,8 @@ from stress.config.parse import parse
 from stress.config.schema import Config
 from stress.errors import UserError
 
+RECORDS = ("manifest.json", "decision.json")
+"""What the folder of a run, or of a decision, has one of."""
 FREE = ("run.devices", "run.processes", "run.coordinator", "run.progress", "report.")
 """What may differ from the run that is finished: none of it changes a number."""
 
@@ -33,9 +35,9 @@ def load_resumed(folder: Path, overrides: list[str]) -> Config:
     from omegaconf import OmegaConf
 
     file = folder / CONFIG_FILE
-    if not file.is_file() or not (folder / "manifest.json").is_file():
-        raise UserError(f"run.resume: {folder} holds no run to finish (no {CONFIG_FILE} or no manifest.json). "
-                        "Give the folder of a killed run, or start it anew without run.resume.")
+    if not file.is_file() or not any((folder / record).is_file() for record in RECORDS):
+        raise UserError(f"run.resume: {folder} holds no run to finish (no {CONFIG_FILE}, or no "
+                        f"{' or '.join(RECORDS)}). Give the folder of a killed run, or start it anew without run.resume.")
     stored = OmegaConf.load(file)
     OmegaConf.update(stored, "run.processes", 1)  # those that helped are gone
     for override in OverridesParser.create().parse_overrides(overrides):

@@ -55,7 +55,7 @@ def show(finished: Finished) -> None:
     if finished.summary:
         screen.print(headline_table(finished.summary))
         _paths_line(screen, finished.summary)
-    for line in [*finished.lines, *map(str, finished.verdicts)]:
+    for line in [*finished.answers, *finished.lines, *map(str, finished.verdicts)]:
         screen.print(line, markup=False, soft_wrap=True)
     if finished.summary:
         page = finished.folder / "report.html"

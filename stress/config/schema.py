@@ -12,6 +12,7 @@ from typing import Any
 from stress.config.adaptive import AdaptiveMarginConfig
 from stress.config.adl import AdlConfig
 from stress.config.collateral import CoinCollateralConfig, CollateralConfig
+from stress.config.decide import DecideConfig
 from stress.config.fields import Matrix, PerMarket, field
 from stress.config.funding import FundingConfig
 from stress.config.insurance import InsuranceConfig, SocialisedLossConfig
@@ -383,4 +384,5 @@ class Config:
     report: ReportConfig = field("report")
     data: DataConfig = field("price history")
     calibrate: CalibrateConfig = field("calibration")
+    decide: DecideConfig = field("questions")
     debug: bool = field("few paths, NaN checks, full tracebacks")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeElapsedColumn,
@@ -46,3 +47,14 @@ def progress_bar(total: int, show: bool) -> Iterator[Meter]:
             bar.update(task, completed=done, rate=f"{done / elapsed:,.0f} paths/s" if elapsed > 0 else "", note=note)
 
         yield meter
+
+
+@contextmanager
+def counter(total: int, label: str, show: bool) -> Iterator[Callable[[int], None]]:
+    """A progress bar over ``total`` things called ``label``, with ETA, on standard error; silent as above."""
+    console = Console(stderr=True)
+    columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not (show and console.is_terminal), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,55 @@
+"""Answer a question and leave the answer as a file."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stress import __version__
+from stress.decisions.desk import Desk, setting_name
+from stress.errors import UserError
+from stress.files import read_json, write_json
+
+FILE = "decision.json"
+UNREAD = ("report", "calibrate", "limits", "debug")
+EXECUTION = ("devices", "processes", "process", "coordinator", "resume", "chunk_seconds", "progress", "compile_cache")
+"""Sections, and keys of ``run``, that change no answer."""
+
+
+def answer(name: str, container: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Run the decision ``name`` on a configuration; writes ``decision.json`` into ``folder`` and returns it.
+
+    Raises UserError for input that the decision refuses, and for a folder with other work.
+    """
+    desk = Desk(container, folder)
+    record: dict[str, Any] = {"schema": 1, "decision": name, "complete": False, "about": _about(desk)}
+    _refuse_other_work(folder, record)
+    write_json(folder / FILE, record)
+    module = importlib.import_module(f"stress.decisions.{name}")
+    record |= {"complete": True, "found": module.decide(desk, getattr(desk.config.decide, name)),
+               "settings": [dict(changes) for changes in desk.done()]}
+    write_json(folder / FILE, record)
+    return record
+
+
+def _about(desk: Desk) -> dict[str, Any]:
+    study = desk.base
+    plan = study.plan
+    own = {key: value for key, value in desk.container.items() if key not in UNREAD}
+    own["run"] = {key: value for key, value in own["run"].items() if key not in EXECUTION}
+    return {"version": __version__, "markets": plan.markets, "accounts": study.book.accounts, "paths": plan.paths,
+            "horizon_hours": plan.horizon_hours, "step_seconds": plan.step_seconds, "seed": study.config.run.seed,
+            "confidence": plan.confidence, "config_hash": setting_name(own, hold_book=True),
+            "provenance": {"price": study.config.price.provenance, "protocol": study.config.protocol.provenance,
+                           "liquidity": study.config.liquidity.provenance}}
+
+
+def _refuse_other_work(folder: Path, record: Mapping[str, Any]) -> None:
+    if not (folder / FILE).is_file():
+        return
+    there = read_json(folder / FILE)
+    if (there.get("decision"), there.get("about", {}).get("config_hash")) != (
+            record["decision"], record["about"]["config_hash"]):
+        raise UserError(f"{folder}: holds another decision's work. Choose an empty folder.")

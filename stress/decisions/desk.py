@@ -1,0 +1,162 @@
+"""Settings of one configuration, simulated on the same noise: what every decision is made from.
+
+A setting is a map of changes by dotted key, ``{"protocol.maintenance_margin": 0.02}``. Path number p is the same market
+under every setting that leaves the market alone, so differences are taken path by path.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from stress.build.study import Study, build_study
+from stress.config.parse import parse
+from stress.config.schema import Config
+from stress.errors import UserError
+from stress.files import read_json, write_json
+from stress.mc.estimators.curve import fund_curve
+from stress.mc.estimators.intervals import Metric
+from stress.mc.estimators.metrics import Paths, paths_of, summarise
+from stress.mc.estimators.sample import path_weights
+from stress.mc.program import compile_program, pick_workers
+from stress.mc.progress import counter
+from stress.mc.run import Columns, drop_chunks, join, simulate
+
+Changes = Mapping[str, Any]
+OTHER_BOOK = ("book.", "price.markets", "price.initial_prices", "protocol.contract", "protocol.collateral", "run.seed")
+"""Beginnings of keys whose change makes another book; under every other change the accounts stay who they are."""
+ABOUT = "setting.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A setting, simulated."""
+
+    changes: Changes
+    study: Study
+    folder: Path  # has paths.parquet
+
+    @property
+    def columns(self) -> Columns:
+        """Outcome columns [P] as in ``paths.parquet``."""
+        return Columns(self.folder / "paths.parquet")
+
+    @property
+    def paths(self) -> Paths:
+        """What estimators take."""
+        plan = self.study.plan
+        return paths_of(self.columns, confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours)
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """All metrics, each with its interval."""
+        plan = self.study.plan
+        return summarise(self.columns, confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours)
+
+    def fund_curve(self, points: int) -> list[dict[str, Any]]:
+        """Depletion probability by fund, as in ``summary.json``; needs run.fund_curve."""
+        weights, failed = path_weights(self.columns)
+        plan = self.study.plan
+        return fund_curve(self.columns["fund_drawdown"], weights, plan.confidence, points, fund=plan.fund,
+                          failed=failed)
+
+
+class Desk:
+    """Simulates settings of one configuration, each once, into ``folder/settings``.
+
+    What is there already is not simulated again: a killed decision goes on where it stood.
+    """
+
+    def __init__(self, container: Mapping[str, Any], folder: Path) -> None:
+        """``container`` is the resolved configuration."""
+        self.container, self.folder = container, folder
+        self.config: Config = parse(container)
+        self._base: Study | None = None
+        self._runs: dict[str, Run] = {}
+        if self.config.run.processes > 1:
+            raise UserError("run.processes: several processes share one run; a decision takes many. Set "
+                            "run.processes=1.")
+        if self.config.book.export is not None:
+            raise UserError("book.export: stops before a simulation. Leave it out, or use the command run.")
+
+    @property
+    def base(self) -> Study:
+        """The configuration as it stands, nothing changed."""
+        if self._base is None:
+            self._base = build_study(self.config)
+        return self._base
+
+    def study(self, changes: Changes, *, hold_book: bool = True) -> Study:
+        """The study of a setting. Raises UserError for a setting that the configuration refuses.
+
+        With ``hold_book`` the accounts are those of the configuration as it stands, unless a change makes another
+        book; without, a synthetic population is generated anew under the changed rules.
+        """
+        if not changes:
+            return self.base
+        held = hold_book and not any(key.startswith(OTHER_BOOK) for key in changes)
+        return build_study(parse(changed(self.container, changes)), book=self.base.book if held else None)
+
+    def run(self, changes: Changes | None = None, *, hold_book: bool = True, progress: bool = True) -> Run:
+        """Simulate a setting, or take what is there."""
+        changes = dict(changes or {})
+        name = setting_name(changes, hold_book)
+        if name not in self._runs:
+            study = self.study(changes, hold_book=hold_book)
+            folder = self.folder / "settings" / name
+            if not (folder / ABOUT).is_file():
+                self._simulate(study, folder, progress and self.config.run.progress)
+                write_json(folder / ABOUT, {"changes": changes, "hold_book": hold_book})
+            self._runs[name] = Run(changes, study, folder)
+        return self._runs[name]
+
+    def runs(self, settings: Iterable[Changes], *, hold_book: bool = True, label: str = "settings") -> list[Run]:
+        """Simulate several settings, with a bar over all of them."""
+        settings = list(settings)
+        found = []
+        with counter(len(settings), label, self.config.run.progress) as meter:
+            for changes in settings:
+                found.append(self.run(changes, hold_book=hold_book, progress=False))
+                meter(len(found))
+        return found
+
+    def done(self) -> Sequence[Mapping[str, Any]]:
+        """Settings that are simulated, as they were given."""
+        return [read_json(file)["changes"] for file in sorted(self.folder.glob(f"settings/*/{ABOUT}"))]
+
+    @staticmethod
+    def _simulate(study: Study, folder: Path, progress: bool) -> None:
+        plan = study.plan
+        program = compile_program(plan.job, pick_workers(study.config.run.devices, plan.blocks, plan.job.state_bytes))
+        folder.mkdir(parents=True, exist_ok=True)
+        simulate(plan, program, folder, progress=progress)
+        join(plan, folder)
+        drop_chunks(folder)
+
+
+def changed(container: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
+    """A configuration with some keys set. Raises UserError for a key whose section is not there."""
+    result = copy.deepcopy(dict(container))
+    for key, value in changes.items():
+        node, parts = result, key.split(".")
+        for part in parts[:-1]:
+            if not isinstance(node.get(part), dict):
+                raise UserError(f"{key}: the configuration has no section {part} there. Choose a preset that has one, "
+                                "or set it whole.")
+            node = node[part]
+        node[parts[-1]] = value
+    return result
+
+
+def setting_name(changes: Changes, hold_book: bool) -> str:
+    """A folder's name for a setting: the same for the same changes in whatever order."""
+    if not changes:
+        return "base"
+    text = json.dumps([changes, hold_book], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,8 @@
+"""The questions a command answers; light, for the command line reads it before anything heavy is imported."""
+
+DECISIONS = {
+    "fund": "how large the insurance fund must be, by target, horizon and market",
+}
+"""Commands that answer a question, with the question. ``stress.decisions.<name>`` answers it: its ``decide(desk,
+settings)`` returns what is found as plain data; ``stress.report.decisions.<name>`` makes the page of it; the settings
+are the section ``decide.<name>``."""

@@ -1,0 +1,95 @@
+"""Decisions: settings on one noise and one book, what is refused, and that a killed one goes on where it stood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stress
+from stress.cli.compose import load
+from stress.cli.main import BAD_INPUT, INTERRUPTED, OK, main
+from stress.decisions import desk as desks
+from stress.decisions.desk import Desk
+from stress.errors import UserError
+from stress.files import read_json
+
+SMALL = ["price=merton", "price.jump.intensity=2000", "price.jump.std=0.08", "run.paths=256", "run.horizon_hours=1",
+         "book.accounts=200", "run.progress=false"]
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(load(SMALL)[1], tmp_path)
+
+
+def test_a_setting_gives_what_a_run_of_its_own_gives(desk: Desk) -> None:
+    alone = stress.run([*SMALL, "protocol.insurance_fund=3e4", "liquidity.half_spread_bps=10"])
+    found = desk.run({"protocol.insurance_fund": 3e4, "liquidity.half_spread_bps": 10.0})
+    for name, values in alone.paths.items():
+        np.testing.assert_array_equal(found.columns[name], values, err_msg=name)
+    assert found.metrics == alone.summary["metrics"]
+
+
+def test_the_accounts_stay_unless_the_change_is_of_them(desk: Desk) -> None:
+    stricter = {"protocol.initial_margin": 0.2, "protocol.maintenance_margin": 0.1}
+    held, generated = desk.study(stricter), desk.study(stricter, hold_book=False)
+    np.testing.assert_array_equal(held.book.quote, desk.base.book.quote)
+    assert not np.array_equal(generated.book.quote, desk.base.book.quote)
+    assert desk.study({"book.accounts": 50}).book.accounts < desk.base.book.accounts
+
+
+def test_a_setting_is_simulated_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = desk.run({"protocol.insurance_fund": 3e4})
+    monkeypatch.setattr(desks, "simulate", lambda *_, **__: pytest.fail("simulated again"))
+    assert desk.run({"protocol.insurance_fund": 3e4}) is first
+    again = Desk(desk.container, desk.folder).run({"protocol.insurance_fund": 3e4})
+    np.testing.assert_array_equal(again.columns["bad_debt"], first.columns["bad_debt"])
+
+
+@pytest.mark.parametrize(("changes", "word"), [
+    ({"protocol.insurance_found": 1.0}, "insurance_found"), ({"protocol.insurance_fund": -1.0}, "insurance_fund"),
+    ({"protocol.backstop.capital": 1.0}, "backstop"),
+])
+def test_settings_that_cannot_be(desk: Desk, changes: dict[str, Any], word: str) -> None:
+    with pytest.raises(UserError, match=word):
+        desk.run(changes)
+    assert not list(desk.folder.rglob("*"))
+
+
+def test_an_interrupted_decision_is_finished_by_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "killed"
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desks, "join", stop)
+        assert main(["fund", *SMALL, f"hydra.run.dir={folder}"]) == INTERRUPTED
+    assert f"run.resume={folder}" in capsys.readouterr().err
+    assert not read_json(folder / "decision.json")["complete"]
+    assert main([f"run.resume={folder}", "run.paths=512"]) == BAD_INPUT
+    assert main([f"run.resume={folder}"]) == OK
+    whole = stress.decide("fund", SMALL)
+    assert read_json(folder / "decision.json")["found"] == whole.found
+    assert whole.in_short[0] in capsys.readouterr().out
+    page = folder / "report.html"
+    page.unlink()
+    assert main(["report", str(folder)]) == OK
+    assert "insurance fund" in page.read_text()
+
+
+def test_what_is_no_question_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match="Questions: fund"):
+        stress.decide("fond")
+    assert main(["fund", *SMALL, "run.fund_curve=false"]) == BAD_INPUT
+    assert "run.fund_curve" in capsys.readouterr().err
+    assert main(["fund", *SMALL, "-m", "protocol.insurance_fund=1,2"]) == BAD_INPUT
+    assert main(["fund", *SMALL, "decide.fund.targets=[2]"]) == BAD_INPUT
+    assert "decide.fund.targets" in capsys.readouterr().err
