@@ -37,8 +37,8 @@ EXECUTION_ONLY = {
     "run": ("devices", "processes", "process", "coordinator", "resume", "chunk_seconds", "progress", "compile_cache"),
     "book": ("export",),
 }
-"""Keys that cannot change a result: not in the configuration hash, nor are report, calibrate, decide and limits, nor data
-where prices come from no history."""
+"""Keys that cannot change a result: not in the configuration hash, nor are report, calibrate, decide and limits, nor
+data where prices come from no history."""
 HEATMAP_MOVES = np.round(np.concatenate([np.arange(-0.5, 0.0, 0.01), np.arange(0.01, 0.51, 0.01)]), 4)
 
 

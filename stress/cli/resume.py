@@ -37,7 +37,8 @@ def load_resumed(folder: Path, overrides: list[str]) -> Config:
     file = folder / CONFIG_FILE
     if not file.is_file() or not any((folder / record).is_file() for record in RECORDS):
         raise UserError(f"run.resume: {folder} holds no run to finish (no {CONFIG_FILE}, or no "
-                        f"{' or '.join(RECORDS)}). Give the folder of a killed run, or start it anew without run.resume.")
+                        f"{' or '.join(RECORDS)}). Give the folder of a killed run, or start it anew without "
+                        "run.resume.")
     stored = OmegaConf.load(file)
     OmegaConf.update(stored, "run.processes", 1)  # those that helped are gone
     for override in OverridesParser.create().parse_overrides(overrides):
