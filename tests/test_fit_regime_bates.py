@@ -26,9 +26,7 @@ from stress.price.calibrate.regime_bates import fit as fit_module
 from stress.price.calibrate.regime_bates import market as market_module
 from stress.price.calibrate.regime_bates.fit import RegimeBatesFit
 from stress.price.calibrate.regime_bates.market import (
-    COORDINATES,
     MarketFit,
-    Problem,
     fit_market,
     grid_for,
     objective,
@@ -36,6 +34,7 @@ from stress.price.calibrate.regime_bates.market import (
     warm_up,
 )
 from stress.price.calibrate.regime_bates.paths import Factors, walk
+from stress.price.calibrate.regime_bates.problem import COORDINATES, Problem
 
 BAR = 1 / 8760
 KAPPA, XI, RHO = 300.0, 10.0, -0.5
