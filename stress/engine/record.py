@@ -83,12 +83,12 @@ def insolvent(held: Array, done: Round) -> Array:
 
 def record_crowd(venue: Venue, crowd: Crowd, out: Outcome, done: Round) -> Outcome:
     """Phase 11 for the ladders' accounts; the status of a path that they cannot follow."""
-    closing, sale = done.closing.crowd, done.settled.crowd
-    assert closing is not None and sale is not None  # the caller's branch
+    closing, sale, full = done.closing.crowd, done.settled.crowd, done.full.crowd
+    assert closing is not None and sale is not None and full is not None  # the caller's branch
     match, rest = closing.match, done.settled.deficits() - done.paid
     beyond = match.beyond_ladders(venue, closing.waits, done.full.deficits(), rest)
     out = out.add(
-        insolvent=done.full.crowd.closed.insolvent if done.full.crowd is not None else 0.0,
+        insolvent=full.closed.insolvent,
         liquidated=(sale.book * sale.fill + match.paid).reshape(-1, 2),
         liquidated_accounts=(closing.leaving.ends - crowd.next).sum(dtype=jnp.int32),
         adl_notional=match.won.sum(),
