@@ -30,6 +30,7 @@ RELATIVE, ABSOLUTE = 1e-9, 1e-6
 
 SAME = {
     "bad_debt": "bad_debt",
+    "insolvent": "insolvent_notional",
     "insurance_paid": "insurance_paid",
     "adl_haircut": "adl_haircut",
     "socialised": "socialised_loss",

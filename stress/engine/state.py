@@ -67,6 +67,7 @@ class Outcome:
     depletion_tick: Array  # [] int32, NEVER if not depleted
     drawdown: Array  # [] USD, max over rounds of deficits - W, floored at 0
     bad_debt: Array  # [] USD, deficits at the prices of the full flow
+    insolvent: Array  # [] USD closed of accounts with a deficit, at the prices of the full flow
     insurance_paid: Array  # [] USD
     adl_haircut: Array  # [] USD, what deleveraging took off the deficits
     socialised: Array  # [] USD
@@ -96,6 +97,7 @@ def empty_outcome(markets: int) -> Outcome:
         depletion_tick=jnp.full((), NEVER, jnp.int32),
         drawdown=money,
         bad_debt=money,
+        insolvent=money,
         insurance_paid=money,
         adl_haircut=money,
         socialised=money,

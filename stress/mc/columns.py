@@ -15,6 +15,7 @@ from stress.units import HOURS_PER_YEAR, SECONDS_PER_YEAR
 
 MONEY = {
     "bad_debt": "bad_debt",
+    "insolvent_notional": "insolvent",
     "insurance_paid": "insurance_paid",
     "adl_haircut": "adl_haircut",
     "socialised_loss": "socialised",
