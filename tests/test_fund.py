@@ -123,6 +123,7 @@ def test_what_cannot_be_is_said(found: dict[str, Any]) -> None:
     for word in ("whole number of ticks", "there is one market", "Not simulated: 1", "newsvendor"):
         assert word in page, word
     assert len(found["in_short"]) == 5
+    assert any("after a fall of 4\u00a0% and a rise of 4\u00a0%" in line for line in found["in_short"])
     for name in ("fund_curve", "cover", "cost"):
         assert (found["folder"] / "figures" / f"{name}.png").stat().st_size > 5000
 

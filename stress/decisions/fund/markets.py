@@ -20,7 +20,8 @@ def by_market(desk: Desk, bare: Mapping[str, Any], targets: Sequence[float]) -> 
     """Funds in USD of each market alone, their sum, the shared one, and the share of the money that pooling saves.
 
     The venue runs once with each ``protocol.insurance.scope``. With unlimited funds both do the same, so they differ in
-    the books alone: a deficit of an account in several markets falls on their funds by its maintenance requirements.
+    whose deficits are whose alone: that of an account in several markets falls on their funds by its maintenance
+    requirements. Only a limit on payments (``paid_at_most_usd``) makes a difference, since it is that of each fund.
     """
     if len(desk.base.markets) == 1:
         return {"reason": "there is one market"}
