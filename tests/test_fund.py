@@ -175,6 +175,20 @@ def test_two_markets_need_what_their_joint_law_says(tmp_path: Path, correlation:
 
 # --- horizons -------------------------------------------------------------------------------------------------------
 @pytest.mark.slow
+def test_long_ticks_stand_beside_short_ones_at_the_same_horizon(tmp_path: Path) -> None:
+    """A day's horizon with both, beyond it long ones, below it short ones; and the page says which is which."""
+    words = [*BARE_VENUE, *book_of(tmp_path, {"X": list(LADDER)}), "price.correlation=0", "run.paths=1000",
+             "run.step_seconds=7200", "decide.fund.horizons_hours=[2,8]", "decide.fund.long_step_seconds=14400"]
+    answer = stress.decide("fund", words, output=tmp_path / "out")
+    rows = answer.found["horizons"]
+    assert [(row["hours"], row["step_seconds"]) for row in rows] == [(2, 7200), (4, 7200), (4, 14400), (8, 14400)]
+    assert rows[1]["required"] == answer.found["required"] != rows[2]["required"]
+    assert any(line.startswith("Over 8\u00a0h with ticks of 14,400\u00a0s") for line in answer.in_short)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Longer horizons have longer ticks" in page and "Not simulated" in page
+
+
+@pytest.mark.slow
 def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(tmp_path: Path) -> None:
     """Path by path: depleted within half an hour in the one, by then in the other; and drawdowns only grow."""
     words = ["price=merton", "price.jump.intensity=4000", "price.jump.std=0.08", "run.paths=256", "book.accounts=100",

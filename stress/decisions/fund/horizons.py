@@ -6,37 +6,40 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stress.config.decide.fund import FundConfig
-from stress.decisions.desk import Desk
+from stress.decisions.desk import Desk, Run
 from stress.decisions.fund.targets import required
 from stress.errors import UserError
 
 
 def by_horizon(desk: Desk, bare: Mapping[str, Any], targets: Sequence[float],
                settings: FundConfig) -> list[dict[str, Any]]:
-    """Rows by horizon, ascending; one that the configuration refuses has a ``reason`` and no numbers."""
-    base = desk.base.plan
-    changes = {hours: _setting(hours, base.horizon_hours, bare, settings.long_step_seconds)
-               for hours in sorted({*settings.horizons_hours, base.horizon_hours})}
-    refused = {hours: reason for hours, change in changes.items() if (reason := _refusal(desk, change))}
-    runs = desk.runs([change for hours, change in changes.items() if hours not in refused], label="horizons")
-    found = {run.study.plan.horizon_hours: run for run in runs}
-    rows = []
-    for hours in changes:
-        row: dict[str, Any] = {"hours": hours, "reason": refused.get(hours)}
-        if hours not in refused:
-            run = next(run for length, run in found.items() if abs(length - hours) <= 1e-9 * hours)
-            row |= {"step_seconds": run.study.plan.step_seconds, "required": required(run.paths, targets),
-                    "depletion_probability": run.metrics["depletion_probability"]}
-        rows.append(row)
-    return rows
+    """Rows by horizon, ascending; one that the configuration refuses has a ``reason`` and no numbers.
+
+    With ``long_step_seconds`` the base horizon is there twice, with its own ticks and with long ones: what these change
+    must not be taken for the effect of time.
+    """
+    base, long_step = desk.base.plan, settings.long_step_seconds
+    own = sorted({*settings.horizons_hours, base.horizon_hours})
+    wanted = [(hours, None) for hours in own if long_step is None or hours <= base.horizon_hours]
+    if long_step is not None and own[-1] > base.horizon_hours:
+        wanted += [(hours, long_step) for hours in own if hours >= base.horizon_hours]
+    changes = [_setting(hours, step, base.horizon_hours, bare) for hours, step in wanted]
+    reasons = [_refusal(desk, change) for change in changes]
+    runs = iter(desk.runs([change for change, reason in zip(changes, reasons, strict=True) if not reason],
+                          label="horizons"))
+    return [{"hours": hours, "reason": reason} | ({} if reason else _found(next(runs), targets))
+            for (hours, _), reason in zip(wanted, reasons, strict=True)]
 
 
-def _setting(hours: float, base_hours: float, bare: Mapping[str, Any], long_step: float | None) -> dict[str, Any]:
-    """Changes that give a horizon; the base one has none but the ``bare`` ones, and is simulated already."""
-    if hours == base_hours:
-        return dict(bare)
-    longer = {"run.step_seconds": long_step} if long_step is not None and hours > base_hours else {}
-    return {**bare, "run.horizon_hours": hours, **longer}
+def _found(run: Run, targets: Sequence[float]) -> dict[str, Any]:
+    return {"step_seconds": run.study.plan.step_seconds, "required": required(run.paths, targets),
+            "depletion_probability": run.metrics["depletion_probability"]}
+
+
+def _setting(hours: float, step: float | None, base_hours: float, bare: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes that give a horizon with ticks of ``step`` seconds; the base one is simulated already."""
+    horizon = {} if hours == base_hours else {"run.horizon_hours": hours}
+    return {**bare, **horizon, **({} if step is None else {"run.step_seconds": step})}
 
 
 def _refusal(desk: Desk, changes: Mapping[str, Any]) -> str | None:
