@@ -56,6 +56,7 @@ class Result:
     # funds with rules of their own
     fund_flows: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [G] USD, net
     funds_depleted: list[bool] = field(default_factory=list)  # [G]
+    fund_drawdowns: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [G] USD, as fund_drawdown of each alone
     withdrawn: float = 0.0  # USD that depositors took
     # collateral in coins
     coin_proceeds: float = 0.0  # USD

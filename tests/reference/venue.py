@@ -71,7 +71,7 @@ class Path:
         result.vault_low = min(venue.vault_low, venue.vault_worth(last))
         if venue.funds is not None:
             result.fund_flows, result.funds_depleted = venue.funds.flow, venue.funds.depleted
-            result.withdrawn = venue.funds.withdrawn
+            result.withdrawn, result.fund_drawdowns = venue.funds.withdrawn, venue.funds.drawdown
             assert abs(float(venue.funds.flow.sum()) - venue.fund_flow) <= 1e-9 * (1 + np.abs(venue.funds.flow).sum())
         result.cash_residual = self.conservation.cash_residual
         result.contracts_residual = self.conservation.contracts_residual
