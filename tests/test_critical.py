@@ -18,7 +18,6 @@ import pytest
 import stress
 from stress.book.export import export_book
 from stress.cli.compose import load
-from stress.cli.main import BAD_INPUT, main
 from stress.decisions.critical.levels import ratios, sides_of
 from stress.decisions.critical.rounds import branching
 from stress.decisions.critical.shots import Gun, Shots

@@ -49,8 +49,8 @@ def block_ends(job: Job, block: Array) -> tuple[Array, Array]:
 def block_reach(job: Job, block: Array, beta: Array) -> Array:
     """How far fundamental prices go, as relative moves from time zero [B, A + 1, 4]: each market, then all together.
 
-    The last axis: the lowest and the highest at a tick, and in one tick alone. A move m of all together means that at
-    one tick each market has moved at least m times its ``beta`` [A] > 0, in that direction.
+    The last axis: the lowest and the highest at a tick, time zero included, and the same in one tick alone. A move m of
+    all together means that at one tick each market has moved at least m times its ``beta`` [A] > 0, in that direction.
     """
     markets = job.prices.shape[0]
 

@@ -57,5 +57,6 @@ class Scenarios:
         self, state: Scenario, noise: Noise, tick: Array, flow: Array | None = None
     ) -> tuple[Scenario, Shock]:
         """The shock, then quiet."""
+        del noise, flow
         moved = jnp.where(tick == 1, state.log_return, 0.0)
         return state, Shock(log_return=moved, depth_multiplier=state.depth)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stress.config.decide.critical import CriticalConfig
-from stress.decisions.critical.brackets import EVENTS, Search, search
+from stress.decisions.critical.brackets import EVENTS, Line, Search, search
 from stress.decisions.critical.curves import curve, why_no_cascade
 from stress.decisions.critical.levels import static
 from stress.decisions.critical.likelihood import furthest, likelihood
@@ -31,50 +31,77 @@ def decide(desk: Desk, settings: CriticalConfig) -> dict[str, Any]:
     scopes = scopes_of(gun)
     grid = np.linspace(0.0, settings.largest_move, settings.points + 1)
     columns = gun.fire(joined([scope.shots(grid) for scope in scopes]))
-    known = {scope.key: {name: values[i * len(grid): (i + 1) * len(grid)] for name, values in columns.items()}
-             for i, scope in enumerate(scopes)}
-    shared = [s for s in scopes if s.name == TOGETHER] or scopes
+    parts = {scope.key: slice(i * len(grid), (i + 1) * len(grid)) for i, scope in enumerate(scopes)}
+    known = {key: {name: values[rows] for name, values in columns.items()} for key, rows in parts.items()}
+    shared = [scope for scope in scopes if scope.name == TOGETHER] or scopes
     losses = sorted({0.0, *settings.depth_losses})
-    at_losses = np.linspace(0.0, settings.largest_depth_loss, DEPTH_POINTS + 1)
-    lines = {s.key: s.line(grid) for s in scopes}
-    lines |= {f"{s.key}, depth -{loss}": s.line(grid, loss) for s in shared for loss in losses if loss}
-    lines |= {f"{s.key} {size}": s.depth_line(at_losses, size) for s in shared for size in settings.at_moves}
-    searches = search(gun, lines, settings.tolerance, known)
-    rows = [{"name": s.name, "direction": s.direction, "beta": dict(zip(gun.base.markets, s.beta.tolist(), strict=True)),
-             "curve": curve(gun, s, grid, known[s.key])} for s in scopes]
-    for row, scope in zip(rows, scopes, strict=True):
-        row["critical"] = _brackets(gun, searches[scope.key], row["curve"])
-    with counter(len(scopes), "critical paths", desk.config.run.progress) as meter:
-        for i, (row, scope) in enumerate(zip(rows, scopes, strict=True)):
-            row["path"] = _path(gun, scope, row["critical"])
-            meter(i + 1)
+    searches = search(gun, _lines(settings, scopes, shared, grid), settings.tolerance, known)
+    rows = [_scope(gun, scope, curve(gun, scope, grid, known[scope.key]), searches[scope.key]) for scope in scopes]
+    _follow(gun, scopes, rows)
     return {
-        "markets": list(gun.base.markets), "prices": gun.base.prices0.tolist(), "fund": gun.base.plan.fund,
-        "horizon_hours": gun.base.plan.horizon_hours, "tolerance": settings.tolerance,
-        "quiet_minutes": settings.quiet_minutes, "step_seconds": gun.base.plan.step_seconds,
-        "cluster_width": settings.cluster_width, "scopes": rows,
-        "frontier": [{"direction": s.direction, "depth_loss": loss,
-                      **{event: found.found() for event, found in searches[
-                          f"{s.key}, depth -{loss}" if loss else s.key].items()}}
+        **_about(gun), "scopes": rows,
+        "frontier": [{"direction": s.direction, "depth_loss": loss} | _found(searches[_with_loss(s, loss)])
                      for s in shared for loss in losses],
-        "depth": [{"direction": s.direction, "size": size,
-                   **{event: found.found() for event, found in searches[f"{s.key} {size}"].items()}}
+        "depth": [{"direction": s.direction, "size": size} | _found(searches[_at_size(s, size)])
                   for s in shared for size in settings.at_moves],
         "static": static(gun), "likelihood": _likelihood(gun, scopes, rows) if settings.likelihood else None,
     }
 
 
+def _about(gun: Gun) -> dict[str, Any]:
+    plan, settings = gun.base.plan, gun.settings
+    return {"markets": list(gun.base.markets), "prices": gun.base.prices0.tolist(), "fund": plan.fund,
+            "horizon_hours": plan.horizon_hours, "step_seconds": plan.step_seconds, "tolerance": settings.tolerance,
+            "quiet_minutes": settings.quiet_minutes, "cluster_width": settings.cluster_width}
+
+
+def _with_loss(scope: Scope, loss: float) -> str:
+    return f"{scope.key}, depth -{loss}" if loss else scope.key
+
+
+def _at_size(scope: Scope, size: float) -> str:
+    return f"{scope.key} by {size}"
+
+
+def _lines(settings: CriticalConfig, scopes: list[Scope], shared: list[Scope], grid: np.ndarray) -> dict[str, Line]:
+    """Everything that is searched: sizes by scope, sizes by loss of depth, and losses of depth by size."""
+    at = np.linspace(0.0, settings.largest_depth_loss, DEPTH_POINTS + 1)
+    return {
+        **{scope.key: scope.line(grid) for scope in scopes},
+        **{_with_loss(s, loss): s.line(grid, loss) for s in shared for loss in settings.depth_losses if loss},
+        **{_at_size(s, size): s.depth_line(at, size) for s in shared for size in settings.at_moves},
+    }
+
+
+def _found(searches: dict[str, Search]) -> dict[str, Any]:
+    return {event: each.found() for event, each in searches.items()}
+
+
+def _scope(gun: Gun, scope: Scope, rows: list[dict[str, Any]], searches: dict[str, Search]) -> dict[str, Any]:
+    beta = dict(zip(gun.base.markets, scope.beta.tolist(), strict=True))
+    return {"name": scope.name, "direction": scope.direction, "beta": beta, "curve": rows,
+            "critical": _brackets(gun, searches, rows)}
+
+
+def _follow(gun: Gun, scopes: list[Scope], rows: list[dict[str, Any]]) -> None:
+    """Add the critical path of each scope to its row."""
+    with counter(len(scopes), "critical paths", gun.desk.config.run.progress) as meter:
+        for i, (row, scope) in enumerate(zip(rows, scopes, strict=True)):
+            row["path"] = _path(gun, scope, row["critical"])
+            meter(i + 1)
+
+
 def _brackets(gun: Gun, searches: dict[str, Search], rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Brackets by event, with why there is none."""
-    found = {event: searches[event].found() for event in EVENTS}
+    found = _found(searches)
     if found["cascade"]["breaks"] is None:
         found["cascade"]["reason"] = why_no_cascade(gun, rows)
     if found["depletion"]["breaks"] is None:
         plan = gun.base.plan
         needed = max(row["fund_needed"] or 0.0 for row in rows)
         found["depletion"]["reason"] = (
-            f"no shock up to {rows[-1]['size']:.6g} does it: the fund of {plan.fund:.6g} USD is larger than the "
-            f"{needed:.6g} USD that the worst of them takes" if plan.insured else
+            f"no shock up to {100 * rows[-1]['size']:.6g} % does it: the fund of {plan.fund:.6g} USD is not less than "
+            f"the {needed:.6g} USD that the worst of them takes" if plan.insured else
             "the fund is not in protocol.waterfall")
     return found
 

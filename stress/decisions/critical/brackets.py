@@ -66,7 +66,7 @@ class Search:
         absorbed = None if self.high == 0 else self.low
         facts = {"absorbed": absorbed, "breaks": self.high, "tested": self.tested, "pockets": self.pockets or []}
         if self.high is None:
-            return facts | {"reason": f"nothing up to the largest looked at, {self.low:.6g}, does it"}
+            return facts | {"reason": f"nothing up to the largest looked at, {100 * self.low:.6g} %, does it"}
         return facts | ({"reason": "it happens without"} if self.high == 0 else {})
 
 

@@ -55,9 +55,9 @@ def why_no_cascade(gun: Gun, rows: list[dict[str, Any]]) -> str:
     rule = gun.desk.config.cascade
     interest = float(gun.base.book.open_interest(gun.base.prices0).sum())
     large = [r for r in rows if (r["liquidated_notional"] or 0.0) > rule.open_interest_share * interest]
-    up_to = f"no shock up to {rows[-1]['size']:.6g} starts one: "
+    up_to = f"no shock up to {100 * rows[-1]['size']:.6g} % starts one: "
     if not large:
-        return up_to + f"none liquidates more than {rule.open_interest_share:.3g} of the open interest"
+        return up_to + f"none liquidates more than {100 * rule.open_interest_share:.3g} % of the open interest"
     most = max(large, key=lambda r: r["own_share"] or 0.0)
-    return up_to + (f"the venue's own selling is at most {most['own_share'] or 0.0:.3g} of what is liquidated, at "
-                    f"{most['size']:.6g}; the rule wants more than half")
+    return up_to + (f"the venue's own selling is at most {100 * (most['own_share'] or 0.0):.3g} % of what is "
+                    f"liquidated, at {100 * most['size']:.6g} %; the rule wants more than half")

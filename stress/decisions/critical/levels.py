@@ -51,7 +51,7 @@ class Side:
 def sides_of(gun: Gun) -> list[Side]:
     """Both directions of every market."""
     base = gun.base
-    edge = distance_to_liquidation(base.book, base.prices0, base.margin)
+    edge = distance_to_liquidation(base.book, base.prices0, base.margin, base.plan.job.venues.contract is not None)
     notional = np.abs(base.book.size) * base.prices0
     found = []
     for a in range(len(base.markets)):
@@ -63,9 +63,7 @@ def sides_of(gun: Gun) -> list[Side]:
 
 
 def static(gun: Gun) -> dict[str, Any]:
-    """Ratios by market, direction and level, and the clusters; null with a reason for inverse contracts."""
-    if gun.desk.config.protocol.contract == "inverse":
-        return {"levels": [], "clusters": [], "reason": "levels of inverse contracts are not read off the book"}
+    """Ratios by market, direction and level, and the clusters."""
     width, largest = gun.settings.cluster_width, gun.settings.largest_move
     at = np.arange(0.0, largest + 1e-12, width / STEPS_A_WIDTH)
     liquidity = jax.tree.map(lambda leaf: np.asarray(leaf)[0], gun.base.plan.job.venues.liquidity)
@@ -87,8 +85,9 @@ def ratios(side: Side, liquidity: Liquidity, at: np.ndarray, width: float) -> tu
     """The ratio [k] at distances [k], and the relative move of the fundamental price that carries the mark there."""
     depth, price = float(np.asarray(liquidity.depth)[side.market]), 1.0 + side.sign * at
 
-    def displaced(volume: np.ndarray, fundamental: np.ndarray) -> np.ndarray:  # prices over the one at the start
-        return np.asarray(liquidity.impact.displacement(jnp.asarray(-side.sign * volume * fundamental / depth)))
+    def displaced(volume: np.ndarray, fundamental: np.ndarray) -> np.ndarray:  # fundamental over the price at start
+        worth = fundamental if liquidity.contract is None else 1.0  # an inverse contract is so many USD at any price
+        return np.asarray(liquidity.impact.displacement(jnp.asarray(-side.sign * volume * worth / depth)))
 
     fundamental = price.copy()
     for _ in range(FIXED_POINT):

@@ -32,7 +32,10 @@ def furthest(gun: Gun) -> np.ndarray:
 
 
 def likelihood(gun: Gun, moves: np.ndarray, scope: Scope, size: float) -> dict[str, Any]:
-    """Probabilities, with intervals, of a move of at least ``size`` in the scope's direction; ``moves`` of :func:`furthest`."""
+    """Probabilities, with intervals, of a move of at least ``size`` in the scope's direction.
+
+    ``moves`` are of :func:`furthest`.
+    """
     markets = list(gun.base.markets)
     place = len(markets) if scope.name == TOGETHER else markets.index(scope.name)
     sign, column = (-1.0, 0) if scope.direction == "down" else (1.0, 1)

@@ -8,9 +8,11 @@ import numpy as np
 
 from stress.book.margin import shortfall
 from stress.book.schema import Book
+from stress.build.study import Study
 from stress.decisions.critical.shots import Gun, Shots
 from stress.engine.state import Row
 from stress.engine.tick import Round, Tick
+from stress.mc.mirror import as_held
 
 NAMED = 10
 """Accounts that are listed."""
@@ -19,9 +21,9 @@ NAMED = 10
 class Recorder:
     """Keeps every round of a replayed shot. Volumes are in USD at the fundamental prices of the tick."""
 
-    def __init__(self, book: Book, taken: np.ndarray, prices: np.ndarray) -> None:
+    def __init__(self, book: Book, taken: np.ndarray, prices: np.ndarray, inverse: bool) -> None:
         """``taken`` [N] are accounts that the shock alone makes liquidatable; ``prices`` [A] those at time zero."""
-        self.book, self.taken, self.prices = book, taken, prices
+        self.book, self.taken, self.prices, self.inverse = book, taken, prices, inverse
         self.closed = np.zeros(book.accounts, bool)
         self.rows: list[dict[str, Any]] = []
         self.accounts: list[dict[str, Any]] = []
@@ -29,15 +31,15 @@ class Recorder:
     def __call__(self, tick: Tick, before: Row, after: Row, done: Round) -> None:
         """One round."""
         del after
-        closing, fundamental = done.closing, np.asarray(tick.fundamental[0])
-        acted = np.asarray(closing.acted[0])
-        value = fundamental[:, None]
+        closing, acted = done.closing, np.asarray(done.closing.acted[0])
+        value = (self.prices if self.inverse else np.asarray(tick.fundamental[0]))[:, None]
         book = np.abs(np.asarray(closing.book[0])) * value * acted
         other = np.abs(np.asarray(closing.adl[0])) * value * acted
         taken = np.zeros_like(book) if closing.taken is None else np.asarray(closing.taken[0]) * acted
         new = acted & ~self.closed
         triggered = new & ~self.taken
         volume, mark = (book + other + taken).sum(0), np.asarray(before.mark[0])
+        mark = self.prices**2 / mark if self.inverse else mark  # the engine's are mirrored
         sold = float(self.rows[-1]["sold"]) if self.rows else 0.0
         self.rows.append({
             "tick": int(tick.number[0]), "round": len(self.rows) + 1, "accounts": int(acted.sum()),
@@ -58,10 +60,8 @@ def branching(gun: Gun, shot: Shots) -> dict[str, Any]:
     The ratio of round k is what round k closes of accounts never closed before, those left out that the shock alone
     makes liquidatable, over what round k - 1 sold to the book.
     """
-    base = gun.base
-    prices, move = base.prices0, shot.move[0]
-    taken = shortfall(base.book, prices * (1.0 + move), base.margin) > 0
-    recorder = Recorder(base.book, taken, prices)
+    base, move = gun.base, shot.move[0]
+    recorder = Recorder(base.book, by_shock(base, move), base.prices0, base.plan.job.venues.contract is not None)
     ledger = gun.replay(shot, recorder)
     rows = recorder.rows
     rated = [row for row in rows if row["ratio"] is not None]
@@ -76,6 +76,13 @@ def branching(gun: Gun, shot: Shots) -> dict[str, Any]:
         "accounts": _named(gun, recorder, (passes or largest or {"round": 1})["round"]),
         **({} if largest else {"reason": "nothing was sold, or nobody was liquidated after the first round"}),
     }
+
+
+def by_shock(base: Study, move: np.ndarray) -> np.ndarray:
+    """Accounts [N] that are liquidatable at once after moves [A], before anybody sells."""
+    held, factor = as_held(base.plan.job, base.book), 1.0 + move
+    prices = base.prices0 * (factor if base.plan.job.venues.contract is None else 1.0 / factor)
+    return shortfall(held, prices, base.margin) > 0
 
 
 def _at(row: dict[str, Any] | None) -> dict[str, Any] | None:

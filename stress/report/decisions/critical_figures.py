@@ -59,7 +59,7 @@ def _cross(axes: Axes, scope: dict[str, Any], color: str, fund: float) -> None:
 def _needed_axis(axes: Axes, found: dict[str, Any]) -> None:
     values = [r["fund_needed"] for s in found["scopes"] for r in s["curve"] if r["fund_needed"]]
     if values:
-        low = min(min(values), found["fund"] or min(values))
+        low = min(*values, found["fund"] or values[0])
         style.log_axis(axes, "y", "usd", (max(low, max(values) / 1e5) / 2, 2 * max(*values, found["fund"])))
 
 
@@ -82,7 +82,7 @@ def frontier(found: dict[str, Any]) -> Drawn:
         axes.set_xlabel("depth that is gone")
         style.linear_axis(axes.xaxis, "percent")
     style.linear_axis(panels[0].yaxis, "percent")
-    panels[0].set_ylim(0, 1.2 * max((r[e]["breaks"] or 0.0 for r in found["frontier"] for e in EVENTS), default=0.0) or 1)
+    panels[0].set_ylim(0, 1.2 * max(r[e]["breaks"] or 0.0 for r in found["frontier"] for e in EVENTS) or 1.0)
     panels[0].set_ylabel("smallest move that does it")
     panels[0].legend(loc="lower left")
     return Drawn(figure, "Below both lines the venue absorbs the move. No mark: no move up to the largest does it. "
@@ -118,7 +118,7 @@ def rounds(found: dict[str, Any]) -> Drawn:
     panels[0, -1].legend(loc="upper right")
     what = {"cascade": "just starts a cascade", "depletion": "just depletes the fund", "largest": "is the largest"}
     texts = dict.fromkeys(what[s["path"]["of"]] for s in chosen)
-    return Drawn(figure, f"The shock that {' or '.join(texts)}. Above one a round triggers more than the last one sold.")
+    return Drawn(figure, f"The shock that {' or '.join(texts)}. Above one a round triggers more than the last sold.")
 
 
 def _whole(axes: Axes, number: np.ndarray) -> None:
@@ -135,7 +135,7 @@ def levels(found: dict[str, Any]) -> Drawn:
     panels = (figure := style.new_figure(3.8)).subplots(1, 2, sharey=True)
     for axes, direction in zip(panels, SIGN, strict=True):
         for row in (r for r in rows if r["direction"] == direction):
-            place = found["markets"].index(row["market"]) + (len(found["markets"]) > 1)  # as in the losses
+            place = found["markets"].index(row["market"]) + (len(found["markets"]) > 1)  # look as in the losses
             axes.plot(SIGN[direction] * np.array(row["distance"]), row["ratio"], label=row["market"],
                       color=SHADES[place % len(SHADES)], linestyle=LINES[place % len(LINES)], linewidth=1.3)
         _spans(axes, [c for c in found["static"]["clusters"] if c["direction"] == direction])
@@ -148,8 +148,8 @@ def levels(found: dict[str, Any]) -> Drawn:
     style.linear_axis(panels[0].yaxis, "plain")
     panels[0].set_ylabel("price move by selling what is\nliquidated in a window, over the window")
     panels[1].legend(loc="upper right")
-    return Drawn(figure, f"Windows of {percent_tick(found['cluster_width'])} of the price. Where the ratio is above one "
-                         "(dotted) a fall feeds itself; shaded: the clusters of the table, each market moved alone.")
+    return Drawn(figure, f"Windows of {percent_tick(found['cluster_width'])} of the price, each market moved alone. "
+                         "Above one (dotted) a slow move feeds itself when it gets there. Shaded: the clusters below.")
 
 
 def _spans(axes: Axes, clusters: list[dict[str, Any]]) -> None:
