@@ -203,14 +203,14 @@ def test_what_does_not_break_says_why(evenly: tuple[Ladder, dict[str, Any]], tmp
     _, found = evenly
     rise = next(s for s in found["scopes"] if s["direction"] == "up")
     assert rise["critical"]["cascade"]["breaks"] is None
-    assert "none liquidates more than 0.05" in rise["critical"]["cascade"]["reason"]
+    assert "none liquidates more than 5 %" in rise["critical"]["cascade"]["reason"]
     assert rise["critical"]["depletion"]["absorbed"] == 0.05
     calm = fall(stress.decide("critical", overrides(even(0.4), tmp_path, "protocol.insurance_fund=1e9")).found)
     assert "1e+09" in calm["critical"]["depletion"]["reason"]
     assert calm["critical"]["cascade"]["breaks"] is None
     at_two = calm["curve"][10]
     large = [r["own_share"] for r in calm["curve"] if r["interest_share"] > 0.05]
-    assert f"at most {max(large):.3g}" in calm["critical"]["cascade"]["reason"]
+    assert f"at most {100 * max(large):.3g} %" in calm["critical"]["cascade"]["reason"]
     assert at_two["own_share"] == pytest.approx(0.4, abs=0.01)
     assert calm["path"]["of"] == "largest" and calm["path"]["size"] == 0.05
 

@@ -12,9 +12,10 @@ import stress
 from stress.cli.compose import load
 from stress.cli.main import BAD_INPUT, OK, main
 from stress.decisions.critical import shots as firing
+from stress.decisions.critical.brackets import search
 from stress.decisions.critical.likelihood import furthest, likelihood
 from stress.decisions.critical.rounds import branching, by_shock
-from stress.decisions.critical.scopes import TOGETHER, scopes_of
+from stress.decisions.critical.scopes import TOGETHER, Scope, scopes_of
 from stress.decisions.critical.shots import ROOM, Gun, Shots
 from stress.decisions.desk import Desk
 from stress.files import read_json
@@ -140,6 +141,39 @@ def test_how_far_prices_go(tmp_path: Path) -> None:
     assert row["within_horizon"]["low"] < row["within_horizon"]["estimate"] < row["within_horizon"]["high"]
     together = next(s for s in scopes_of(here) if s.name == TOGETHER and s.direction == "up")
     np.testing.assert_allclose(together.move(np.array([0.1])), [[0.1, 0.15]])
+
+
+class Told:
+    """Answers shots by their size: what breaks is in some stretches."""
+
+    def __init__(self, *stretches: tuple[float, float]) -> None:
+        self.stretches, self.fired = stretches, 0
+
+    def fire(self, shots: Shots) -> dict[str, np.ndarray]:
+        size, self.fired = -shots.move[:, 0], self.fired + len(shots)
+        broke = np.any([(low <= size) & (size < high) for low, high in self.stretches], axis=0)
+        return {"depleted": broke, "cascade": np.zeros(len(size), bool)}
+
+
+@pytest.mark.parametrize(("stretches", "check", "first"), [
+    (((0.0567, 1),), 0.0, 0.0567),
+    (((0.05315, 0.05325), (0.06, 1)), 0.01, 0.05315),
+    (((0.05315, 0.05325), (0.06, 1)), 0.0, 0.06),  # what looking again is for
+    (((0.0478, 0.048), (0.0531, 0.0534), (0.06, 1)), 0.01, 0.0478),
+    (((0.0, 1),), 0.01, 0.0),
+])
+def test_the_smallest_of_what_breaks(stretches: Any, check: float, first: float) -> None:
+    """Found to the tolerance, with pockets, where outcomes are not monotone."""
+    scope = Scope("X", "down", np.ones(1))
+    told: Any = Told(*stretches)
+    found = search(told, {"x": scope.line(np.linspace(0, 0.1, 11))}, 1e-4, check, {})["x"]["depletion"].found()
+    assert found["breaks"] == pytest.approx(first, abs=1e-4) and found["breaks"] >= first
+    if first > 0:
+        assert 0 <= found["breaks"] - found["absorbed"] <= 1.0001e-4 and found["absorbed"] < first
+    assert len(found["pockets"]) == (1 if len(stretches) > 1 and check else 0) * (len(stretches) - 1)
+    assert found["tested"] <= told.fired < 500
+    none = search(told, {"x": scope.line(np.linspace(0, 0.1, 11))}, 1e-4, check, {})["x"]["cascade"].found()
+    assert none["breaks"] is None and none["absorbed"] == 0.1 and "10 %" in none["reason"]
 
 
 @pytest.mark.parametrize(("overrides", "words"), [

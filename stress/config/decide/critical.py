@@ -17,6 +17,9 @@ class CriticalConfig:
     tolerance: float = field(
         "width of the bracket that a critical shock is narrowed to, as a relative move or a share of depth", above=0,
         below=1)
+    check_below: float = field(
+        "stretch below a critical shock, as a relative move or a share of depth, that is looked at again at the "
+        "spacing of the tolerance", low=0, below=1)
     quiet_minutes: float = field(
         "time after the shock in which prices stand still but for the venue's own selling", unit="min", above=0)
     together: PerMarket = field(

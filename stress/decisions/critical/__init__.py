@@ -35,7 +35,7 @@ def decide(desk: Desk, settings: CriticalConfig) -> dict[str, Any]:
     known = {key: {name: values[rows] for name, values in columns.items()} for key, rows in parts.items()}
     shared = [scope for scope in scopes if scope.name == TOGETHER] or scopes
     losses = sorted({0.0, *settings.depth_losses})
-    searches = search(gun, _lines(settings, scopes, shared, grid), settings.tolerance, known)
+    searches = search(gun, _lines(settings, scopes, shared, grid), settings.tolerance, settings.check_below, known)
     rows = [_scope(gun, scope, curve(gun, scope, grid, known[scope.key]), searches[scope.key]) for scope in scopes]
     _follow(gun, scopes, rows)
     return {

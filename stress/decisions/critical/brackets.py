@@ -6,8 +6,8 @@ below it, and one that breaks it. A pocket is a stretch of larger shocks that it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,77 +30,100 @@ class Line:
 
 @dataclass
 class Search:
-    """The search for what does ``event`` on a line."""
+    """The search for what does ``event`` on a line: all values looked at, and whether they did it."""
 
     line: Line
     event: str
-    grid: np.ndarray  # [n] outcome on the line's grid, bool
-    low: float = 0.0
-    high: float | None = None
-    tested: int = 0
-    pockets: list[dict[str, float]] | None = None
+    tested: dict[float, bool] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.pockets = pockets(self.line.grid, self.grid)
-        self.narrow(self.line.grid, self.grid)
+    def take(self, value: np.ndarray, broke: np.ndarray) -> None:
+        """Outcomes [n] at values [n]."""
+        self.tested |= dict(zip(value.tolist(), np.asarray(broke, bool).tolist(), strict=True))
 
-    def narrow(self, value: np.ndarray, broke: np.ndarray) -> None:
-        """Take outcomes [n] at values [n], ascending between the ends, into account."""
-        self.tested += len(value)
-        first = int(np.argmax(broke)) if broke.any() else len(broke)
-        if first < len(value):
-            self.high = float(value[first])
-        self.low = float(value[first - 1]) if first > 0 else self.low
-        if self.high is not None and len(value) and value is not self.line.grid:
-            self.pockets = [*(self.pockets or ()), *pockets(value, broke)]
+    @property
+    def high(self) -> float | None:
+        """The smallest value that breaks."""
+        return min((value for value, broke in self.tested.items() if broke), default=None)
+
+    @property
+    def low(self) -> float:
+        """The largest value below it that is absorbed, as are all tested ones below; 0 where there is none."""
+        high = np.inf if self.high is None else self.high
+        return max((value for value in self.tested if value < high), default=0.0)
 
     def inside(self, count: int, tolerance: float) -> np.ndarray:
-        """Values to look at next; none where the bracket is narrow enough."""
-        if self.high is None or self.high - self.low <= tolerance:
+        """Values to look at next, at most ``count``; none where the bracket is narrow enough."""
+        if self.high is None or self.high - self.low <= tolerance * (1 + 1e-9):
             return np.zeros(0)
         wanted = min(count, int(np.ceil((self.high - self.low) / tolerance)) - 1)
         return np.linspace(self.low, self.high, max(wanted, 1) + 2)[1:-1]
 
+    def below(self, check: float, tolerance: float) -> np.ndarray:
+        """Values of the stretch below the bracket, at the spacing of the tolerance."""
+        if not self.high:
+            return np.zeros(0)
+        values = self.low - tolerance * np.arange(int(check / tolerance), 0, -1)
+        return values[values > 0]
+
     def found(self) -> dict[str, Any]:
         """The bracket as plain data; null with a reason where nothing did it."""
-        absorbed = None if self.high == 0 else self.low
-        facts = {"absorbed": absorbed, "breaks": self.high, "tested": self.tested, "pockets": self.pockets or []}
-        if self.high is None:
-            return facts | {"reason": f"nothing up to the largest looked at, {100 * self.low:.6g} %, does it"}
-        return facts | ({"reason": "it happens without"} if self.high == 0 else {})
+        high, low = self.high, self.low
+        facts = {"absorbed": None if high == 0 else low, "breaks": high, "tested": len(self.tested),
+                 "pockets": self._pockets()}
+        if high is None:
+            return facts | {"reason": f"nothing up to the largest looked at, {100 * low:.6g} %, does it"}
+        return facts | ({"reason": "it happens without"} if high == 0 else {})
 
-
-def pockets(value: np.ndarray, broke: np.ndarray) -> list[dict[str, float]]:
-    """Stretches of values [n], beyond the first that breaks, that do not; with the spacing they were seen at."""
-    if not broke.any():
-        return []
-    first = int(np.argmax(broke))
-    again = np.flatnonzero(~broke[first:]) + first
-    runs = np.split(again, np.flatnonzero(np.diff(again) > 1) + 1) if len(again) else []
-    spacing = float(np.diff(value).min()) if len(value) > 1 else float(value[0])
-    return [{"from": float(value[run[0]]), "to": float(value[run[-1]]), "spacing": spacing} for run in runs]
+    def _pockets(self) -> list[dict[str, float]]:
+        """Stretches of tested values, beyond the first that breaks, that do not."""
+        value = np.sort(np.array([v for v in self.tested if self.high is not None and v >= self.high]))
+        again = np.flatnonzero([not self.tested[float(v)] for v in value])
+        runs = np.split(again, np.flatnonzero(np.diff(again) > 1) + 1) if len(again) else []
+        return [{"from": float(value[run[0]]), "to": float(value[run[-1]])} for run in runs]
 
 
 def search(
-    gun: Gun, lines: Mapping[str, Line], tolerance: float, known: Mapping[str, Mapping[str, np.ndarray]] | None = None,
-    events: Sequence[str] = tuple(EVENTS),
+    gun: Gun, lines: Mapping[str, Line], tolerance: float, check: float,
+    known: Mapping[str, Mapping[str, np.ndarray]],
 ) -> dict[str, dict[str, Search]]:
-    """Brackets by line and event, all narrowed together; ``known`` are columns on the grids of some lines."""
-    fired = _fire(gun, {name: line.shots(line.grid) for name, line in lines.items() if name not in (known or {})})
-    columns = {**(known or {}), **fired}
-    found = {name: {event: Search(line, event, np.asarray(columns[name][EVENTS[event]]) > 0) for event in events}
-             for name, line in lines.items()}
+    """Brackets by line and event, all narrowed together; ``known`` are columns on the grids of some lines.
+
+    Then the stretch ``check`` below each is looked at again, at the spacing of the ``tolerance``, until nothing in it
+    does it: what breaks need not break at every larger shock, so halving alone may miss a smaller one.
+    """
+    fired = _fire(gun, {name: line.shots(line.grid) for name, line in lines.items() if name not in known})
+    columns = {**known, **fired}
+    found = {name: {event: Search(line, event) for event in EVENTS} for name, line in lines.items()}
     flat = [each for by_event in found.values() for each in by_event.values()]
+    for name, by_event in found.items():
+        for event, each in by_event.items():
+            each.take(lines[name].grid, columns[name][EVENTS[event]] > 0)
+    unsure = list(range(len(flat)))
     while True:
-        open_ones = [s for s in flat if len(s.inside(1, tolerance))]
-        if not open_ones:
+        while asked := _some({i: s.inside(_count(flat), tolerance) for i, s in enumerate(flat)}):
+            _ask(gun, flat, asked)
+        before = [s.high for s in flat]
+        if not (asked := _some({i: flat[i].below(check, tolerance) for i in unsure})):
             return found
-        count = int(np.clip(ROOM // len(open_ones), 1, FINEST))
-        asked = {str(i): s.inside(count, tolerance) for i, s in enumerate(open_ones)}
-        answers = _fire(gun, {key: open_ones[int(key)].line.shots(values) for key, values in asked.items()})
-        for key, values in asked.items():
-            each = open_ones[int(key)]
-            each.narrow(values, np.asarray(answers[key][EVENTS[each.event]]) > 0)
+        _ask(gun, flat, asked)
+        unsure = [i for i in asked if flat[i].high != before[i]]
+
+
+def _some(values: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    return {i: found for i, found in values.items() if len(found)}
+
+
+def _count(searches: list[Search]) -> int:
+    """Shots between the ends of each bracket that fill a simulation."""
+    wide = sum(s.high is not None for s in searches)
+    return int(np.clip(ROOM // max(wide, 1), 1, FINEST))
+
+
+def _ask(gun: Gun, searches: list[Search], asked: Mapping[int, np.ndarray]) -> None:
+    """Fire the values asked, by the number of their search."""
+    answers = _fire(gun, {str(i): searches[i].line.shots(values) for i, values in asked.items()})
+    for i, values in asked.items():
+        searches[i].take(values, answers[str(i)][EVENTS[searches[i].event]] > 0)
 
 
 def _fire(gun: Gun, shots: Mapping[str, Shots]) -> dict[str, dict[str, np.ndarray]]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from stress.report.decisions import critical_figures as figures
-from stress.report.decisions.critical_tables import EVENTS, WORDS, all_tables, between, price, shared
+from stress.report.decisions.critical_tables import EVENTS, WORDS, all_tables, between, shared
 from stress.report.decisions.told import Figure, Told
-from stress.report.format import count, joined, percent, percent_tick, plain, usd
+from stress.report.format import count, joined, percent, percent_tick, plain, price, usd
 
 CAUTIONS = (
     (

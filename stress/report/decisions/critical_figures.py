@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
-from stress.report.format import percent_tick, usd
+from stress.report.format import percent_tick, price, usd
 from stress.report.style import DARK, INK, LIGHT, LINES, MID, PALE, SHADES, Drawn
 
 SIGN = {"down": -1.0, "up": 1.0}
@@ -90,11 +90,12 @@ def frontier(found: dict[str, Any]) -> Drawn:
 
 
 def rounds(found: dict[str, Any]) -> Drawn:
-    """Volume closed by round, and the branching ratio, of critical paths."""
-    chosen = [s for s in found["scopes"] if s["name"] not in found["markets"]] or found["scopes"]
-    chosen = [s for s in chosen if s["path"]["rounds"]]
+    """Volume closed by round, and the branching ratio: of each direction the path with the largest ratio."""
+    rated = [s for s in found["scopes"] if s["path"]["largest"]]
+    chosen = [max(same, key=lambda s: s["path"]["largest"]["ratio"]) for direction in SIGN
+              if (same := [s for s in rated if s["direction"] == direction])]
     if not chosen:
-        return Drawn(None, "Not drawn: no shock liquidates anybody.")
+        return Drawn(None, "Not drawn: no shock liquidates anybody after the first round.")
     panels = (figure := style.new_figure(4.6)).subplots(2, len(chosen), squeeze=False, sharex="col")
     for column, scope in enumerate(chosen):
         rows = scope["path"]["rounds"]
@@ -113,12 +114,25 @@ def rounds(found: dict[str, Any]) -> Drawn:
         ratio.set_xlabel("round of liquidation")
         style.linear_axis(volume.yaxis, "usd", 5)
         _whole(ratio, number)
+        _passes(ratio, scope)
     panels[0, 0].set_ylabel("closed in the round (USD)")
     panels[1, 0].set_ylabel("triggered over\nsold in the round before")
     panels[0, -1].legend(loc="upper right")
     what = {"cascade": "just starts a cascade", "depletion": "just depletes the fund", "largest": "is the largest"}
     texts = dict.fromkeys(what[s["path"]["of"]] for s in chosen)
-    return Drawn(figure, f"The shock that {' or '.join(texts)}. Above one a round triggers more than the last sold.")
+    return Drawn(figure, "Of each direction the path with the largest ratio; the shock "
+                         f"{' or '.join(f'that {text}' for text in texts)}. Above one a round triggers more than the "
+                         "one before sold. Prices: where the ratio first passes one, or is largest.")
+
+
+def _passes(axes: Axes, scope: dict[str, Any]) -> None:
+    """Write the price level at which the ratio first passes one, or is largest."""
+    at = scope["path"]["passes_one"] or scope["path"]["largest"]
+    markets = [scope["name"]] if scope["name"] in at["mark"] else list(at["mark"])
+    text = "\n".join(f"{m} {price(at['mark'][m])}" for m in markets)
+    right = at["round"] < len(scope["path"]["rounds"]) / 2 + 1
+    axes.annotate(text, (at["round"], at["ratio"]), xytext=(8 if right else -8, -4), textcoords="offset points",
+                  ha="left" if right else "right", va="top", fontsize=8)
 
 
 def _whole(axes: Axes, number: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from stress.report.format import NOTHING, count, joined, percent, percent_tick, plain, significant, usd
+from stress.report.format import NOTHING, count, joined, percent, percent_tick, plain, price, usd
 from stress.report.tables import Table
 
 EVENTS = {"depletion": "depletes the fund", "cascade": "starts a cascade"}
@@ -52,11 +52,6 @@ def between(bracket: dict[str, Any], tolerance: float) -> str:
     low = math.floor(100 * bracket["absorbed"] * scale + 1e-6) / scale  # outwards: a bracket must hold the answer
     high = math.ceil(100 * bracket["breaks"] * scale - 1e-6) / scale
     return f"{low:.{digits}f} and {high:.{digits}f}{unit}"
-
-
-def price(value: float) -> str:
-    """A price in USD per unit, in full."""
-    return f"${significant(value, 5)}"
 
 
 def shared(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -142,7 +137,7 @@ def _clusters(found: dict[str, Any]) -> Table:
 
 
 def _accounts(found: dict[str, Any]) -> Table:
-    rows = [[c["market"], c["direction"], a["account"], price(a["notional"]), usd(a["price"]), percent(a["move"]),
+    rows = [[c["market"], c["direction"], a["account"], usd(a["notional"]), price(a["price"]), percent(a["move"]),
              str(a["tier"]), plain(a["leverage"])] for c in found["static"]["clusters"] for a in c["largest"]]
     return Table(["market", "direction", "account", "notional", "liquidated at", "move", "margin tier", "leverage"],
                  rows, 3)
