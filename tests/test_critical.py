@@ -7,6 +7,7 @@ price S moves the mark by 0.01 S^2 q / D, whatever the slices, and each slice is
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,8 @@ from stress.decisions.critical.levels import ratios, sides_of
 from stress.decisions.critical.rounds import branching
 from stress.decisions.critical.shots import Gun, Shots
 from stress.decisions.desk import Desk
+from stress.report import style
+from stress.report.decisions.critical import tell
 from tests.reference.building import ladder, near
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
@@ -213,6 +216,18 @@ def test_what_does_not_break_says_why(evenly: tuple[Ladder, dict[str, Any]], tmp
     assert f"at most {100 * max(large):.3g} %" in calm["critical"]["cascade"]["reason"]
     assert at_two["own_share"] == pytest.approx(0.4, abs=0.01)
     assert calm["path"]["of"] == "largest" and calm["path"]["size"] == 0.05
+
+
+def test_the_page_of_one_market(evenly: tuple[Ladder, dict[str, Any]]) -> None:
+    """The answer in words holds the exact drop; every picture that can be is drawn."""
+    rungs, found = evenly
+    with style.applied():
+        told = tell(found, Path())
+    drop = first(lambda d: rungs.money(d)[2] > FUND, 5.0)
+    (said,) = re.findall(r"sudden fall of X: one between ([\d.]+) and ([\d.]+)\W% depletes", " ".join(told.in_short))
+    assert float(said[0]) <= drop <= float(said[1]) <= float(said[0]) + 0.0201  # percent of 100 USD
+    assert [f.name for f in told.figures if f.drawn.figure is None] == []
+    assert all(len(row) == len(table.header) for _, _, table in told.tables for row in table.rows)
 
 
 def test_branching_round_by_round(tmp_path: Path) -> None:

@@ -108,8 +108,8 @@ def rounds(found: dict[str, Any]) -> Drawn:
                    label="triggered by the selling", width=0.7)
         ratio.plot(number, [np.nan if r["ratio"] is None else r["ratio"] for r in rows], color=MID, marker="o")
         ratio.axhline(1.0, color=INK, linestyle=":", linewidth=1)
-        ratio.set_ylim(bottom=0, top=max(1.2, *(1.1 * (r["ratio"] or 0) for r in rows)))
-        volume.margins(y=0.08)
+        ratio.set_ylim(bottom=0, top=max(1.3, *(1.2 * (r["ratio"] or 0) for r in rows)))
+        volume.set_ylim(0, 1.3 * float(np.max(own + other)))
         volume.set_title(f"{scope['name']} {scope['direction']} by {percent_tick(round(scope['path']['size'], 4))}")
         ratio.set_xlabel("round of liquidation")
         style.linear_axis(volume.yaxis, "usd", 5)
@@ -131,8 +131,9 @@ def _passes(axes: Axes, scope: dict[str, Any]) -> None:
     markets = [scope["name"]] if scope["name"] in at["mark"] else list(at["mark"])
     text = "\n".join(f"{m} {price(at['mark'][m])}" for m in markets)
     right = at["round"] < len(scope["path"]["rounds"]) / 2 + 1
-    axes.annotate(text, (at["round"], at["ratio"]), xytext=(8 if right else -8, -4), textcoords="offset points",
-                  ha="left" if right else "right", va="top", fontsize=8)
+    axes.annotate(text, (at["round"], at["ratio"]), xytext=(7 if right else -7, 4), textcoords="offset points",
+                  ha="left" if right else "right", va="bottom", fontsize=8,
+                  bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0})
 
 
 def _whole(axes: Axes, number: np.ndarray) -> None:
