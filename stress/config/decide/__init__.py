@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stress.config.decide.frontier import FrontierConfig
+from stress.config.decide.critical import CriticalConfig
 from stress.config.decide.fund import FundConfig
 from stress.config.fields import field
 
@@ -15,3 +16,4 @@ class DecideConfig:
 
     fund: FundConfig = field("command fund")
     frontier: FrontierConfig = field("command frontier")
+    critical: CriticalConfig = field("command critical")
