@@ -1,6 +1,7 @@
 """The questions a command answers; light, for the command line reads it before anything heavy is imported."""
 
 DECISIONS = {
+    "attribution": "which markets, tiers, leverage bands and accounts carry the expected shortfall",
     "fund": "how large the insurance fund must be, by target, horizon and market",
 }
 """Commands that answer a question, with the question. ``stress.decisions.<name>`` answers it: its ``decide(desk,

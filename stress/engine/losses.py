@@ -1,8 +1,9 @@
 """What each account costs the insurance fund, by market: recorded where it is asked for (``mc.losses``).
 
-Two records of a path: what was lost up to the round of the fund's drawdown, which is a maximum over rounds, and the bad
-debt of all rounds. An account is only written in rounds in which something is lost or gained by it, so accounts that
-stand still (``engine.front``) need no look: what was lost at the last maximum follows from when an account last changed.
+Two records of a path: what was lost up to the round of the fund's drawdown, which is a maximum over rounds, and the
+bad debt of all rounds. An account is only written in rounds in which something is lost or gained by it, so accounts
+that stand still (``engine.front``) need no look: what was lost at the last maximum follows from when an account last
+changed.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
 from typing import Any
 
 import jax
@@ -43,7 +43,7 @@ class Losses:
 
     path: np.ndarray  # [K] number in the run
     total: np.ndarray  # [K] USD, the path's value of the measure
-    lost: sparse.csr_matrix  # [K, A * N] USD, position (a, n) in column a * N + n
+    lost: Any  # [K, A * N] USD, a sparse array: position (a, n) in column a * N + n
 
 
 def record_losses(
@@ -54,16 +54,17 @@ def record_losses(
     Raises AssertionError where the losses of accounts do not add up to the path's.
     """
     one = _one_variant(job, variants.index(MEASURES[measure]), len(paths))
-    starts = range(0, len(paths), one.block_paths)
     if not len(paths):
-        return Losses(paths, np.zeros(0), sparse.csr_matrix((0, job.size.size)))
-    run = _compiled(one, measure)
-    found: list[tuple[np.ndarray, Any]] = []
+        return Losses(paths, np.zeros(0), sparse.csr_array((0, job.size.size)))
+    first, *others = np.split(paths, range(one.block_paths, len(paths), one.block_paths))
+    found = [_run(one, measure, first)]  # before the others, which find it compiled
+    on_paths(len(first))
     with ThreadPoolExecutor(1 if jax.default_backend() != "cpu" else core_count()) as pool:
-        for part in pool.map(lambda start: run(one, paths[start : start + one.block_paths]), starts):
+        for part in pool.map(lambda some: _run(one, measure, some), others):
             found.append(part)
             on_paths(sum(len(total) for total, _ in found))
-    losses = Losses(paths, np.concatenate([total for total, _ in found]), sparse.vstack([lost for _, lost in found], "csr"))
+    totals, lost = zip(*found, strict=True)
+    losses = Losses(paths, np.concatenate(totals), sparse.vstack(lost, "csr"))
     _assert_adds_up(losses)
     return losses
 
@@ -108,20 +109,19 @@ def _one_variant(job: Job, variant: int, paths: int) -> Job:
     )
 
 
-def _compiled(job: Job, measure: str) -> Callable[[Job, np.ndarray], tuple[np.ndarray, Any]]:
-    """A function of a job and path numbers [at most a block]: totals [K] and losses [K, A * N]."""
-    numbers = jnp.zeros(job.block_paths, jnp.uint32)
+def _run(job: Job, measure: str, paths: np.ndarray) -> tuple[np.ndarray, Any]:
+    """Totals [K] and losses [K, A * N] of ``paths`` [K], at most a block."""
     options = COMPILER | DENSE if jax.default_backend() == "cpu" else {}
-    simulate = jax.jit(partial(simulate_paths, measure=measure))
-    program = simulate.lower(job, numbers, numbers).compile(compiler_options=options)
+    program = _program(tuple(sorted(options.items())))
+    padded = np.resize(paths, job.block_paths).astype(np.uint32)
+    total, lost = jax.device_get(program(job, padded // TILE, padded % TILE)[measure])
+    return total[: len(paths)], sparse.csr_array(lost[: len(paths)].reshape(len(paths), -1))
 
-    def run(job: Job, paths: np.ndarray) -> tuple[np.ndarray, Any]:
-        padded = np.resize(paths, job.block_paths).astype(np.uint32)
-        total, lost = jax.device_get(program(job, padded // TILE, padded % TILE))
-        flat = lost[: len(paths)].reshape(len(paths), -1)
-        return total[: len(paths)], sparse.csr_matrix(flat)
 
-    return run
+@cache
+def _program(options: tuple[tuple[str, bool | str], ...]) -> Callable[..., dict[str, tuple[Array, Array]]]:
+    """:func:`simulate_paths`, compiled at the first call for jobs of a shape."""
+    return jax.jit(simulate_paths, compiler_options=dict(options))
 
 
 @jax.tree_util.register_dataclass
@@ -133,8 +133,8 @@ class State:
     rows: Rows  # [B, ...]
 
 
-def simulate_paths(job: Job, tiles: Array, lanes: Array, measure: str) -> tuple[Array, Array]:
-    """Totals [B] and losses [B, A, N] in USD of the paths at ``lanes`` [B] of ``tiles`` [B], which may repeat."""
+def simulate_paths(job: Job, tiles: Array, lanes: Array) -> dict[str, tuple[Array, Array]]:
+    """Totals [B] and losses [B, A, N] in USD, by measure, of the paths at ``lanes`` [B] of ``tiles`` [B]."""
     lanes = lanes.astype(jnp.int32)
     venue = jax.tree.map(lambda leaf: jnp.repeat(leaf, job.block_paths, axis=0), job.venues)
     normal = first_premium_noise(job, tiles, lanes)
@@ -152,6 +152,8 @@ def simulate_paths(job: Job, tiles: Array, lanes: Array, measure: str) -> tuple[
     start = State(open_market(job, tiles, lanes), rows)
     end, _ = jax.lax.scan(tick, start, jnp.arange(1, job.steps + 1, dtype=jnp.int32))
     last = end.rows.row(job.batch > 1)
-    if measure == "bad_debt":
-        return last.outcome.bad_debt, last.marks[DEBT]
-    return last.outcome.drawdown, jax.vmap(lost_at_peak)(last.marks, last.outcome.drawdown)
+    out = last.outcome
+    return {
+        "fund_drawdown": (out.drawdown, jax.vmap(lost_at_peak)(last.marks, out.drawdown)),
+        "bad_debt": (out.bad_debt, last.marks[DEBT]),
+    }

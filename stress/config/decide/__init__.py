@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stress.config.decide.attribution import AttributionConfig
 from stress.config.decide.fund import FundConfig
 from stress.config.fields import field
 
@@ -12,4 +13,5 @@ from stress.config.fields import field
 class DecideConfig:
     """Settings of the commands that answer a question; other commands do not read them."""
 
+    attribution: AttributionConfig = field("command attribution")
     fund: FundConfig = field("command fund")
