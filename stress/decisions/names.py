@@ -5,6 +5,7 @@ DECISIONS = {
     "fund": "how large the insurance fund must be, by target, horizon and market",
     "frontier": "how much leverage can be offered, and what each step costs in safety",
     "critical": "which sudden move, or loss of depth, depletes the fund or starts a cascade",
+    "sensitivity": "by how much each parameter moves each metric, with a tornado plot",
 }
 """Commands that answer a question, with the question. ``stress.decisions.<name>`` answers it: its ``decide(desk,
 settings)`` returns what is found as plain data; ``stress.report.decisions.<name>`` makes the page of it; the settings
