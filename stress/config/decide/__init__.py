@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stress.config.decide.frontier import FrontierConfig
-from stress.config.decide.critical import CriticalConfig
 from stress.config.decide.attribution import AttributionConfig
+from stress.config.decide.critical import CriticalConfig
+from stress.config.decide.frontier import FrontierConfig
 from stress.config.decide.fund import FundConfig
 from stress.config.decide.sensitivity import SensitivityConfig
 from stress.config.fields import field
