@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,16 @@ class Told:
     """Answers shots by their size: what breaks is in some stretches."""
 
     def __init__(self, *stretches: tuple[float, float]) -> None:
-        self.stretches, self.fired = stretches, 0
+        self.stretches, self.fired, self.hints = stretches, 0, 0.0
 
     def fire(self, shots: Shots) -> dict[str, np.ndarray]:
         size, self.fired = -shots.move[:, 0], self.fired + len(shots)
         broke = np.any([(low <= size) & (size < high) for low, high in self.stretches], axis=0)
-        return {"depleted": broke, "cascade": np.zeros(len(size), bool)}
+        return {"depleted": broke, "cascade": (size >= 0.0412) & (size < 0.0415), "size": size}
+
+    def nearness(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Of a cascade in a stretch between two points of the grid."""
+        return np.where(columns["size"] > 0.02, 1 - 10 * abs(columns["size"] - 0.045), 0.0) * self.hints
 
 
 @pytest.mark.parametrize(("stretches", "check", "first"), [
@@ -174,6 +179,9 @@ def test_the_smallest_of_what_breaks(stretches: Any, check: float, first: float)
     assert found["tested"] <= told.fired < 500
     none = search(told, {"x": scope.line(np.linspace(0, 0.1, 11))}, 1e-4, check, {})["x"]["cascade"].found()
     assert none["breaks"] is None and none["absorbed"] == 0.1 and "10 %" in none["reason"]
+    told.hints = 1.0  # points that are near to one are looked around
+    some = search(told, {"x": scope.line(np.linspace(0, 0.1, 11))}, 1e-4, check, {})["x"]["cascade"].found()
+    assert 0.0412 <= some["breaks"] <= 0.0413 and some["absorbed"] < 0.0412
 
 
 @pytest.mark.parametrize(("overrides", "words"), [

@@ -38,13 +38,14 @@ def decide(desk: Desk, settings: CriticalConfig) -> dict[str, Any]:
     searches = search(gun, _lines(settings, scopes, shared, grid), settings.tolerance, settings.check_below, known)
     rows = [_scope(gun, scope, curve(gun, scope, grid, known[scope.key]), searches[scope.key]) for scope in scopes]
     _follow(gun, scopes, rows)
+    drawn = settings.likelihood and desk.config.price.path is None  # a given path has no law
     return {
         **_about(gun), "scopes": rows,
         "frontier": [{"direction": s.direction, "depth_loss": loss} | _found(searches[_with_loss(s, loss)])
                      for s in shared for loss in losses],
         "depth": [{"direction": s.direction, "size": size} | _found(searches[_at_size(s, size)])
                   for s in shared for size in settings.at_moves],
-        "static": static(gun), "likelihood": _likelihood(gun, scopes, rows) if settings.likelihood else None,
+        "static": static(gun), "likelihood": _likelihood(gun, scopes, rows) if drawn else None,
     }
 
 

@@ -19,6 +19,9 @@ EVENTS = {"depletion": "depleted", "cascade": "cascade"}
 FINEST = 31
 """Most shots between the ends of a bracket at a time."""
 
+PEAKS, PEAK_SHOTS = 3, 60
+"""Points of a grid that are looked around for a cascade, and shots around each."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -88,8 +91,9 @@ def search(
 ) -> dict[str, dict[str, Search]]:
     """Brackets by line and event, all narrowed together; ``known`` are columns on the grids of some lines.
 
-    Then the stretch ``check`` below each is looked at again, at the spacing of the ``tolerance``, until nothing in it
-    does it: what breaks need not break at every larger shock, so halving alone may miss a smaller one.
+    Where no point of a grid is a cascade, those nearest to one are looked around. Then the stretch ``check`` below each
+    bracket is looked at again, at the spacing of the ``tolerance``, until nothing in it does it: what breaks need not
+    break at every larger shock, so halving alone may miss a smaller one.
     """
     fired = _fire(gun, {name: line.shots(line.grid) for name, line in lines.items() if name not in known})
     columns = {**known, **fired}
@@ -98,6 +102,8 @@ def search(
     for name, by_event in found.items():
         for event, each in by_event.items():
             each.take(lines[name].grid, columns[name][EVENTS[event]] > 0)
+    names = [name for name, by_event in found.items() for _ in by_event]
+    _ask(gun, flat, _some({i: _peaks(flat[i], gun.nearness(columns[name]), tolerance) for i, name in enumerate(names)}))
     unsure = list(range(len(flat)))
     while True:
         while asked := _some({i: s.inside(_count(flat), tolerance) for i, s in enumerate(flat)}):
@@ -107,6 +113,18 @@ def search(
             return found
         _ask(gun, flat, asked)
         unsure = [i for i in asked if flat[i].high != before[i]]
+
+
+def _peaks(each: Search, nearness: np.ndarray, tolerance: float) -> np.ndarray:
+    """Values around the points [n] of the grid that are nearest to a cascade, where none is one."""
+    if each.event != "cascade" or each.high is not None:
+        return np.zeros(0)
+    grid, parts = each.line.grid, [np.zeros(0)]
+    for place in np.argsort(-nearness, kind="stable")[:PEAKS]:
+        if nearness[place] > 0:
+            low, high = grid[max(place - 1, 0)], grid[min(place + 1, len(grid) - 1)]
+            parts.append(np.linspace(low, high, min(PEAK_SHOTS, int(np.ceil((high - low) / tolerance))) + 1))
+    return np.setdiff1d(np.concatenate(parts), grid)
 
 
 def _some(values: dict[int, np.ndarray]) -> dict[int, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stress.decisions.critical.scopes import TOGETHER, Scope
-from stress.decisions.critical.shots import Gun
+from stress.decisions.critical.shots import Gun, own_share
 from stress.engine.state import STATUS_NAMES
 
 AMOUNTS = ("bad_debt", "insurance_paid", "adl_haircut", "adl_notional", "socialised_loss", "uncovered",
@@ -38,12 +38,6 @@ def interest_share(gun: Gun, scope: Scope, columns: Mapping[str, np.ndarray]) ->
     return liquidated / mine if mine > 0 else np.full(len(liquidated), np.nan)
 
 
-def own_share(columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Share [n] of what is liquidated that is the venue's own doing: what the twin does not liquidate."""
-    main, twin = (np.asarray(columns[name], float) for name in ("liquidated_notional", "liquidated_notional_twin"))
-    return np.divide(main - twin, main, out=np.full(len(main), np.nan), where=main > 0)
-
-
 def number(value: Any) -> float | None:
     """A finite number, or null."""
     found = float(value)
@@ -52,12 +46,11 @@ def number(value: Any) -> float | None:
 
 def why_no_cascade(gun: Gun, rows: list[dict[str, Any]]) -> str:
     """Why no shock of a curve is a cascade by the configured rule."""
-    rule = gun.desk.config.cascade
-    interest = float(gun.base.book.open_interest(gun.base.prices0).sum())
-    large = [r for r in rows if (r["liquidated_notional"] or 0.0) > rule.open_interest_share * interest]
+    share = gun.desk.config.cascade.open_interest_share
+    large = [r for r in rows if (r["liquidated_notional"] or 0.0) > gun.cascade_threshold]
     up_to = f"no shock up to {100 * rows[-1]['size']:.6g} % starts one: "
     if not large:
-        return up_to + f"none liquidates more than {100 * rule.open_interest_share:.3g} % of the open interest"
+        return up_to + f"none liquidates more than {100 * share:.3g} % of the open interest"
     most = max(large, key=lambda r: r["own_share"] or 0.0)
-    return up_to + (f"the venue's own selling is at most {100 * (most['own_share'] or 0.0):.3g} % of what is "
-                    f"liquidated, at {100 * most['size']:.6g} %; the rule wants more than half")
+    return up_to + (f"on the curve the venue's own selling is at most {100 * (most['own_share'] or 0.0):.3g} % of what "
+                    f"is liquidated, at {100 * most['size']:.6g} %; the rule wants more than half")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,6 +61,12 @@ def joined(parts: list[Shots]) -> Shots:
     return Shots(np.concatenate([p.move for p in parts]), np.concatenate([p.depth_loss for p in parts]))
 
 
+def own_share(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Share [n] of what is liquidated that is the venue's own doing: what the twin does not liquidate."""
+    main, twin = (np.asarray(columns[name], float) for name in ("liquidated_notional", "liquidated_notional_twin"))
+    return np.divide(main - twin, main, out=np.full(len(main), np.nan), where=main > 0)
+
+
 class Gun:
     """Fires shots at the venue of a desk's configuration, into ``shots/`` of its folder, each batch once.
 
@@ -83,6 +90,17 @@ class Gun:
     def steps(self) -> int:
         """Ticks of a shot: the shock, then quiet."""
         return 1 + ticks_in(self.settings.quiet_minutes / 60.0, self.base.market.step_seconds)
+
+    @cached_property
+    def cascade_threshold(self) -> float:
+        """USD of liquidations that a cascade exceeds."""
+        interest = float(self.base.book.open_interest(self.base.prices0).sum())
+        return self.desk.config.cascade.open_interest_share * interest
+
+    def nearness(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """How near [n] to a cascade, which needs more than a half: the own share where enough is liquidated, else 0."""
+        enough = np.asarray(columns["liquidated_notional"]) > self.cascade_threshold
+        return np.where(enough, np.nan_to_num(own_share(columns)), 0.0)
 
     @cached_property
     def _config(self) -> Any:
