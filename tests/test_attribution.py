@@ -221,3 +221,17 @@ def test_nothing_lost_is_said(quiet: Desk, monkeypatch: pytest.MonkeyPatch) -> N
     assert "nothing to allocate" in answer["reason"]
     assert recorder.record_losses(quiet.base.plan.job, quiet.base.plan.variants, "bad_debt", np.zeros(0, int),
                                   lambda _: None).lost.nnz == 0
+
+
+@pytest.mark.slow
+def test_bad_debt_is_allocated_as_the_drawdown_where_they_are_the_same(tmp_path: Path) -> None:
+    """Without fees, ADL and impact every deficit is bad debt and lasts."""
+    desk = desk_of(tmp_path, "liquidity=none", "protocol.liquidation.fee=0", "protocol.adl.policy=none",
+                   "decide.attribution.level=0.9", "decide.attribution.accounts=1", "decide.attribution.changed=[]")
+    settings = desk.config.decide.attribution
+    drawdown, debt = (decide(desk, dataclasses.replace(settings, measure=measure)) for measure in recorder.MEASURES)
+    assert debt["shortfall"]["estimate"] == pytest.approx(drawdown["shortfall"]["estimate"], rel=1e-9)
+    for name in (*LONGS, "eve"):
+        assert row_of(debt, name)["part"]["estimate"] == pytest.approx(row_of(drawdown, name)["part"]["estimate"], rel=1e-9)
+    first, second = (answer["changes"][0]["removed"]["difference"] for answer in (drawdown, debt))
+    assert second["estimate"] == pytest.approx(first["estimate"], rel=1e-9)

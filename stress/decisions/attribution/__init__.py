@@ -106,8 +106,7 @@ class _Parts:
         self.tops = [np.isin(book.owner, self.owners[:k]) for k in TOP if k <= len(book.owners)]
         members = [group.members for group in (*self.groups, *self.accounts)]
         members += [(book.size != 0) & some[:, None] for some in self.tops]
-        chosen: Any = sparse.csr_array(np.stack([m.T.ravel() for m in members], axis=1).astype(float))
-        self.allocation: Allocation = allocate(tail, (self.lost @ chosen).toarray())
+        self.allocation: Allocation = allocate(tail, (self.lost @ _membership(members)).toarray())
 
     def _of_owners(self, book: Book) -> np.ndarray:
         """USD of the expected shortfall by named account [O]."""
@@ -167,6 +166,14 @@ class _Parts:
         chosen += range(first, first + min(settings.accounts, len(self.accounts)))
         every = [*self.groups, *self.accounts]
         return [(g, every[g]) for g in chosen]
+
+
+def _membership(groups: list[np.ndarray]) -> Any:
+    """1 [A * N, G] where a position is in a group, of groups [N, A]: a sparse array."""
+    places = [np.flatnonzero(members.T) for members in groups]
+    column = np.repeat(np.arange(len(groups)), [len(place) for place in places])
+    row = np.concatenate(places)
+    return sparse.csr_array((np.ones(len(row)), (row, column)), shape=(groups[0].size, len(groups)))
 
 
 def _what_if(desk: Desk, base: Run, settings: AttributionConfig, parts: _Parts) -> list[dict[str, Any]]:
