@@ -56,8 +56,10 @@ def _panel(axes: Axes, rows: list[Row], places: np.ndarray, key: str, kind: str)
         line = sorted((row["scale"], x, row[key]["estimate"]) for row, x in zip(rows, places, strict=True)
                       if row["family"] in ("present", family) and row[key]["estimate"])
         axes.plot([x for _, x, _ in line], [y for *_, y in line], color="#9aa7b4", linewidth=0.8, zorder=2)
+    shared = [row["leverage"] for row in rows]
     for row, x in zip(rows, places, strict=True):
-        _mark(axes, row, float(x), row[key])
+        crowded = kind == "plain" and shared.count(row["leverage"]) > 1  # there they lie on one another
+        _mark(axes, row, float(x), row[key], named=not crowded and row["family"] not in ("present", "flat"))
 
 
 def _scale(axes: Axes, rows: list[Row], places: np.ndarray, key: str, kind: str) -> None:
@@ -72,13 +74,13 @@ def _scale(axes: Axes, rows: list[Row], places: np.ndarray, key: str, kind: str)
     if kind == "plain":
         style.scale_axis(axes, "y", kind, np.array(ends))
     else:
-        bottom = min([*seen, *ends]) / 2 if ends else 1e-6
+        bottom = min(seen or ends or [1e-6]) / 4
         top = max(ends, default=1.0) * 1.5
         style.log_axis(axes, "y", kind, (max(bottom, top / 1e5), top), narrow=True)
     axes.yaxis.set_major_formatter(TICKS[kind])
 
 
-def _mark(axes: Axes, row: Row, x: float, metric: Row) -> None:
+def _mark(axes: Axes, row: Row, x: float, metric: Row, *, named: bool) -> None:
     floor, ceiling = axes.get_ylim()
     low, estimate, high = (metric[k] for k in ("low", "estimate", "high"))
     if estimate is None:
@@ -94,7 +96,7 @@ def _mark(axes: Axes, row: Row, x: float, metric: Row) -> None:
         y, shape = max(estimate, floor), SHAPES[row["family"]]
     axes.plot([x], [y], marker=shape, markersize=12 if shape == "*" else 6.5, markerfacecolor=FILLS[row["status"]],
               markeredgecolor=INK, markeredgewidth=0.9, linestyle="none", zorder=5)
-    if row["family"] not in ("present", "flat"):
+    if named:
         axes.annotate(f"{row['scale']:g}", (x, y), xytext=(5, 3), textcoords="offset points", fontsize=6.8, zorder=6)
 
 

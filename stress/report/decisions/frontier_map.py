@@ -41,8 +41,8 @@ def isoquants(found: dict[str, Any]) -> Drawn:
     axes.grid(visible=False)
     lines = "Lines join points of equal fund" if drawn else "No line of equal fund crosses the map"
     return Drawn(figure, f"Fund for a {percent_tick(found['target'])} chance of depletion: estimate, interval below. "
-                         f"{lines} (interpolated between the cells). Hatched: the paths do not bound the fund from "
-                         "above. Star: the present setting.")
+                         f"{lines} (interpolated between cells; no fund counts as a tenth of the smallest). Hatched: "
+                         "the paths do not bound the fund from above. Star: the present setting.")
 
 
 def _cells(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray, metrics: dict[Any, Any]) -> None:
