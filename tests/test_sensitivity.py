@@ -117,6 +117,7 @@ def mean_over(low: float, high: float, what: Any = lambda s: 1.0) -> float:
     return quad(lambda s: what(s) * PRICE.pdf(s), low, high, epsabs=1e-12)[0]
 
 
+@pytest.mark.slow
 def test_what_flows_into_the_fund(tmp_path: Path) -> None:
     rows = answers(["protocol.maintenance_margin=0.005", f"protocol.liquidation.fee={RATE}", "price.volatility=0.8",
                     f"protocol.liquidation.keeper_share={KEPT}", f"protocol.insurance_fund={RESERVE}",
