@@ -18,6 +18,9 @@ from stress.mc.estimators.intervals import Metric
 from stress.mc.estimators.means import CONTRIBUTING_PATHS_MIN, moments_of
 from stress.mc.estimators.metrics import Definition, Paths
 
+ROUNDING = 1e-9
+"""Relative difference of two derivatives that is none."""
+
 
 @dataclass(frozen=True)
 class Ends:
@@ -54,6 +57,8 @@ def agree(definition: Definition, full: Ends, half: Ends) -> bool | None:
     slopes = [_slope(definition, e) for e in (full, half)]
     if slopes[0] is None or slopes[1] is None:
         return None
+    if abs(slopes[0][0] - slopes[1][0]) <= ROUNDING * max(abs(slopes[0][0]), abs(slopes[1][0])) != 0.0:
+        return True  # straight, and the interval of the rest is one of rounding
     gap = slopes[0][1] - slopes[1][1]
     gap = gap[np.isfinite(gap)]
     moments = moments_of(gap, int(np.count_nonzero(gap)))

@@ -12,9 +12,10 @@ the drawdown of a path. Which parameters move D alone, accounts and marks stayin
 - the fee rate f, where accounts are closed whole at once (rule full): an account closed with equity E >= 0 pays
   min(f n, E) on its notional n, is flat, and never trades again, so c_r is concave and piecewise linear in f.
 
-So D is a maximum of functions that are affine (convex) in k (in f): convex, piecewise linear, and Lipschitz with the
-charged notional, which is bounded by what the book can trade, as constant. Hence D is differentiable but at the kinks,
-which a smooth law of prices puts on no path, differences of D are dominated, and derivative and mean may be exchanged
+So D is a maximum of functions that are affine in k and piecewise linear in f: piecewise linear, and Lipschitz with the
+charged notional, which is bounded by what the book can trade, as constant (and convex, if what is left of an account is
+its trader's). Hence D is differentiable but at the kinks, which a smooth law of prices puts on no path, differences of
+D are dominated, and derivative and mean may be exchanged
 (Glasserman 2003, Monte Carlo Methods in Financial Engineering, section 7.2; Broadie and Glasserman 1996):
 
     d E(D - F)+ = E[(D - F)' 1{D > F}],    d ES_p = E[D' | D > q_p] (Hong and Liu 2009),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,13 +83,17 @@ def _smooth(metric: str, paths: Paths, slope: np.ndarray, key: str) -> smooth.Sm
     known = np.isfinite(drawdown) & np.isfinite(slope)
     drawdown, slope = drawdown[known], slope[known]
     if metric == "fund_shortfall":
-        return smooth.of_shortfall(drawdown, slope, paths.fund, paths.confidence)
-    if metric in TAIL:
+        found = smooth.of_shortfall(drawdown, slope, paths.fund, paths.confidence)
+    elif metric in TAIL:
         own = slope + 1.0 if key == FUND else slope
-        return smooth.of_tail_mean(drawdown, own, TAIL[metric], paths.confidence)
-    if metric == "depletion_probability":
-        return smooth.of_probability(drawdown, slope, paths.fund, paths.confidence)
-    return None
+        found = smooth.of_tail_mean(drawdown, own, TAIL[metric], paths.confidence)
+    elif metric == "depletion_probability":
+        found = smooth.of_probability(drawdown, slope, paths.fund, paths.confidence)
+    else:
+        return None
+    lost = int((~known).sum())
+    left_out = f"{lost} failed paths left out" if lost else ""
+    return replace(found, note=", ".join(filter(None, (found.note, left_out))))
 
 
 def _end(pair: Pair, run: Run, base: Run, definition: Definition, name: str, which: str) -> dict[str, Any] | None:
