@@ -2,6 +2,7 @@
 
 DECISIONS = {
     "fund": "how large the insurance fund must be, by target, horizon and market",
+    "search": "the smallest or largest value of one number at which every limit is met",
 }
 """Commands that answer a question, with the question. ``stress.decisions.<name>`` answers it: its ``decide(desk,
 settings)`` returns what is found as plain data; ``stress.report.decisions.<name>`` makes the page of it; the settings
