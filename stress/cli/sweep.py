@@ -105,14 +105,18 @@ class SweepReport(Callback):
 
 
 def _fit(config: Any) -> None:
-    """Jobs at a time where the launcher would start all at once; directions of Optuna."""
+    """Jobs at a time where the launcher would start all at once; directions and seed of Optuna."""
     sweeper = config.hydra.sweeper
     jobs = jobs_at_a_time(config.hydra.launcher, own_cores(), memory_bytes())
     if kind(sweeper) == "BasicSweeper" and sweeper.max_batch_size is None:
         sweeper.max_batch_size = jobs
-    if kind(sweeper) == "OptunaSweeper" and sweeper.direction is None:
+    if kind(sweeper) != "OptunaSweeper":
+        return
+    if sweeper.direction is None:
         directions = config.sweep.directions or ["minimize"] * len(config.sweep.objectives)
         sweeper.direction = list(directions)
+    if sweeper.sampler.get("seed", 0) is None:  # a search given again asks for the same jobs, and keeps them
+        sweeper.sampler.seed = int(config.run.seed)
 
 
 def finish_sweep() -> None:

@@ -18,8 +18,8 @@ from stress.report.tables import Table
 READINGS = {"met": "with confidence", "estimated": "by the estimate", "possible": "not violated with confidence"}
 MONEY = ("usd", "fund")
 """Ends of keys in USD."""
-GAP = 1e-3
-"""Sizes closer than this, relative, are one mark in the picture."""
+GAP = 0.01
+"""Settings closer than this share of the range are one mark in the picture, but for the brackets."""
 
 
 def tell(found: dict[str, Any], folder: Path) -> Told:
@@ -157,8 +157,9 @@ def _panel(axes: Axes, found: dict[str, Any], name: str) -> None:
 def _apart(found: dict[str, Any]) -> list[dict[str, Any]]:
     """The settings, without those of which a neighbour hides the mark."""
     low, high = found["range"]
+    ends = {answer["value"] for answer in found["answers"].values()}
     chosen: list[dict[str, Any]] = []
     for point in found["points"]:
-        if not chosen or abs(point["value"] - chosen[-1]["value"]) > GAP * (high - low):
+        if not chosen or point["value"] in ends or abs(point["value"] - chosen[-1]["value"]) > GAP * (high - low):
             chosen.append(point)
     return chosen
