@@ -87,6 +87,19 @@ def test_limits_out_of_reach_and_limits_that_never_bind() -> None:
     assert [between["answers"][name]["value"] for name in ("met", "estimated", "possible")] == [None, 1.0, 1.0]
 
 
+def test_a_mean_to_which_no_path_adds_is_passed_over() -> None:
+    nothing = Interval(0.0, 0.0, None, "made up", 100, "no path adds to it").metric(0.95, "USD")
+
+    def evaluate(value: float) -> Point:
+        return point(value, {"bad_debt": nothing}, {"bad_debt": 0.3}) if value > 0.9 else made_up(1 - value)(value)
+
+    low, high = roots(narrow(search(0.0, 1.0), evaluate))["met"]
+    assert low <= 0.8 <= high
+    assert evaluate(1.0).told()["verdict"] == "no upper end"
+    hidden = narrow(search(0.0, 1.0), lambda x: evaluate(x) if x > 0.9 else made_up(0.5)(x))
+    assert hidden["answers"]["met"]["value"] is None
+
+
 def test_the_number_of_settings_is_a_bound() -> None:
     seen: list[float] = []
     found = narrow(search(0.0, 1.0, most=7), lambda x: seen.append(x) or made_up(1 - x)(x))

@@ -3,7 +3,9 @@
 Three readings of the limits are followed, each by its own bisection over the same evaluated settings: met with
 confidence, met by the estimate, and not violated with confidence. The values at which a limit is neither met nor
 violated are an interval for the root: a test inverted at every value (Lehmann and Romano 2005, section 3.5), valid
-where the interval's ends fall with the key as the metric does.
+where the interval's ends fall with the key as the metric does. A mean to which no path contributes has no upper end,
+however safe the setting is: coming from the safe end, such settings are passed over until one is met, which then speaks
+for the safer ones too.
 """
 
 from __future__ import annotations
@@ -46,24 +48,31 @@ def narrow(search: Search, evaluate: Callable[[float], Point]) -> dict[str, Any]
     return answers(search.span, list(points.values()), search)
 
 
-def bracket(span: Range, points: Sequence[Point], reading: str) -> tuple[float | None, float | None]:
-    """(the next value that fails, the last that meets), coming from the safe end; null where there is none."""
-    fails, meets = None, None
+def bracket(span: Range, points: Sequence[Point], reading: str) -> tuple[float | None, float | None, float | None]:
+    """(the next value that fails, the last that meets, the last that is passed over), coming from the safe end.
+
+    Null where there is none.
+    """
+    fails, meets, passed = None, None, None
     for found in sorted(points, key=lambda p: span.toward_safe(p.value), reverse=True):
-        if not getattr(found, reading):
+        if getattr(found, reading):
+            meets = found.value
+        elif reading == "met" and meets is None and found.open:
+            passed = found.value
+        else:
             fails = found.value
             break
-        meets = found.value
-    return fails, meets
+    return fails, meets, passed
 
 
 def _middle(search: Search, points: Sequence[Point], reading: str) -> float | None:
     """The next value to look at; None where the bracket is narrow or the root is not in the range."""
-    fails, meets = bracket(search.span, points, reading)
-    if fails is None or meets is None or narrow_enough(search, fails, meets):
+    fails, meets, passed = bracket(search.span, points, reading)
+    inner = passed if meets is None else meets
+    if fails is None or inner is None or narrow_enough(search, fails, inner):
         return None
-    value = search.span.between(fails, meets)
-    return value if value not in (fails, meets) else None
+    value = search.span.between(fails, inner)
+    return value if value not in (fails, inner) else None
 
 
 def narrow_enough(search: Search, fails: float, meets: float) -> bool:
@@ -77,7 +86,7 @@ def answers(span: Range, points: Sequence[Point], search: Search | None = None) 
     """Each reading's value with its bracket, and the interval for the root."""
     found = {}
     for reading in READINGS:
-        fails, meets = bracket(span, points, reading)
+        fails, meets, _ = bracket(span, points, reading)
         found[reading] = {"value": meets, "fails": fails, "reason": _reason(span, fails, meets, reading)}
         if search is not None and fails is not None and meets is not None and \
                 not narrow_enough(search, fails, meets) and span.between(fails, meets) not in (fails, meets):

@@ -10,7 +10,7 @@ from typing import Any
 from stress.decisions.desk import Desk, Run
 from stress.mc.estimators.intervals import Metric
 from stress.mc.estimators.metrics import definitions
-from stress.mc.limits import MET, VIOLATED, judge
+from stress.mc.limits import MET, UNDECIDED, VIOLATED, judge
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,14 @@ class Point:
     possible: bool  # the lower end of every interval is: none is violated with confidence
     run: Run | None = None  # null: read off another run
 
+    @property
+    def open(self) -> bool:
+        """Whether it is not met only for want of an upper end: so few paths contribute that no size bounds theirs."""
+        return not self.met and self.estimated and any(metric["high"] is None for metric in self.metrics.values())
+
     def told(self) -> dict[str, Any]:
         """As data."""
-        verdict = MET if self.met else "undecided" if self.possible else VIOLATED
+        verdict = MET if self.met else VIOLATED if not self.possible else "no upper end" if self.open else UNDECIDED
         return {"value": self.value, "verdict": verdict, "estimated": self.estimated, "metrics": dict(self.metrics)}
 
 
