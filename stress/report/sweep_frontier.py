@@ -68,7 +68,7 @@ def not_dominated(costs: np.ndarray) -> np.ndarray:
     """Flags [J] of the rows of costs [J, K] that no other row is below in one column and not above in any."""
     no_worse = (costs[:, None, :] <= costs[None, :, :]).all(2)
     better = (costs[:, None, :] < costs[None, :, :]).any(2)
-    return ~(no_worse & better).any(0)
+    return np.asarray(~(no_worse & better).any(0))
 
 
 def table_of(sweep: Sweep, frontier: Frontier) -> Table:

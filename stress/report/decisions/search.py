@@ -77,8 +77,8 @@ def _cautions(found: dict[str, Any]) -> list[str]:
         told.append(f"Between {len(rises)} pairs of neighbouring settings a metric is a little worse on the safe side; "
                     "the paths cannot tell that from chance.")
     if found["answers"]["met"]["value"] is not None and any(p["verdict"] == "no upper end" for p in found["points"]):
-        told.append("At safer values that are marked 'no upper end' next to no path adds to a mean, so its interval has "
-                    "no upper end. They count as meeting the limit because a less safe value does.")
+        told.append("At values marked 'no upper end' next to no path adds to a mean, so nothing bounds it from above. "
+                    "Those on the safe side count as meeting the limit because a less safe value does.")
     told += [f"{READINGS[reading].capitalize()}: {answer['reason']}." for reading, answer in found["answers"].items()
              if answer["reason"] and answer["reason"].startswith("not narrower")]
     told.append("The interval is that of the simulated paths under this market model and this book: a wrong model is "
