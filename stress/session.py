@@ -24,6 +24,7 @@ from stress import __version__
 from stress.book.exposure import book_table, liquidation_heatmap
 from stress.build.study import Study
 from stress.config.check_history import from_history
+from stress.config.schema import Config
 from stress.errors import UserError
 from stress.files import read_json, write_json
 from stress.mc.limits import judge
@@ -37,8 +38,8 @@ EXECUTION_ONLY = {
     "run": ("devices", "processes", "process", "coordinator", "resume", "chunk_seconds", "progress", "compile_cache"),
     "book": ("export",),
 }
-"""Keys that cannot change a result: not in the configuration hash, nor are report, calibrate, decide and limits, nor
-data where prices come from no history."""
+"""Keys that cannot change a result: not in the configuration hash, nor are report, calibrate, decide, limits and
+sweep, nor data where prices come from no history."""
 HEATMAP_MOVES = np.round(np.concatenate([np.arange(-0.5, 0.0, 0.01), np.arange(0.01, 0.51, 0.01)]), 4)
 
 
@@ -108,17 +109,23 @@ def _summary(study: Study, estimates: dict[str, Any]) -> dict[str, Any]:
 
 def config_hash(study: Study) -> str:
     """Hash of everything that can change a result: the configuration and the contents of the files it names."""
-    config = dataclasses.asdict(study.config)
-    config["data"].pop("source")
-    unread = () if from_history(study.config.price) else ("data",)
-    for section in ("report", "calibrate", "decide", "limits", "debug", *unread):
-        config.pop(section)
-    for section, keys in EXECUTION_ONLY.items():
-        for key in keys:
-            config[section].pop(key)
+    config = result_settings(study.config)
     config["files"] = sorted(data_hashes(study).values())
     config["block"] = study.plan.job.block_paths
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def result_settings(config: Config) -> dict[str, Any]:
+    """The settings that can change a result, by section and key."""
+    settings = dataclasses.asdict(config)
+    settings["data"].pop("source")
+    unread = () if from_history(config.price) else ("data",)
+    for section in ("report", "calibrate", "decide", "limits", "sweep", "debug", *unread):
+        settings.pop(section)
+    for section, keys in EXECUTION_ONLY.items():
+        for key in keys:
+            settings[section].pop(key)
+    return settings
 
 
 def data_hashes(study: Study) -> dict[str, str]:

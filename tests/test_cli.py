@@ -318,7 +318,7 @@ def test_interrupt_ends_the_sweep(stand: Stand, capsys: pytest.CaptureFixture[st
     stand.fail = lambda config: KeyboardInterrupt() if config.run.seed == 2 else None
     assert main(["-m", "run.seed=1,2,3"]) == INTERRUPTED
     assert len(stand.folders) == 2
-    assert f"run.resume={stand.folders[1]}" in capsys.readouterr().err
+    assert f"hydra.sweep.dir={stand.folders[1].parent}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("value", [

@@ -14,6 +14,7 @@ from stress.build.price import build_composition
 from stress.cli.arguments import COMMANDS, read_arguments
 from stress.cli.completion import completion_line
 from stress.cli.compose import as_typed, config_folder, load, prepared
+from stress.cli.launchers import PLUGINS
 from stress.cli.main import OK, main
 from stress.errors import UserError
 
@@ -85,8 +86,8 @@ def test_answers_at_once_import_no_jax(words: list[str]) -> None:
 def test_help_names_every_command_group_and_preset(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help", "run.paths=1"]) == OK
     text = capsys.readouterr().out
-    names = [*COMMANDS, *(f"{folder.name}=" for folder in config_folder().iterdir() if folder.is_dir()),
-             *(file.stem for file in config_folder().glob("*/*.yaml"))]
+    names = [*COMMANDS, *(f"{folder.name}=" for folder in config_folder().iterdir() if folder.is_dir() and folder.name != "hydra"),
+             *(f"{group}=" for group in PLUGINS), *(file.stem for file in config_folder().rglob("*/*.yaml"))]
     assert [name for name in names if name not in text] == []
 
 

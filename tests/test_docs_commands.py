@@ -44,10 +44,15 @@ WITH_COMMANDS = [name for name in NAMES if commands(text(name))]
 WITH_PYTHON = [name for name in NAMES if blocks(text(name), "python")]
 FOLDER = re.compile(r"outputs/\d{4}-\d\d-\d\d/[\d-]+")
 LONG = (
-    "docs/concepts/history.md", "docs/concepts/shocks.md", "docs/guides/calibrate.md", "docs/guides/liquidity.md",
-    "docs/guides/sensitivity.md", "docs/guides/sweeps.md", "docs/guides/venues.md", "docs/models.md",
-    "docs/concepts/history.md", "docs/concepts/shocks.md", "docs/guides/calibrate.md", "docs/guides/frontier.md",
-    "docs/guides/liquidity.md", "docs/guides/sweeps.md", "docs/guides/venues.md", "docs/models.md",
+    "docs/concepts/history.md",
+    "docs/concepts/shocks.md",
+    "docs/guides/calibrate.md",
+    "docs/guides/frontier.md",
+    "docs/guides/liquidity.md",
+    "docs/guides/sensitivity.md",
+    "docs/guides/sweeps.md",
+    "docs/guides/venues.md",
+    "docs/models.md",
     "docs/venues/comparison.md",
 )
 """Pages of which only the slow tests trace the commands; what these need is in other fast tests."""

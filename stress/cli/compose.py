@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
+from stress.cli.earlier import refuse_leftovers
 from stress.cli.flat import hold_in_every_regime
+from stress.cli.launchers import kind, require_plugins, settings_of_plugins
 from stress.config.parse import declared_keys, parse, parse_fields, takes_list_or_map
 from stress.config.schema import Config
 from stress.errors import UserError
@@ -34,8 +37,9 @@ def config_folder() -> Path:
 def prepared(overrides: list[str], extra: str | None = None) -> list[str]:
     """``overrides`` as Hydra needs them to compose what they mean.
 
-    The presets of the working directory's ``configs`` (and of the folder ``extra``) are put on the search path, and a
-    list given where the preset has a map is preceded by a null: Hydra cannot merge the one into the other.
+    The presets of the working directory's ``configs`` (and of the folder ``extra``) are put on the search path, a
+    list given where the preset has a map is preceded by a null, for Hydra cannot merge the one into the other, and a
+    launcher or sweeper that is a plugin gets the settings that fit our jobs.
     """
     result = []
     for override in overrides:
@@ -43,7 +47,7 @@ def prepared(overrides: list[str], extra: str | None = None) -> list[str]:
         if value.startswith("[") and takes_list_or_map(key):
             result.append(f"++{key}=null")
         result.append(override)
-    return [*result, *_search_path(overrides, extra)]
+    return [*result, *settings_of_plugins(overrides), *_search_path(overrides, extra)]
 
 
 def as_typed(overrides: list[str]) -> list[str]:
@@ -115,6 +119,7 @@ def check_ahead(overrides: list[str], flags: dict[str, str | None]) -> bool:
     extra = flags.get("--config-dir")
     if extra and not Path(extra).is_dir():
         raise UserError(f"--config-dir: {extra} is not a folder.")
+    require_plugins(overrides)
     root, ready = flags.get("--config-name") or ROOT, prepared(overrides, extra)
     with _hydra(folder):
         composed, swept = _composed(root, ready)
@@ -125,6 +130,7 @@ def check_ahead(overrides: list[str], flags: dict[str, str | None]) -> bool:
         if sweeping:
             _check_values(container, [*swept, *_sweeper_params(composed)])
             _check_presets(root, ready, swept)
+            _check_folder(composed, swept)
         config = parse_fields(container) if sweeping else parse(container)
         if sweeping and config.run.processes > 1:
             raise UserError("run.processes: several processes share one run; a sweep needs run.processes=1.")
@@ -202,6 +208,14 @@ def _check_presets(root: str, overrides: list[str], swept: list[Any]) -> None:
             single = f"{override.get_key_element()}={value}"
             composed, _ = _composed(root, [single if o == override.input_line else o for o in overrides])
             parse_fields(to_container(composed))
+
+
+def _check_folder(composed: Any, swept: list[Any]) -> None:
+    """Refuse a folder with a larger sweep, where the number of jobs is known ahead."""
+    if kind(composed.hydra.sweeper) != "BasicSweeper" or any(map(_is_glob, swept)):
+        return
+    values = {o.get_key_element(): len(list(o.sweep_string_iterator())) for o in [*_sweeper_params(composed), *swept]}
+    refuse_leftovers(Path(str(composed.hydra.sweep.dir)), prod(values.values()))
 
 
 def _is_group(override: Any) -> bool:

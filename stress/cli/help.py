@@ -7,12 +7,14 @@ from pathlib import Path
 
 from stress.cli.arguments import COMMANDS
 from stress.cli.compose import config_folder
+from stress.cli.launchers import PLUGINS
 
 GROUPS = {
     "price": "market model", "book": "accounts", "protocol": "the venue's rules", "liquidity": "depth and price impact",
     "funding": "a funding section on top of the venue's",
     "run": "Monte Carlo run", "report": "what is written for reading",
     "decide": "settings of the commands that answer a question",
+    "hydra/launcher": "where the jobs of a sweep run", "hydra/sweeper": "how the values of a sweep are chosen",
     "shock": "hypothetical shocks, several in a list", "experiment": "a named study on top",
 }
 
@@ -72,7 +74,9 @@ def help_text() -> str:
 
 
 def options(group: str) -> list[str]:
-    """Presets of a config group: the shipped ones and those under ./configs."""
+    """Presets of a config group: the shipped ones and those under ./configs. Of Hydra's own, the plugins we know."""
+    if group in PLUGINS:
+        return ["basic", *PLUGINS[group]]
     folders = {config_folder() / group, Path.cwd() / "configs" / group}
     return sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
 

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,22 @@ def resume_job(config: Config, folder: Path) -> Finished:
         return run_job(config, folder)
     summary = read_json(folder / "summary.json")
     return _finish(folder, summary, config.report.enabled and not (folder / "report.html").exists())
+
+
+def keep_job(config: Config, folder: Path) -> Finished:
+    """A finished run as it is, judged by the limits of now; its report only if it is missing or the verdicts changed.
+
+    Raises RuntimeError when the folder is not complete.
+    """
+    from stress.mc.limits import judge
+
+    summary = read_json(folder / "summary.json")
+    limits = [asdict(verdict) for verdict in judge(config.limits, summary["metrics"])]
+    changed = limits != summary["limits"]
+    if changed:
+        summary["limits"] = limits
+        write_json(folder / "summary.json", summary)
+    return _finish(folder, summary, config.report.enabled and (changed or not (folder / "report.html").exists()))
 
 
 def decide_job(command: str, container: Mapping[str, Any], folder: Path) -> Finished:

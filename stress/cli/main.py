@@ -25,6 +25,14 @@ INFORMATION = ("--cfg", "--info", "--hydra-help", "--shell-completion")
 """Flags with which Hydra shows something and nothing is run."""
 
 
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C in a sweep that fills ``folder``; None: it had not begun."""
+
+    def __init__(self, folder: Path | None) -> None:
+        super().__init__()
+        self.folder = folder
+
+
 @dataclass
 class Outcome:
     """What the job of this process came to; jobs never raise through Hydra, which would print its own traceback."""
@@ -140,19 +148,24 @@ def _single(arguments: Arguments) -> int:
 
 def _sweep(arguments: Arguments) -> int:
     from stress.cli.show import complain
-    from stress.cli.sweep import SweepReport, exit_status, finish_sweep, sweep_job
+    from stress.cli.sweep import SweepReport, exit_status, finish_sweep, sweep_job, tell_jobs
 
+    SweepReport.folder = None
     try:
         _hydra(arguments, sweep_job)
+    except KeyboardInterrupt:
+        raise SweepInterrupted(SweepReport.folder) from None
     except Exception as error:  # a launcher lost a job, for one: the others are on disk
         if SweepReport.folder is None or not any(SweepReport.folder.rglob("job.json")):
             raise
         complain(f"The sweep broke off: {type(error).__name__}: {error}")
         finish_sweep()
+        tell_jobs(SweepReport.folder)
         return FAILED
     folder = SweepReport.folder
     if folder is None or SweepReport.problem is not None:
         raise RuntimeError(f"no sweep report: {SweepReport.problem or 'hydra.callbacks.sweep_report was removed'}")
+    tell_jobs(folder)
     print(f"Sweep: {folder}")
     return exit_status(folder)
 
@@ -188,8 +201,11 @@ def _as_command_line(words: list[str]) -> Iterator[None]:
 def _interrupted(interrupt: KeyboardInterrupt) -> int:
     from stress.cli.jobs import Interrupted
     from stress.cli.resume import RECORDS
-    from stress.cli.show import complain, resume_hint
+    from stress.cli.show import complain, resume_hint, sweep_hint
 
+    if isinstance(interrupt, SweepInterrupted) and interrupt.folder is not None:
+        complain(sweep_hint(interrupt.folder))
+        return INTERRUPTED
     started = isinstance(interrupt, Interrupted) and any((interrupt.folder / name).exists() for name in RECORDS)
     complain(resume_hint(interrupt.folder) if started else "Interrupted.")  # type: ignore[union-attr]
     return INTERRUPTED

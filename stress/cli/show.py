@@ -84,12 +84,12 @@ def _label(name: str) -> str:
     return f"{words.replace('_', ' ')} ({100 * float(f'0.{level}'):.6g} %)"
 
 
-def job_line(number: int, overrides: list[str], finished: Finished) -> str:
-    """One line on a finished job of a sweep."""
-    metric = finished.summary.get("metrics", {}).get("depletion_probability")
+def job_line(number: int, overrides: list[str], summary: Mapping[str, Any], violated: bool, note: str | None) -> str:
+    """One line on a finished job of a sweep; ``note``: what became of an earlier start of it."""
+    metric = summary.get("metrics", {}).get("depletion_probability")
     estimate = "" if metric is None else "  depletion {} [{}]".format(*_cells(metric))
-    gate = "  limit violated" if finished.violated else ""
-    return f"job {number}  {' '.join(overrides)}{estimate}{gate}"
+    gate = "  limit violated" if violated else ""
+    return f"job {number}  {' '.join(overrides)}{estimate}{gate}{'' if note is None else f'  ({note})'}"
 
 
 def ledger_lines(ledger: Mapping[str, Any]) -> list[str]:
@@ -126,6 +126,12 @@ def difference_lines(found: Mapping[str, Any]) -> list[str]:
 def resume_hint(folder: Path) -> str:
     """How to finish an interrupted run."""
     return f"Interrupted. Finish it with: perpstress run.resume={shlex.quote(str(folder))}"
+
+
+def sweep_hint(folder: Path) -> str:
+    """How to finish an interrupted sweep."""
+    return ("Interrupted. Finished jobs are kept: give the same command again with "
+            f"hydra.sweep.dir={shlex.quote(str(folder))}")
 
 
 def amount(value: float, unit: str) -> str:

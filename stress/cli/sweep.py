@@ -7,39 +7,72 @@ job raised; so jobs never raise, and nothing is passed in memory.
 from __future__ import annotations
 
 import traceback
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
+from omegaconf import OmegaConf, open_dict, read_write
 
-from stress.cli.compose import as_typed
-from stress.cli.jobs import perform
+from stress.cli.compose import as_typed, settle
+from stress.cli.earlier import clear, earlier
+from stress.cli.jobs import CONFIG_FILE, Finished, keep_job, perform, write_config, write_record
+from stress.cli.launchers import QUIET, jobs_at_a_time, kind, share_cores
 from stress.cli.once import compose_once
 from stress.cli.show import complain, job_line
 from stress.errors import UserError
 from stress.files import read_json, write_json
+from stress.mc.cores import memory_bytes, own_cores
 
 JOB_FILE = "job.json"
 OK, FAILED, LIMIT = "ok", "failed", "limit"
+STATES = {OK: "ok", LIMIT: "over a limit", FAILED: "failed"}
 
 
-def sweep_job(composed: Any) -> float:
-    """One job of a sweep: leaves its verdict in its folder; the objective is the depletion probability (NaN: none)."""
+def sweep_job(composed: Any) -> float | list[float]:
+    """One job of a sweep: leaves its verdict in its folder, returns its objectives (NaN: none)."""
     hydra = HydraConfig.get()
     folder, number = Path(hydra.runtime.output_dir), int(hydra.job.num)
     overrides = as_typed(list(hydra.overrides.task))
+    share_cores(hydra.launcher)
     try:
-        finished = perform("run", composed)
+        finished, note = _finished(composed, folder)
     except Exception as error:
         text = str(error) if isinstance(error, UserError) else traceback.format_exc()
-        complain(f"job {number}  {' '.join(overrides)}  failed: {text}")
-        write_verdict(folder, FAILED, overrides, text)
-        return float("nan")
-    write_verdict(folder, LIMIT if finished.violated else OK, overrides)
-    print(job_line(number, overrides, finished), flush=True)
-    estimate = finished.summary.get("metrics", {}).get("depletion_probability", {}).get("estimate")
-    return float("nan") if estimate is None else float(estimate)
+        complain(failed_line(number, overrides, text))
+        write_verdict(folder, FAILED, overrides, error=text)
+        return objectives(composed, {})
+    write_verdict(folder, LIMIT if finished.violated else OK, overrides, note=note)
+    print(job_line(number, overrides, finished.summary, finished.violated, note), flush=True)
+    return objectives(composed, finished.summary.get("metrics", {}))
+
+
+def _finished(composed: Any, folder: Path) -> tuple[Finished, str | None]:
+    """The job's run, simulated or kept from an earlier start of the sweep; and which of the two, if there was one."""
+    new = not (folder / CONFIG_FILE).parent.is_dir()
+    (folder / JOB_FILE).unlink(missing_ok=True)
+    if new:
+        return perform("run", composed), None
+    write_record(HydraConfig.instance().cfg, folder)
+    config, container = settle(composed, list(HydraConfig.get().overrides.task))
+    found = earlier(folder, config)
+    if found.keep:
+        write_config(container, folder)
+        return keep_job(config, folder), found.note
+    if found.clear:
+        clear(folder)
+    return perform("run", composed), found.note
+
+
+def objectives(composed: Any, metrics: Mapping[str, Any]) -> float | list[float]:
+    """What ``sweep.objectives`` come to; one of them as a number, NaN where there is no estimate."""
+    numbers = []
+    for name in composed.sweep.objectives:
+        value = metrics[name]["estimate"] if name in metrics else OmegaConf.select(composed, name)
+        numbers.append(float("nan") if value is None or not metrics else float(value))
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 class SweepReport(Callback):
@@ -48,21 +81,42 @@ class SweepReport(Callback):
     folder: Path | None = None
     """Folder of the sweep that this process runs."""
 
+    launcher: str = ""
+    """Class of the launcher."""
+
     problem: str | None = None
     """Why the report could not be written."""
 
     written: bool = False
 
     def on_multirun_start(self, config: Any, **_: Any) -> None:
-        """Note the folder."""
+        """Note the folder, and give sweeper and launcher what they do not find by themselves."""
         compose_once(config)
         SweepReport.folder = Path(str(config.hydra.sweep.dir)).absolute()
+        SweepReport.launcher = kind(config.hydra.launcher)
         SweepReport.problem, SweepReport.written = None, False
+        with read_write(config), open_dict(config):
+            _fit(config)
 
     def on_multirun_end(self, config: Any, **_: Any) -> None:
         """Write the report of the sweep."""
         del config
         finish_sweep()
+
+
+def _fit(config: Any) -> None:
+    """Jobs at a time where the launcher would start all at once; directions and seed of Optuna."""
+    sweeper = config.hydra.sweeper
+    jobs = jobs_at_a_time(config.hydra.launcher, own_cores(), memory_bytes())
+    if kind(sweeper) == "BasicSweeper" and sweeper.max_batch_size is None:
+        sweeper.max_batch_size = jobs
+    if kind(sweeper) != "OptunaSweeper":
+        return
+    if sweeper.direction is None:
+        directions = config.sweep.directions or ["minimize"] * len(config.sweep.objectives)
+        sweeper.direction = list(directions)
+    if sweeper.sampler.get("seed", 0) is None:  # a search given again asks for the same jobs, and keeps them
+        sweeper.sampler.seed = int(config.run.seed)
 
 
 def finish_sweep() -> None:
@@ -80,15 +134,51 @@ def finish_sweep() -> None:
         SweepReport.problem = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
 
 
-def write_verdict(folder: Path, status: str, overrides: list[str], error: str | None = None) -> None:
-    """Leave the verdict on one job in its folder."""
-    write_json(folder / JOB_FILE, {"status": status, "error": error, "overrides": overrides})
+def write_verdict(folder: Path, status: str, overrides: list[str], error: str | None = None,
+                  note: str | None = None) -> None:
+    """Leave the verdict on one job in its folder; ``note``: what became of an earlier start of it."""
+    verdict = {"status": status, "error": error, "overrides": overrides}
+    write_json(folder / JOB_FILE, verdict if note is None else {**verdict, "note": note})
+
+
+def failed_line(number: int, overrides: list[str], error: str) -> str:
+    """One line on a failed job."""
+    return f"job {number}  {' '.join(overrides)}  failed: {error}"
+
+
+def tell_jobs(folder: Path) -> None:
+    """Say what became of the jobs, each of them where the launcher has not let them speak."""
+    verdicts = {job: read_json(job / JOB_FILE) for job in job_folders(folder) if (job / JOB_FILE).is_file()}
+    if SweepReport.launcher in QUIET:
+        for job, verdict in verdicts.items():
+            _tell_job(job, verdict)
+        print(f"What the jobs printed: {folder / '.submitit'}")
+    counts = Counter(verdict["status"] for verdict in verdicts.values())
+    notes = Counter(str(verdict["note"]).partition(":")[0] for verdict in verdicts.values() if "note" in verdict)
+    told = [*(f"{counts[s]} {name}" for s, name in STATES.items() if counts[s]),
+            *(f"{number} {note}" for note, number in notes.items())]
+    print(f"{len(verdicts)} job{'' if len(verdicts) == 1 else 's'}: {', '.join(told)}")
+
+
+def _tell_job(job: Path, verdict: dict[str, Any]) -> None:
+    number, overrides = int(job.name), verdict["overrides"]
+    if verdict["status"] == FAILED:
+        complain(failed_line(number, overrides, verdict["error"]))
+    else:
+        summary = read_json(job / "summary.json")
+        print(job_line(number, overrides, summary, verdict["status"] == LIMIT, verdict.get("note")))
+
+
+def job_folders(folder: Path) -> list[Path]:
+    """Folders of the jobs of a sweep, in the order of their numbers."""
+    found = {record.parent for name in (JOB_FILE, ".hydra") for record in folder.glob(f"*/{name}")}
+    return sorted((job for job in found if job.name.isdecimal()), key=lambda job: int(job.name))
 
 
 def exit_status(folder: Path) -> int:
     """Of a sweep: 1 if a job failed or never ended, else 3 if a limit was violated, else 0."""
-    jobs = [record.parent for record in folder.rglob(".hydra")]
-    verdicts = [read_json(job / JOB_FILE)["status"] if (job / JOB_FILE).exists() else FAILED for job in jobs]
+    verdicts = [read_json(job / JOB_FILE)["status"] if (job / JOB_FILE).exists() else FAILED
+                for job in job_folders(folder)]
     if FAILED in verdicts or not verdicts:
         return 1
     return 3 if LIMIT in verdicts else 0

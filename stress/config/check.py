@@ -17,6 +17,7 @@ from stress.config.check_parts import check_often
 from stress.config.check_price import check_price
 from stress.config.check_protocol import check_protocol
 from stress.config.check_shocks import check_shocks
+from stress.config.check_sweep import check_sweep
 from stress.config.fields import Matrix, PerMarket
 from stress.config.markets import correlation_matrix, per_market
 from stress.config.schema import Config, PriceConfig, RunConfig
@@ -55,7 +56,8 @@ def check(config: Config) -> list[str]:
     price, run = config.price, config.run
     groups = (check_price(price), check_history(config), _time(price, run), check_often(config), _block(run),
               _processes(run), _events(config), check_protocol(config), check_shocks(config), _book(config),
-              _limits(config), _optional_limits(config), check_collateral(config), _dates(config))
+              _limits(config), _optional_limits(config), check_collateral(config), _dates(config),
+              check_sweep(config, METRICS))
     problems = [message for group in groups for message in group]
     return problems or list(_lookups(config, config.price.markets, ""))
 

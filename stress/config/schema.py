@@ -20,6 +20,7 @@ from stress.config.liquidation import BackstopConfig, LiquidationConfig
 from stress.config.margin import MarginConfig
 from stress.config.oracle import OracleConfig
 from stress.config.shock import ShockConfig
+from stress.config.sweep import SweepConfig
 
 
 # --- price: the market model -----------------------------------------------------------------------------------------
@@ -382,6 +383,7 @@ class Config:
     limits: dict[str, float | None] = field(
         "gates by metric: the run ends with exit status 3 when the metric is above its limit with confidence")
     report: ReportConfig = field("report")
+    sweep: SweepConfig = field("sweeps")
     data: DataConfig = field("price history")
     calibrate: CalibrateConfig = field("calibration")
     decide: DecideConfig = field("questions")

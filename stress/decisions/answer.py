@@ -13,7 +13,7 @@ from stress.errors import UserError
 from stress.files import read_json, write_json
 
 FILE = "decision.json"
-UNREAD = ("report", "calibrate", "limits", "debug")
+UNREAD = ("report", "calibrate", "limits", "sweep", "debug")
 EXECUTION = ("devices", "processes", "process", "coordinator", "resume", "chunk_seconds", "progress", "compile_cache")
 """Sections, and keys of ``run``, that change no answer."""
 

@@ -6,6 +6,7 @@ DECISIONS = {
     "critical": "which sudden move, or loss of depth, depletes the fund or starts a cascade",
     "attribution": "which markets, tiers, leverage bands and accounts carry the expected shortfall",
     "sensitivity": "by how much each parameter moves each metric, with a tornado plot",
+    "search": "the smallest or largest value of one number at which every limit is met",
 }
 """Commands that answer a question, with the question. ``stress.decisions.<name>`` answers it: its ``decide(desk,
 settings)`` returns what is found as plain data; ``stress.report.decisions.<name>`` makes the page of it; the settings

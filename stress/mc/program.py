@@ -9,8 +9,6 @@ bits of sums.
 from __future__ import annotations
 
 import logging
-import math
-import os
 import threading
 import time
 from collections import deque
@@ -26,6 +24,7 @@ import numpy as np
 
 from stress.errors import UserError, bad_value
 from stress.mc.block import BlockResult, Job, simulate_block
+from stress.mc.cores import core_count, memory_bytes
 from stress.mc.fallback import followed
 
 COMPILER: dict[str, bool | str] = {
@@ -129,21 +128,6 @@ def _threads(device: Any, state_bytes: int) -> int:
 def _room(state_bytes: int) -> float:
     """Blocks of ``state_bytes`` that the memory holds."""
     return ROOM * memory_bytes() / (COPIES * max(state_bytes, 1))
-
-
-def core_count() -> int:
-    """CPU cores that this process may use (a container's or a job scheduler's share, not the machine's)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def memory_bytes() -> float:
-    """Memory of this machine; without bound where it does not say."""
-    names = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
-    if any(name not in getattr(os, "sysconf_names", {}) for name in names):
-        return math.inf
-    return float(math.prod(os.sysconf(name) for name in names))
 
 
 def pick_workers(wanted: int | str, blocks: int, state_bytes: int = 0) -> tuple[Any, ...]:

@@ -43,6 +43,18 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], str]:
     return (value if isinstance(value, dict) else {}), text
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """The resolved configuration of the run in ``folder``; empty where there is none."""
+    file = folder / ".hydra" / "config.yaml"
+    if not file.exists():
+        return {}
+    try:
+        value = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except yaml.YAMLError as error:
+        raise UserError(f"{file}: cannot be read as YAML ({error}).") from error
+    return value if isinstance(value, dict) else {}
+
+
 def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
     """All arrays of an ``.npz``; None when there is no such file. Data only: pickled objects are refused."""
     if not path.exists():

@@ -32,7 +32,7 @@ class Job:
     error: str
     overrides: dict[str, Value] | None  # None: the job left no trace of what it was to run
     metrics: dict[str, dict[str, Any]]
-
+    note: str = ""  # what became of an earlier start of it
 
     def number_of(self, metric: str, which: str = "estimate") -> float:
         """Estimate or bound of a metric; NaN where it is null or missing."""
@@ -106,7 +106,8 @@ def _load_job(folder: Path) -> Job:
         return Job(number, "failed", str(entry.get("error") or "no message"), overrides, {})
     if not (folder / "summary.json").exists():
         return Job(number, "unfinished", "no summary.json beside a finished job.json", overrides, {})
-    return Job(number, status, "", overrides, sources.read_json(folder / "summary.json").get("metrics", {}))
+    metrics = sources.read_json(folder / "summary.json").get("metrics", {})
+    return Job(number, status, "", overrides, metrics, str(entry.get("note") or ""))
 
 
 def _fallback(folder: Path) -> dict[str, Value] | None:

@@ -10,9 +10,10 @@ from typing import Any
 
 from stress import files
 from stress.report import page, paired, sources, style
-from stress.report.figures import paired_differences, sweep_dots, sweep_lines, sweep_map
+from stress.report.figures import paired_differences, sweep_dots, sweep_frontier, sweep_lines, sweep_map
 from stress.report.format import count, joined, many
 from stress.report.metrics import in_order, interval, printed, title_of
+from stress.report.sweep_frontier import Frontier, frontier_of, table_of
 from stress.report.sweep_load import Job, Sweep, load_sweep, shown
 
 SHOWN = ("depletion_probability", "required_fund_99", "fund_drawdown_es_99", "bad_debt", "cascade_probability",
@@ -29,12 +30,14 @@ def write_sweep_report(folder: Path) -> Path:
     sweep = load_sweep(Path(folder))
     files.write_text(sweep.folder / "sweep.csv", _csv(sweep))
     names = [n for n in SHOWN if any(isfinite(j.number_of(n)) for j in sweep.done)]
+    frontier = frontier_of(sweep)
     with style.applied():
         figures = _figures(sweep, names)
     return page.render(
         "sweep.html.j2", sweep.folder / "sweep.html", title=_title(sweep), facts=_facts(sweep), figures=figures,
         points=_points(sweep, names), keys=[sweep.short(k) for k in sweep.keys], columns=[title_of(n) for n in names],
-        rows=[_row(sweep, job, names) for job in sweep.done], paired=_paired(sweep),
+        rows=[_row(sweep, job, names, frontier) for job in sweep.done], paired=_paired(sweep),
+        frontier=_frontier(sweep, frontier), noted=[(j.number, j.note) for j in sweep.jobs if j.note],
         failed=[(j.number, sweep.label(j), j.error) for j in sweep.jobs if j.status == "failed"],
         unfinished=[(j.number, sweep.label(j) if j.overrides is not None else f"job {j.number}", j.error)
                     for j in sweep.jobs if j.status == "unfinished"])
@@ -53,6 +56,16 @@ def _paired(sweep: Sweep) -> dict[str, Any] | None:
         item = page.place(sweep.folder, "sweep_paired", paired_differences.TITLE, drawn, page.DEFAULT_DPI)
     return {"first": names[0], "figure": item, "table": paired.all_differences(others),
             "refused": [f"{other.name}: {reason}" for other in others for reason in other.refused]}
+
+
+def _frontier(sweep: Sweep, frontier: Frontier | None) -> dict[str, Any] | None:
+    """Picture and table of the jobs that no other is better than."""
+    if frontier is None:
+        return None
+    with style.applied():
+        drawn = sweep_frontier.draw(frontier)
+        item = page.place(sweep.folder, "sweep_frontier", sweep_frontier.TITLE, drawn, page.DEFAULT_DPI)
+    return {"figure": item, "table": table_of(sweep, frontier)}
 
 
 def _figures(sweep: Sweep, names: list[str]) -> list[page.Item]:
@@ -102,13 +115,14 @@ def _points(sweep: Sweep, names: list[str]) -> list[str]:
     return texts
 
 
-def _row(sweep: Sweep, job: Job, names: list[str]) -> dict[str, Any]:
+def _row(sweep: Sweep, job: Job, names: list[str], frontier: Frontier | None) -> dict[str, Any]:
     cells = [(printed(n, job.metrics.get(n, {})), interval(n, job.metrics.get(n, {})),
               str(job.metrics.get(n, {}).get("reason") or "")) for n in names]
     page_of_job = f"{job.number}/report.html"
     link = page_of_job if (sweep.folder / page_of_job).exists() else ""
     values = [shown(sweep.value(job, k)) for k in sweep.keys]
-    return {"number": job.number, "link": link, "over": job.status == "limit", "values": values, "cells": cells}
+    return {"number": job.number, "link": link, "over": job.status == "limit",
+            "best": frontier is not None and job.number in frontier.best, "values": values, "cells": cells}
 
 
 def _csv(sweep: Sweep) -> str:

@@ -8,6 +8,7 @@ from stress.config.decide.attribution import AttributionConfig
 from stress.config.decide.critical import CriticalConfig
 from stress.config.decide.frontier import FrontierConfig
 from stress.config.decide.fund import FundConfig
+from stress.config.decide.search import SearchConfig
 from stress.config.decide.sensitivity import SensitivityConfig
 from stress.config.fields import field
 
@@ -21,3 +22,4 @@ class DecideConfig:
     frontier: FrontierConfig = field("command frontier")
     critical: CriticalConfig = field("command critical")
     sensitivity: SensitivityConfig = field("command sensitivity")
+    search: SearchConfig = field("command search")

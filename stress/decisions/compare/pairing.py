@@ -13,7 +13,7 @@ SAME = {
 }
 """Settings that must agree, and why."""
 NOT_OF_THE_RESULT = (
-    "report.", "calibrate.", "decide.", "limits.", "debug", "data.source", "run.devices", "run.processes",
+    "report.", "calibrate.", "decide.", "limits.", "sweep.", "debug", "data.source", "run.devices", "run.processes",
     "run.process", "run.coordinator", "run.resume", "run.chunk_seconds", "run.progress", "run.compile_cache",
     "run.paths", "run.block_paths", "book.export",
 )
