@@ -128,7 +128,10 @@ def clock(value: float) -> str:
 
 
 def one_in(probability: float) -> str:
-    """``0.012`` -> ``about 1 in 83``."""
+    """``0.012`` -> ``about 1 in 83``; ``0.77`` -> ``about 8 in 10``."""
+    if probability > 0.4:
+        tenths = round(10 * probability)
+        return f"about {tenths} in 10" if tenths < 10 else "every one" if probability == 1 else "nearly every one"
     return f"about 1 in {significant(1 / probability, 2 if probability < 0.1 else 1)}"
 
 

@@ -69,8 +69,7 @@ def _figures(sweep: Sweep, names: list[str]) -> list[page.Item]:
         drawn.append(("sweep_lines", sweep_lines.TITLE, sweep_lines.draw(sweep, names, numbers[0], other)))
     else:
         drawn.append(("sweep_dots", sweep_dots.TITLE, sweep_dots.draw(sweep, names)))
-    for stale in ("sweep_map", "sweep_lines", "sweep_dots"):
-        (sweep.folder / "figures" / f"{stale}.png").unlink(missing_ok=True)
+    page.forget(sweep.folder, "sweep_map", "sweep_lines", "sweep_dots")
     return [page.place(sweep.folder, name, title, picture, page.DEFAULT_DPI) for name, title, picture in drawn]
 
 

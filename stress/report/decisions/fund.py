@@ -53,4 +53,5 @@ def _curve(found: dict[str, Any]) -> Drawn:
     style.log_axis(axes, "y", "percent", (max(np.nanmin(share) / 2, 1e-9), min(1.0, 2 * float(np.nanmax(high)))))
     axes.set_xlabel("size of the insurance fund at the start (USD)")
     axes.set_ylabel("probability of depletion")
-    return Drawn(figure, "The band is the interval at each size.")
+    return Drawn(figure, "The band is the interval at each size.",
+                 {"fund (USD)": fund, "probability of depletion": share, "low": low, "high": high})
