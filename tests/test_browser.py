@@ -57,13 +57,18 @@ def decision_page(folder: Path) -> Path:
     return write_decision_report(folder)
 
 
-PAGES = {"run": run_page, "sweep": sweep_page, "comparison": paired_page, "decision": decision_page,
+PAGES = {"sweep": sweep_page, "comparison": paired_page, "decision": decision_page,
          "calibration": lambda folder: write_calibration_report(fabricate_calibration(folder))}
 
 
-@pytest.fixture(scope="module", params=PAGES)
-def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return PAGES[request.param](tmp_path_factory.mktemp(request.param))
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_page(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module", params=["run", *PAGES])
+def page(request: pytest.FixtureRequest, report: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return report if request.param == "run" else PAGES[request.param](tmp_path_factory.mktemp(request.param))
 
 
 def check(seen: Seen, folder: Path) -> None:
@@ -96,14 +101,13 @@ def test_a_page_fits_a_narrow_window(page: Path, tmp_path: Path) -> None:
     assert look(page, tmp_path, width=500).wider <= 0
 
 
-def test_the_first_page_prints_on_one(tmp_path: Path) -> None:
-    whole = run_page(tmp_path / "run")
-    head, detail = whole.read_text(encoding="utf-8").split("</section>", 1)
+def test_the_first_page_prints_on_one(report: Path, tmp_path: Path) -> None:
+    head, detail = report.read_text(encoding="utf-8").split("</section>", 1)
     assert detail.count('class="verdict') == len(LIMITS)
     first = tmp_path / "first.html"
     first.write_text(f"{head}</section></main></body></html>", encoding="utf-8")
     assert printed(first, tmp_path) == 1
-    assert printed(whole, tmp_path) >= 5
+    assert printed(report, tmp_path) >= 5
     first.write_text(f"{head}<p style='height: 10cm'></p></section></main></body></html>", encoding="utf-8")
     assert printed(first, tmp_path) == 2, "there is room left for 10 cm more, or pages are not counted"
 

@@ -66,7 +66,7 @@ def percent(value: float | None) -> str:
     """A share as a percentage with three significant digits; close to one it keeps what is missing to 100 %."""
     if not is_number(value):
         return NOTHING
-    if 0.99 < value < 1:
+    if 0.99 < value < 1 - 1e-9:  # nearer than that is rounding
         decimals = min(max(1, -math.floor(math.log10(100 * (1 - value)))), 9)
         return f"{100 * value:.{decimals}f}{_SPACE}%"
     return f"{significant(100 * value)}{_SPACE}%"

@@ -57,7 +57,7 @@ def _payers(run: Run) -> str:
     words = [f"{name} {percent(means[name])} "
              f"({percent(tail[name])})" for name in means if means[name] > 0 or tail[name] > 0]
     tail_name = percent_tick(TAIL)
-    return f"Deficits are borne by: {', '.join(words)} — in brackets the share in the worst {tail_name} of paths."
+    return f"Deficits are borne by: {', '.join(words)}; in brackets the share in the worst {tail_name} of paths."
 
 
 def _backstop(run: Run) -> str:

@@ -34,7 +34,7 @@ def _sentence(row: dict[str, Any]) -> str:
 def _table(found: dict[str, Any]) -> Table:
     rows = [[percent_tick(r["target"]), usd(r["estimate"]), usd(r["low"]), usd(r["high"]), r.get("reason") or ""]
             for r in found["required"]]
-    return Table(["chance of depletion", "fund", "low", "high", ""], rows)
+    return Table(["chance of depletion", "fund", "low", "high", ""], rows, words=1)
 
 
 def _curve(found: dict[str, Any]) -> Drawn:

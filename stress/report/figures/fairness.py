@@ -32,7 +32,8 @@ def draw(run: Run) -> Drawn:
     curves = {title: _curve(known[name], run.weight) for name, title in SHARES.items()}
     for axes, (name, title) in zip(figure.subplots(1, 3, sharey=True), SHARES.items(), strict=True):
         axes.set_title(title)
-        style.linear_axis(axes.xaxis, "plain" if name == "adl_gini" else "percent", 4)
+        style.linear_axis(axes.xaxis, "plain" if name == "adl_gini" else "percent")
+        axes.set_xticks([0, 0.5, 1])
         _distribution(axes, curves[title], _mean(known[name], run.weight))
     figure.axes[0].set_ylabel("share of paths with at most that")
     with_adl = int(np.isfinite(known["adl_hit_share"]).sum())
@@ -62,7 +63,7 @@ def _mean(values: np.ndarray | None, weight: np.ndarray) -> float:
 
 
 def _distribution(axes: Axes, curve: dict[str, np.ndarray], mean: float) -> None:
-    axes.set_xlim(0, 1)
+    axes.set_xlim(-0.04, 1.04)
     axes.set_ylim(0, 1.02)
     style.linear_axis(axes.yaxis, "percent", 5)
     if not len(curve[_VALUE]):

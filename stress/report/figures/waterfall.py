@@ -21,6 +21,8 @@ Bar = tuple[float, ...]
 TAIL = 0.01
 """Share of paths called the worst."""
 WORST = f"worst {percent_tick(TAIL)}"
+_LEAST = 1e-4
+"""Smaller shares are not written out."""
 _LOOKS = (("#3d6f94", "////"), (LIGHT, ""), ("#8a8f98", "...."), (MID, "xxxx"))
 
 
@@ -83,6 +85,10 @@ def _of_some(run: Run, name: str, chosen: np.ndarray) -> Bar:
     return mean, max(mean - half, 0.0), mean + half
 
 
+def _share(share: float) -> str:
+    return percent(share) if share >= _LEAST else f"< {percent_tick(_LEAST)}"
+
+
 def fall(axes: Axes, bars: list[Bar]) -> None:
     """Deficits on the left, handed down to those who pay."""
     names, looks = ["deficits", *PAYERS.values()], ((DARK, ""), *_LOOKS)
@@ -94,7 +100,7 @@ def fall(axes: Axes, bars: list[Bar]) -> None:
         if whole:
             axes.errorbar([place], [bottom + mean], yerr=[[mean - min(low, mean)], [max(high, mean) - mean]],
                           color=style.INK, linewidth=1, capsize=3)
-        label = usd(mean) if place == 0 or not mean else f"{usd(mean)}\n{percent(mean / total)}"
+        label = usd(mean) if place == 0 or not mean else f"{usd(mean)}\n{_share(mean / total)}"
         axes.annotate(label, (place, bottom + max(high, mean) if whole else bottom + mean), xytext=(0, 3), fontsize=8,
                       textcoords="offset points", ha="center", va="bottom")
         if place:
