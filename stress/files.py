@@ -68,6 +68,15 @@ def _text(dumper: Any, text: str) -> Any:
 _Dumper.add_representer(str, _text)
 
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The fast one where it is there: it reads a configuration in a seventh of the time."""
+
+
+def parse_yaml(text: str) -> Any:
+    """The value in a YAML text; plain data only."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  # both are safe loaders
+
+
 def write_yaml(path: Path | str, value: Any) -> Path:
     """Write plain dicts, lists and scalars as YAML that OmegaConf reads back the same, atomically."""
     return write_text(path, yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))

@@ -90,6 +90,7 @@ def _paths(rng: np.random.Generator, case: Case) -> dict[str, Any]:
         "liquidated_notional_twin": twin if case.twin else none,
         "amplification": pa.array(main / np.where(twin > 0, twin, 1), mask=twin == 0) if case.twin else none,
         "cascade": cascade if case.twin else none, "adl_notional": haircut * 7, "socialised_loss": socialised,
+        "insolvent_notional": 20 * deficit,
         "max_displacement": 0.05 * (1 - np.exp(-main / (3e7 * case.scale))), "status": status,
         "log_weight": np.zeros(n), "insurance_paid": paid, "adl_haircut": haircut,
         "uncovered": deficit - paid - haircut - socialised, "fees_to_fund": fees,

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from browser import CHROMIUM, MISSING, Seen, look, printed
 from fixtures_report import Case, fabricate_calibration, fabricate_run, fabricate_sweep
 
 from stress.report import (
+    style,
     write_calibration_report,
     write_decision_report,
     write_paired_report,
     write_report,
     write_sweep_report,
 )
+from stress.report.decisions.told import Figure, Told
+from stress.report.tables import Table
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 
@@ -46,15 +52,24 @@ def paired_page(folder: Path) -> Path:
     return write_paired_report(folder)
 
 
+def tell(found: dict[str, Any], folder: Path) -> Told:
+    """What a module of a decision has to say: here one picture without data of its own, and a table."""
+    figure = style.new_figure(3.0)
+    figure.subplots().plot(found["fund"], found["share"], label="curve")
+    return Told("How large?", "The fund.", ["$1 to $2."], [Figure("curve", "Curve", style.Drawn(figure, "A curve."))],
+                [("Fund", "How to read it.", Table(["fund", "why"], [["$1", "because"]], words=1))], ["Not all."])
+
+
 def decision_page(folder: Path) -> Path:
-    curve = [{"fund": 1e5 * k, "depletion_probability": 0.1 / k, "low": 0.05 / k, "high": 0.2 / k} for k in range(1, 9)]
-    found = {"horizon_hours": 24.0, "fund": 2.5e5, "curve": curve, "required": [
-        {"target": 0.01, "estimate": 3e5, "low": 2e5, "high": 5e5}]}
     about = {"markets": ["BTC"], "accounts": 9, "paths": 64, "horizon_hours": 24.0, "seed": 1, "config_hash": "c",
              "version": "0"}
-    folder.mkdir(exist_ok=True)
-    (folder / "decision.json").write_text(json.dumps({"decision": "fund", "found": found, "about": about}))
-    return write_decision_report(folder)
+    found = {"fund": [1.0, 2.0, 3.0], "share": [0.5, 0.25, 0.125]}
+    (folder / "decision.json").write_text(json.dumps({"decision": "example", "found": found, "about": about}))
+    module = ModuleType("stress.report.decisions.example")
+    module.tell = tell  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        return write_decision_report(folder)
 
 
 PAGES = {"sweep": sweep_page, "comparison": paired_page, "decision": decision_page,

@@ -17,7 +17,7 @@ from stress.errors import UserError
 from stress.files import read_json
 
 SMALL = ["price=merton", "price.jump.intensity=2000", "price.jump.std=0.08", "run.paths=256", "run.horizon_hours=1",
-         "book.accounts=200", "run.progress=false"]
+         "book.accounts=200", "run.progress=false", "decide.fund.horizons_hours=[]"]
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 

@@ -45,7 +45,8 @@ WITH_PYTHON = [name for name in NAMES if blocks(text(name), "python")]
 FOLDER = re.compile(r"outputs/\d{4}-\d\d-\d\d/[\d-]+")
 LONG = (
     "docs/concepts/history.md", "docs/concepts/shocks.md", "docs/guides/calibrate.md", "docs/guides/liquidity.md",
-    "docs/guides/sweeps.md", "docs/guides/venues.md", "docs/models.md", "docs/venues/comparison.md",
+    "docs/guides/sensitivity.md", "docs/guides/sweeps.md", "docs/guides/venues.md", "docs/models.md",
+    "docs/venues/comparison.md",
 )
 """Pages of which only the slow tests trace the commands; what these need is in other fast tests."""
 EXECUTED: set[str] = set()
@@ -129,6 +130,8 @@ def scaled(words: list[str], *, reported: bool) -> list[str]:
     if "calibrate" in words:
         compared = ["calibrate.models=[gbm,merton]", "calibrate.split=2024-02-01"] if "price=all" in words else []
         return ["calibrate.starts=1", "calibrate.regimes=2", "data.markets=[BTC]", *compared]
+    if words[0] == "fund":
+        return [*SMALL, *QUICK, "decide.fund.horizons_hours=[]"]
     sweep = "-m" in words or "experiment" in " ".join(words)
     jobs = ["report.enabled=false"] if sweep or not reported else []
     fewer = ["price.jump_duration_seconds=0,300", "run.step_seconds=60"] if "experiment=gap_duration" in words else []

@@ -30,6 +30,7 @@ RELATIVE, ABSOLUTE = 1e-9, 1e-6
 
 SAME = {
     "bad_debt": "bad_debt",
+    "insolvent": "insolvent_notional",
     "insurance_paid": "insurance_paid",
     "adl_haircut": "adl_haircut",
     "socialised": "socialised_loss",
@@ -116,6 +117,7 @@ def compare_funds(ours: Any, expected: Result, scale: float, case: str) -> None:
     """What each insurance fund took in net, whether it was depleted, and what depositors took."""
     close(ours.flow, expected.fund_flows, scale, f"{case}: flow of each fund")
     assert (ours.depleted != NEVER).tolist() == expected.funds_depleted, f"{case}: depleted funds"
+    close(ours.drawdown, expected.fund_drawdowns, scale, f"{case}: drawdown of each fund")
     close(0.0 if ours.queue is None else ours.queue.taken, expected.withdrawn, scale, f"{case}: withdrawn")
 
 

@@ -70,6 +70,7 @@ def test_a_deficit_is_split_by_requirement_and_each_market_s_fund_pays_its_part(
     funds, out = funds_of(CROSS, FALL, insurance_fund=100.0, insurance=rules)
     in_x, in_y = 100 * 850 / 1800, 100 * 950 / 1800
     np.testing.assert_allclose(funds.flow[0, 0], [-20.0, -in_y], rtol=1e-12)
+    np.testing.assert_allclose(funds.drawdown[0, 0], [in_x, in_y], rtol=1e-12)
     assert (funds.depleted[0, 0] != NEVER).tolist() == [True, False]
     assert out.insurance_paid[0, 0] == pytest.approx(20 + in_y)
     assert out.uncovered[0, 0] == pytest.approx(in_x - 20)

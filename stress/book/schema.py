@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,14 @@ class Book:
     def accounts(self) -> int:
         """Margin accounts, N."""
         return len(self.cash)
+
+    def digest(self) -> str:
+        """A name for what is in it: the same for the same accounts in the same order."""
+        hashed = hashlib.sha256("\0".join((*self.markets, "", *self.owners)).encode())
+        arrays = (self.owner, self.isolated, self.residual, self.size, self.entry, self.cash, self.coins, self.counted)
+        for array in arrays:
+            hashed.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+        return hashed.hexdigest()[:16]
 
     @property
     def quote(self) -> np.ndarray:

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from stress.book.schema import Book
 from stress.build.study import Study, build_study
 from stress.config.parse import parse
 from stress.config.schema import Config
@@ -92,27 +93,38 @@ class Desk:
             self._base = build_study(self.config)
         return self._base
 
-    def study(self, changes: Changes, *, hold_book: bool = True) -> Study:
+    def study(self, changes: Changes, *, hold_book: bool = True, book: Book | None = None) -> Study:
         """The study of a setting. Raises UserError for a setting that the configuration refuses.
 
         With ``hold_book`` the accounts are those of the configuration as it stands, unless a change makes another
-        book; without, a synthetic population is generated anew under the changed rules.
+        book; without, a synthetic population is generated anew under the changed rules. A ``book`` that is given is
+        taken instead.
         """
+        if book is not None:
+            return build_study(parse(changed(self.container, changes)), book=book)
         if not changes:
             return self.base
         held = hold_book and not any(key.startswith(OTHER_BOOK) for key in changes)
         return build_study(parse(changed(self.container, changes)), book=self.base.book if held else None)
 
-    def run(self, changes: Changes | None = None, *, hold_book: bool = True, progress: bool = True) -> Run:
-        """Simulate a setting, or take what is there."""
+    def run(
+        self,
+        changes: Changes | None = None,
+        *,
+        hold_book: bool = True,
+        progress: bool = True,
+        book: Book | None = None,
+    ) -> Run:
+        """Simulate a setting, or take what is there; with the accounts of ``book`` where one is given."""
         changes = dict(changes or {})
-        name = setting_name(changes, hold_book)
+        name = setting_name(changes, hold_book, None if book is None else book.digest())
         if name not in self._runs:
-            study = self.study(changes, hold_book=hold_book)
+            study = self.study(changes, hold_book=hold_book, book=book)
             folder = self.folder / "settings" / name
             if not (folder / ABOUT).is_file():
                 self._simulate(study, folder, progress and self.config.run.progress)
-                write_json(folder / ABOUT, {"changes": changes, "hold_book": hold_book})
+                about = {"changes": changes, "hold_book": hold_book}
+                write_json(folder / ABOUT, about if book is None else about | {"book": book.digest()})
             self._runs[name] = Run(changes, study, folder)
         return self._runs[name]
 
@@ -154,9 +166,9 @@ def changed(container: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
     return result
 
 
-def setting_name(changes: Changes, hold_book: bool) -> str:
-    """A folder's name for a setting: the same for the same changes in whatever order."""
-    if not changes:
+def setting_name(changes: Changes, hold_book: bool, book: str | None = None) -> str:
+    """A folder's name for a setting: the same for the same changes in whatever order, and the same given ``book``."""
+    if not changes and book is None:
         return "base"
-    text = json.dumps([changes, hold_book], sort_keys=True)
+    text = json.dumps([changes, hold_book] if book is None else [changes, book], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -121,4 +121,5 @@ def close(fees: Fees, account: Alone, owed: Array, fill: Array) -> Closed:
     fee = fees.charged(sold.sum(), equity)
     left, deficit = remainder(equity, fee)
     to_fund = left * fees.remainder_to_fund
-    return Closed(fee=fee, deficit=deficit, remainder=to_fund, left=left - to_fund)
+    insolvent = jnp.where(deficit > 0, sold.sum(), 0.0)
+    return Closed(fee=fee, deficit=deficit, remainder=to_fund, left=left - to_fund, insolvent=insolvent)

@@ -42,7 +42,7 @@ class Front:
     index: Array  # [W] int32 account, N for none
     quote: Array  # [W] USD
     size: Array  # [A, W] base units
-    marks: dict[str, Array]  # [W]
+    marks: dict[str, Array]  # [..., W]
     touched: Array  # [W] bool, what it owns is no longer what the ledger says
     low: Array  # [A] USD per unit: nobody else can be liquidatable while the oracle price is above
     high: Array  # [A] USD per unit, likewise below
@@ -63,7 +63,7 @@ def nobody_in_front(row: Row, width: int) -> Front:
         index=jnp.full(width, accounts, jnp.int32),
         quote=none[0],
         size=none,
-        marks={name: jnp.full(width, NEVER, mark.dtype) for name, mark in row.marks.items()},
+        marks={name: jnp.full((*mark.shape[:-1], width), NEVER, mark.dtype) for name, mark in row.marks.items()},
         touched=jnp.zeros(width, bool),
         low=jnp.full(markets, jnp.inf),
         high=jnp.full(markets, -jnp.inf),
@@ -89,7 +89,7 @@ def choose_front(
         index=index,
         quote=mine,
         size=held,
-        marks={name: jnp.where(member, own[name][index], NEVER) for name in old.marks},
+        marks={name: jnp.where(member, own[name][..., index], NEVER) for name in old.marks},
         touched=jnp.zeros(index.shape, bool),
         low=price * (1.0 - bound),
         high=price * (1.0 + bound),
@@ -186,6 +186,7 @@ def accounts_in_front(accounts: Accounts, front: Front) -> Accounts:
         quote_total=accounts.quote_total,
         ladders=accounts.ladders,
         coins=None if accounts.coins is None else accounts.coins.of(front.index),
+        opened=accounts.opened,
     )
 
 
@@ -194,7 +195,7 @@ def kept_from(row: Row, front: Front) -> Front:
     quote, size = row.ledger.quote, row.ledger.size
     touched = front.touched | (quote != front.quote) | (size != front.size).any(0)
     for name, mark in row.marks.items():
-        touched = touched | (mark != front.marks[name])
+        touched = touched | (mark != front.marks[name]).reshape(-1, touched.shape[0]).any(0)
     return replace(front, quote=quote, size=size, marks=row.marks, touched=touched)
 
 

@@ -91,4 +91,5 @@ def booked(venue: Venue, row: Row, tick: Tick, full: Payout, final: Payout) -> F
         flow=funds.flow + final.inflow - paid,
         paid=funds.paid + paid,
         depleted=jnp.where(short, jnp.minimum(funds.depleted, tick.number), funds.depleted),
+        drawdown=jnp.maximum(funds.drawdown, losses(venue, row, full)),
     )

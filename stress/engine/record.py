@@ -11,7 +11,7 @@ from stress.engine.ladder.crowd import Crowd, contracts, quotes
 from stress.engine.state import BEYOND_LADDER, Accounts, Outcome, Row
 from stress.engine.tick import Round, Settlement, Tick
 from stress.protocol.venue import Venue
-from stress.protocol.waterfall.socialised_loss import owed
+from stress.protocol.waterfall.socialised_loss import DUST, owed
 from stress.types import Array
 
 
@@ -43,6 +43,7 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     capped = venue.liquidity.impact.capped(settled.z) & used
     out = row.outcome.add(
         bad_debt=deficits,
+        insolvent=insolvent(held, done),
         insurance_paid=done.paid,
         adl_haircut=deficits - rest,
         socialised=done.levied.sum(),
@@ -65,13 +66,29 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     )
 
 
+def insolvent(held: Array, done: Round) -> Array:
+    """USD [] closed in a round of accounts with a deficit, or that a backstop takes over with less than nothing.
+
+    ``held`` [A, N] are sizes before it.
+    """
+    full, closing = done.full, done.closing
+    units = closing.book + jnp.where(closing.acted, closing.adl, 0.0)
+    notional = jnp.where(full.deficit > 0, (jnp.abs(units) * full.fill).sum(0), 0.0).sum()
+    if closing.taken is None or closing.taken_price is None:
+        return notional
+    taken, paid = closing.taken.sum(0), jnp.where(closing.taken > 0, held * closing.taken_price, 0.0).sum(0)
+    brought = (jnp.sign(held) * closing.taken).sum(0) - paid  # equity less what they keep
+    return notional + jnp.where(brought < -DUST * taken, taken, 0.0).sum()
+
+
 def record_crowd(venue: Venue, crowd: Crowd, out: Outcome, done: Round) -> Outcome:
     """Phase 11 for the ladders' accounts; the status of a path that they cannot follow."""
-    closing, sale = done.closing.crowd, done.settled.crowd
-    assert closing is not None and sale is not None  # the caller's branch
+    closing, sale, full = done.closing.crowd, done.settled.crowd, done.full.crowd
+    assert closing is not None and sale is not None and full is not None  # the caller's branch
     match, rest = closing.match, done.settled.deficits() - done.paid
     beyond = match.beyond_ladders(venue, closing.waits, done.full.deficits(), rest)
     out = out.add(
+        insolvent=full.closed.insolvent,
         liquidated=(sale.book * sale.fill + match.paid).reshape(-1, 2),
         liquidated_accounts=(closing.leaving.ends - crowd.next).sum(dtype=jnp.int32),
         adl_notional=match.won.sum(),

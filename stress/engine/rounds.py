@@ -20,6 +20,7 @@ from stress.engine.front import Front, beyond
 from stress.engine.insurance import payout
 from stress.engine.ledger import book_round
 from stress.engine.loops import by_rows
+from stress.engine.losses import note_losses
 from stress.engine.orders import book_closing, place_orders, take_over
 from stress.engine.screen import outside, screen, within_triggers
 from stress.engine.settle import settle
@@ -79,6 +80,8 @@ def execute(accounts: Accounts, venue: Venue, rows: Row, tick: Tick, seen: Check
     after = jax.vmap(book_round)(venue, accounts, rows, tick, done)
     if venue.adl is not None and rows.fairness is not None:
         after = _judged(accounts, venue, rows, after, done)
+    if accounts.opened is not None:
+        after = note_losses(accounts, venue, rows, after, done)
     return after, done
 
 

@@ -44,6 +44,7 @@ class Accounts:
     collateral: Array | None = None  # [N] USD in cross wallets at time zero, where they may lose value
     cash: Array | None = None  # [N] USD at time zero, where the fairness of ADL is asked for
     coins: Coins | None = None  # collateral besides
+    opened: Array | None = None  # [A] USD per unit at time zero, where losses are recorded by account
 
 
 @jax.tree_util.register_dataclass
@@ -67,6 +68,7 @@ class Outcome:
     depletion_tick: Array  # [] int32, NEVER if not depleted
     drawdown: Array  # [] USD, max over rounds of deficits - W, floored at 0
     bad_debt: Array  # [] USD, deficits at the prices of the full flow
+    insolvent: Array  # [] USD closed of accounts with a deficit, at the prices of the full flow
     insurance_paid: Array  # [] USD
     adl_haircut: Array  # [] USD, what deleveraging took off the deficits
     socialised: Array  # [] USD
@@ -96,6 +98,7 @@ def empty_outcome(markets: int) -> Outcome:
         depletion_tick=jnp.full((), NEVER, jnp.int32),
         drawdown=money,
         bad_debt=money,
+        insolvent=money,
         insurance_paid=money,
         adl_haircut=money,
         socialised=money,
@@ -129,6 +132,9 @@ FLAGGED, CLOSED, FREED, GIVEN_UP = "flagged", "closed", "freed", "given_up"
 """Marks of accounts: the first breach, of the healthy and who was just closed NEVER; the last time it was closed in
 part, NEVER if it was not; USD of the shortage that was covered since the first breach, of use to the flagged alone; USD
 that ADL cost it (``protocol.adl.fairness``)."""
+LOST, AT_PEAK, DEBT, DRAWDOWN = "lost", "lost_at_peak", "debt", "drawdown"
+"""Marks where losses are recorded (``engine.losses``), in USD: lost [A, N] so far; lost [A, N] at the fund's last
+drawdown before the account last changed; bad debt [A, N] so far; the drawdown [N] after the account last changed."""
 
 
 @jax.tree_util.register_dataclass
@@ -137,7 +143,7 @@ class Row:
     """One path under one variant."""
 
     ledger: Ledger
-    marks: dict[str, Array]  # [N] ticks (FLAGGED, CLOSED) or USD (FREED, GIVEN_UP), where something looks back at it
+    marks: dict[str, Array]  # [..., N] ticks (FLAGGED, CLOSED) or USD (the others), where something looks back at it
     z: Array  # [A] absorbed flow over depth
     displacement: Array  # [A] X(z), relative distance of the mark from the fundamental price
     mark: Array  # [A] USD per unit, after the last round

@@ -12,6 +12,7 @@ from stress.engine.dense import advance, awakened
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import everybody
 from stress.engine.loops import by_rows
+from stress.engine.losses import nothing_lost
 from stress.engine.record import conserve
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
@@ -233,11 +234,12 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
     zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
     fair = job.accounts.cash is not None and venue.adl is not None
     given_up = {GIVEN_UP: jnp.full(job.quote.shape, UNTOUCHED, jnp.float64)} if fair else {}
+    lost = {} if job.accounts.opened is None else nothing_lost(*job.size.shape)
     return Row(
         ledger=Ledger(
             quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero
         ),
-        marks=first_marks(venue, job.quote.shape) | given_up,
+        marks=first_marks(venue, job.quote.shape) | given_up | lost,
         z=none,
         displacement=none,
         mark=venue.mirrored(job.prices),

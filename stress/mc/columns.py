@@ -15,6 +15,7 @@ from stress.units import HOURS_PER_YEAR, SECONDS_PER_YEAR
 
 MONEY = {
     "bad_debt": "bad_debt",
+    "insolvent_notional": "insolvent",
     "insurance_paid": "insurance_paid",
     "adl_haircut": "adl_haircut",
     "socialised_loss": "socialised",
@@ -85,7 +86,7 @@ def path_columns(
     if result.vault is not None:
         columns |= _backstop(result.vault, capital)
     if result.funds is not None:
-        columns |= _funds(result.funds, markets)
+        columns |= _funds(result.funds, markets, variants)
     if result.fairness is not None:
         columns |= _fairness(result.fairness)
     if result.sold_coins is not None:
@@ -106,10 +107,14 @@ def _backstop(vault: Vault, capital: float) -> dict[str, np.ndarray]:
     return {"taken_over": np.asarray(vault.taken)[0], "backstop_loss": loss, "backstop_depleted": loss > capital}
 
 
-def _funds(funds: Funds, markets: list[str]) -> dict[str, np.ndarray]:
-    """Columns of funds with rules of their own: which were depleted, and what depositors took, in USD."""
+def _funds(funds: Funds, markets: list[str], variants: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Columns of funds with rules of their own: which were depleted, their drawdowns, what depositors took, in USD."""
     depleted = np.asarray(funds.depleted)[0] != NEVER
-    columns = {f"depleted_{m}": depleted[:, a] for a, m in enumerate(markets)} if depleted.shape[1] > 1 else {}
+    each = depleted.shape[1] > 1
+    columns = {f"depleted_{m}": depleted[:, a] for a, m in enumerate(markets)} if each else {}
+    if each and "unlimited" in variants:
+        drawdown = np.asarray(funds.drawdown)[variants.index("unlimited")]
+        columns |= {f"fund_drawdown_{m}": drawdown[:, a] for a, m in enumerate(markets)}
     if funds.queue is not None:
         columns["withdrawn"] = np.asarray(funds.queue.taken)[0]
     return columns

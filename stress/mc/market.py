@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from stress.mc.noise import draw_noise, tile_keys
+from stress.mc.noise import draw_noise, of_lanes, tile_keys
 from stress.types import Array
 
 if TYPE_CHECKING:
@@ -29,9 +29,10 @@ class Market:
     flow: Array | None  # [M, A] liquidated in the last tick over open interest; None: prices do not answer
 
 
-def open_market(job: Job, tiles: Array) -> Market:
-    """Time zero."""
+def open_market(job: Job, tiles: Array, lanes: Array | None = None) -> Market:
+    """Time zero; of every tile one path where ``lanes`` are given (``mc.noise.of_lanes``)."""
     noise = draw_noise(tile_keys(job.seed, tiles, jnp.uint32(0)), job.model.initial_draws(), jnp.dtype(job.dtype))
+    noise = of_lanes(noise, lanes)
     state = jax.vmap(job.model.init, axis_size=job.block_paths)(noise)
     log_price = jnp.zeros((job.block_paths, job.prices.shape[0]), jnp.float64)
     if not job.model.reactive:
@@ -40,10 +41,12 @@ def open_market(job: Job, tiles: Array) -> Market:
     return Market(state, log_price, jnp.zeros_like(log_price))
 
 
-def move_market(job: Job, market: Market, tiles: Array, number: Array) -> tuple[Market, Array, Array]:
+def move_market(
+    job: Job, market: Market, tiles: Array, number: Array, lanes: Array | None = None
+) -> tuple[Market, Array, Array]:
     """The market after tick ``number`` [], fundamental prices [V * B, A], and depth multipliers [V * B]."""
     keys = tile_keys(job.seed, tiles, number.astype(jnp.uint32))
-    noise = draw_noise(keys, job.model.step_draws(), jnp.dtype(job.dtype))
+    noise = of_lanes(draw_noise(keys, job.model.step_draws(), jnp.dtype(job.dtype)), lanes)
     if market.flow is None:
         step = jax.vmap(job.model.step, in_axes=(0, 0, None), axis_size=job.block_paths)
         state, shock = step(market.state, noise, number)

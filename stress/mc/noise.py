@@ -89,6 +89,14 @@ def draw_noise(
     return noise
 
 
+def of_lanes(noise: dict[str, Array], lanes: Array | None) -> dict[str, Array]:
+    """Of the noise [n * 128, ...] of ``n`` tiles one path each [n, ...], those at places ``lanes`` [n]; None: all."""
+    if lanes is None:
+        return noise
+    rows = TILE * jnp.arange(lanes.shape[0]) + lanes
+    return {name: values[rows] for name, values in noise.items()}
+
+
 def _numbers(draw: Draw) -> int:
     return TILE * math.prod(draw.shape)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 
 from stress.engine.loops import when
-from stress.mc.noise import TILE, draw_noise, tile_keys
+from stress.mc.noise import TILE, draw_noise, of_lanes, tile_keys
 from stress.price.base import Draw
 from stress.types import Array
 
@@ -21,20 +21,22 @@ STREAM = "funding_premium"
 """Name of the noise: one normal a market at time zero and at each payment."""
 
 
-def first_premium_noise(job: Job, tiles: Array) -> Array | None:
-    """Normals [rows, A] of time zero; None where the premium is constant."""
-    return None if job.venues.funding.process is None else _drawn(job, tiles, jnp.int32(0))
+def first_premium_noise(job: Job, tiles: Array, lanes: Array | None = None) -> Array | None:
+    """Normals [rows, A] of time zero; None where the premium is constant. ``lanes`` as in ``mc.market``."""
+    return None if job.venues.funding.process is None else _drawn(job, tiles, jnp.int32(0), lanes)
 
 
-def premium_noise(job: Job, tiles: Array, number: Array) -> Array | None:
+def premium_noise(job: Job, tiles: Array, number: Array, lanes: Array | None = None) -> Array | None:
     """Normals [rows, A] of tick ``number`` [], zero where it pays no funding; None where the premium is constant."""
     if job.venues.funding.process is None:
         return None
-    none = jnp.zeros((job.variants * tiles.shape[0] * TILE, job.prices.shape[0]), job.dtype)
-    return when(job.venues.funding.due(number).any(), lambda _: _drawn(job, tiles, number), none)
+    paths = tiles.shape[0] * (TILE if lanes is None else 1)
+    none = jnp.zeros((job.variants * paths, job.prices.shape[0]), job.dtype)
+    return when(job.venues.funding.due(number).any(), lambda _: _drawn(job, tiles, number, lanes), none)
 
 
-def _drawn(job: Job, tiles: Array, number: Array) -> Array:
+def _drawn(job: Job, tiles: Array, number: Array, lanes: Array | None) -> Array:
     keys = tile_keys(job.seed, tiles, number.astype(jnp.uint32))
     draws = {STREAM: Draw("normal", (job.prices.shape[0],))}
-    return jnp.tile(draw_noise(keys, draws, jnp.dtype(job.dtype))[STREAM], (job.variants, 1))
+    noise = of_lanes(draw_noise(keys, draws, jnp.dtype(job.dtype)), lanes)
+    return jnp.tile(noise[STREAM], (job.variants, 1))

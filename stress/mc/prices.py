@@ -7,12 +7,14 @@ from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from stress.cipher import threefry
 from stress.engine.loops import held
 from stress.mc.block import Job
 from stress.mc.ladder_block import chunk_ticks
 from stress.mc.noise import TILE, draw_noise, fold, joined
+from stress.mc.plan import Plan
 from stress.types import Array
 
 T = TypeVar("T")
@@ -42,6 +44,40 @@ def block_ends(job: Job, block: Array) -> tuple[Array, Array]:
     ends = jax.lax.map(lambda tile: follow(job, tile, lower, (none, none)), tiles_of(job, block))
     last, lowest = (jnp.moveaxis(leaf, 2, 1).reshape(job.block_paths, -1) for leaf in ends)
     return last, lowest
+
+
+def block_reach(job: Job, block: Array, beta: Array) -> Array:
+    """How far fundamental prices go, as relative moves from time zero [B, A + 1, 4]: each market, then all together.
+
+    The last axis: the lowest and the highest at a tick, time zero included, and the same in one tick alone. A move m of
+    all together means that at one tick each market has moved at least m times its ``beta`` [A] > 0, in that direction.
+    """
+    markets = job.prices.shape[0]
+
+    def together(move: Array) -> tuple[Array, Array]:  # [A, 128] to [A + 1, 128], for falls and for rises
+        shared = move / beta[:, None]
+        return jnp.concatenate([move, shared.max(0)[None]]), jnp.concatenate([move, shared.min(0)[None]])
+
+    def visit(left: tuple[Array, Array], tick: Array, log_price: Array) -> tuple[Array, Array]:
+        del tick
+        before, reach = left
+        (low, high), (fall, rise) = together(jnp.expm1(log_price)), together(jnp.expm1(log_price - before))
+        furthest = (jnp.minimum(reach[0], low), jnp.maximum(reach[1], high), jnp.minimum(reach[2], fall),
+                    jnp.maximum(reach[3], rise))
+        return log_price, jnp.stack(furthest)
+
+    start = (jnp.zeros((markets, TILE), jnp.float64), jnp.zeros((4, markets + 1, TILE), jnp.float64))
+    _, reach = jax.lax.map(lambda tile: follow(job, tile, visit, start), tiles_of(job, block))
+    return jnp.transpose(reach, (0, 3, 2, 1)).reshape(job.block_paths, markets + 1, 4)
+
+
+def reach(plan: Plan, beta: np.ndarray, meter: Callable[[int], None]) -> np.ndarray:
+    """:func:`block_reach` of all paths [P, A + 1, 4]; ``meter`` is told the blocks that are done."""
+    run, parts = jax.jit(block_reach), []
+    for block in range(plan.blocks):
+        parts.append(np.asarray(run(plan.job, np.uint32(block), jnp.asarray(beta, jnp.float64))))
+        meter(block + 1)
+    return np.concatenate(parts)[: plan.paths]
 
 
 def tiles_of(job: Job, block: Array) -> Array:

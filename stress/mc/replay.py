@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from stress.engine.dense import open_rows, paid, premium_moved
 from stress.engine.record import conserve
 from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import Row
-from stress.engine.tick import Round
+from stress.engine.tick import Round, Tick
 from stress.mc.block import Job, first_row
 from stress.mc.columns import FAIRNESS, MONEY
 from stress.mc.market import flow_of
@@ -27,6 +28,9 @@ from stress.price.given import GivenPath
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
 
+Watch = Callable[[Tick, Row, Row, Round], None]
+"""Is shown every round, its leaves with an axis of one path: the tick, the row before and after, and what was done."""
+
 _open = jax.jit(open_rows)
 _paid = jax.jit(paid)
 _look = jax.jit(liquidation_round)
@@ -35,8 +39,13 @@ _finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
 _premium_noise = jax.jit(premium_noise)
 
 
-def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, Any]:
-    """Push the first path of the model through the venue; the ledger (docs/reference/outputs.md) as plain values."""
+def replay(
+    job: Job, book: Book, fund: float, step_seconds: float, watch: Watch | None = None
+) -> dict[str, Any]:
+    """Push the first path of the model through the venue; the ledger (docs/reference/outputs.md) as plain values.
+
+    ``watch`` sees the rounds, in mirrored prices where contracts are inverse.
+    """
     venue, book = jax.tree.map(lambda leaf: leaf[:1], job.venues), as_held(job, book)
     normal = _of_first(first_premium_noise(job, jnp.zeros(1, jnp.uint32)))
     row = jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, normal)
@@ -48,7 +57,7 @@ def replay(job: Job, book: Book, fund: float, step_seconds: float) -> dict[str, 
         fundamental = prices * jnp.exp(log_price) if given is None else given  # as written, not through the logarithm
         before = row.outcome.liquidated
         normal = _of_first(_premium_noise(job, jnp.zeros(1, jnp.uint32), jnp.int32(number)))
-        row, entry = _tick(job, venue, book, row, fundamental, multiplier, number, normal)
+        row, entry = _tick(job, venue, book, row, fundamental, multiplier, number, normal, watch)
         entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.fund_flow()[0])}
         ticks.append(entry)
         sold = (row.outcome.liquidated - before)[0].sum(1)
@@ -84,6 +93,7 @@ def _tick(
     multiplier: Array,
     number: int,
     normal: Array | None,
+    watch: Watch | None,
 ) -> tuple[Row, dict[str, Any]]:
     """One tick with all its rounds; ``normal`` [1, A] is the noise of the funding premium, where that is a process."""
     row, tick = _open(venue, row, fundamental[None], multiplier[None], jnp.int32(number))
@@ -101,9 +111,11 @@ def _tick(
         row, share, seen = _look(accounts, venue, row, tick, acted)
         if not bool((share > 0).any()) or rounds >= int(venue.max_rounds[0]):
             break
-        before = np.asarray(row.ledger.size[0])
+        before = row
         row, done = _act(accounts, venue, row, tick, seen, share)
-        _record(book, before, done, liquidations, adl, socialised)
+        if watch is not None:
+            watch(tick, before, row, done)
+        _record(book, np.asarray(before.ledger.size[0]), done, liquidations, adl, socialised)
         coins += _sold(book, done)
         tick = replace(tick, capacity=tick.capacity - (share * seen.notional).sum((1, 2)))
         acted, rounds = acted | (share > 0).any(1), rounds + 1

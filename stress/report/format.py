@@ -53,6 +53,11 @@ def usd(value: float | None, digits: int = 3) -> str:
     return _scaled_usd(value, digits - 1, lambda number: significant(number, digits))
 
 
+def price(value: float) -> str:
+    """A price in USD per unit with five significant digits, in full: $64,205, $1.4029."""
+    return f"${significant(value, 5)}"
+
+
 def usd_tick(value: float | None, _position: object = None) -> str:
     """USD without trailing zeros: ticks, settings."""
     if not is_number(value):

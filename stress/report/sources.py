@@ -37,7 +37,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], str]:
         return {}, ""
     text = path.read_text(encoding="utf-8")
     try:
-        value = yaml.safe_load(text)
+        value = files.parse_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(f"{path}: cannot be read as YAML ({error}).") from error
     return (value if isinstance(value, dict) else {}), text

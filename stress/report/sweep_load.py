@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from stress.errors import UserError
+from stress.files import parse_yaml
 from stress.report import sources
 from stress.report.format import is_number
 
@@ -123,7 +124,7 @@ def _fallback(folder: Path) -> dict[str, Value] | None:
     if not noted.exists():
         return None
     try:
-        entries = yaml.safe_load(noted.read_text(encoding="utf-8"))
+        entries = parse_yaml(noted.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError):
         return None
     return _parsed([str(e) for e in entries]) if isinstance(entries, list) else None

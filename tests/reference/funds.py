@@ -28,6 +28,7 @@ class Funds:
         self.paid = np.zeros(1)  # [G] USD in this block of time
         self.left = np.zeros((0, 1))  # [N, G] USD that they left of the last deficits
         self.depleted: list[bool] = [False]
+        self.drawdown = np.zeros(1)  # [G] USD, the most that was lacking without the initial fund
         self.withdrawn = 0.0
         self.peak = rules.insurance_fund
         self.run = False
@@ -49,7 +50,7 @@ class Funds:
         if self.by_market:
             self.share, self.per_day = share, income
             self.flow, self.paid = np.zeros(len(share)), np.zeros(len(share))
-            self.depleted = [False] * len(share)
+            self.depleted, self.drawdown = [False] * len(share), np.zeros(len(share))
         else:
             self.per_day = np.array([income.sum()])
 

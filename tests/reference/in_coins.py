@@ -14,7 +14,7 @@ from tests.reference.rules import Rules
 
 MONEY = ("insurance_fund", "close_whole_below_usd", "keeper_capacity_usd_per_minute", "close_at_least_usd",
          "close_at_most_usd", "first_above_usd", "keeper_cost_usd", "keeper_profit_usd")
-AMOUNTS = ("fund", "liquidated_by_tick", "liquidated_by_market", "fund_drawdown", "fund_end", "bad_debt", "insurance_paid",
+AMOUNTS = ("fund", "liquidated_by_tick", "liquidated_by_market", "fund_drawdown", "fund_end", "bad_debt", "insolvent_notional", "insurance_paid",
            "adl_haircut", "socialised_loss", "uncovered", "adl_notional", "adl_residual_notional", "liquidated_notional",
            "fees_to_fund", "remainders_to_fund", "cut", "stranded", "taken_over", "vault_low", "vault_cash", "keeper_cash",
            "outside_cash", "cash")

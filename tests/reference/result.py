@@ -23,6 +23,7 @@ class Result:
     fund_drawdown: float = 0.0  # largest deficits - W over rounds, W the fund's net flow after the round's inflows
     fund_end: float = 0.0
     bad_debt: float = 0.0  # tentative deficits; = insurance_paid + adl_haircut + socialised_loss + uncovered
+    insolvent_notional: float = 0.0  # closed of accounts with a tentative deficit, or taken over below zero
     insurance_paid: float = 0.0
     adl_haircut: float = 0.0  # tentative less final deficits
     socialised_loss: float = 0.0
@@ -55,6 +56,7 @@ class Result:
     # funds with rules of their own
     fund_flows: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [G] USD, net
     funds_depleted: list[bool] = field(default_factory=list)  # [G]
+    fund_drawdowns: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [G] USD, as fund_drawdown of each alone
     withdrawn: float = 0.0  # USD that depositors took
     # collateral in coins
     coin_proceeds: float = 0.0  # USD

@@ -10,7 +10,7 @@ from stress.book.schema import Book
 from tests.reference import adl, backstop, fairness, in_coins, insurance, ledger, waterfall
 from tests.reference.adaptive import Factors
 from tests.reference.auction import discount
-from tests.reference.check import closing_shares, covered_by, may_act, risk_check, watch
+from tests.reference.check import Check, closing_shares, covered_by, may_act, risk_check, watch
 from tests.reference.clocks import Breaker, Funding, Oracle, first_and_end, funding_due
 from tests.reference.contract import notional, worth
 from tests.reference.guard import Guard, stands_still
@@ -71,7 +71,7 @@ class Path:
         result.vault_low = min(venue.vault_low, venue.vault_worth(last))
         if venue.funds is not None:
             result.fund_flows, result.funds_depleted = venue.funds.flow, venue.funds.depleted
-            result.withdrawn = venue.funds.withdrawn
+            result.withdrawn, result.fund_drawdowns = venue.funds.withdrawn, venue.funds.drawdown
             assert abs(float(venue.funds.flow.sum()) - venue.fund_flow) <= 1e-9 * (1 + np.abs(venue.funds.flow).sum())
         result.cash_residual = self.conservation.cash_residual
         result.contracts_residual = self.conservation.contracts_residual
@@ -188,10 +188,12 @@ class Path:
             units[fill.market] += abs(fill.quantity)
         venue.liquidated.append((tick.number, units + sum((np.abs(venue.size[n]) for n in kept), np.zeros(len(mark)))))
         self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
-        self._take_over(tick, kept, oracle)
+        self._take_over(tick, kept, oracle, check)
         ledger.add_round(venue, tick, final)
         owed = sum(tentative.deficits.values())
         result.bad_debt += owed
+        result.insolvent_notional += sum(fill.notional(self.rules) for fill in tentative.book
+                                          if tentative.deficits.get(fill.account, 0.0) > 0)
         result.adl_haircut += owed - sum(final.deficits.values())
         if final.deficits:
             waterfall.pay(venue, tick, check, final, owed, result, self.step)
@@ -238,7 +240,7 @@ class Path:
         walked = {fill.market for fill in final.book} | {a for _, a, _, _ in final.coin_sales}  # a flow ended there
         result.displacement_capped += sum(displaced[a] >= self.rules.max_displacement for a in walked)
 
-    def _take_over(self, tick: Tick, kept: dict[int, float], oracle: np.ndarray) -> None:
+    def _take_over(self, tick: Tick, kept: dict[int, float], oracle: np.ndarray, check: Check) -> None:
         """The backstop takes accounts over, besides what a round does through the book."""
         result, venue = self.result, self.venue
         for fill in backstop.take(venue, kept, oracle):
@@ -247,6 +249,7 @@ class Path:
             result.liquidated_by_market[fill.market] += usd
             result.liquidated_by_tick[tick.number - 1, fill.market, int(fill.quantity < 0)] += usd
             venue.taken_over += usd
+            result.insolvent_notional += usd if check.equity[fill.account] < 0 else 0.0
             venue.first_seen.pop(fill.account, None)
             tick.liquidations.append(ledger.row(venue, fill) | {"fee": 0.0, "deficit": 0.0})
         result.liquidated_accounts += len(kept)

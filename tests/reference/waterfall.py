@@ -51,6 +51,7 @@ def _needed(venue: Venue, check: Check, tentative: Settlement, step: float) -> f
     assert funds is not None
     due = insurance.payout(venue, check, tentative, step)
     lost = np.minimum(due.asked.sum(axis=0), funds.room(step)) - funds.flow - due.inflow
+    funds.drawdown = np.maximum(funds.drawdown, lost)
     for g, amount in enumerate(lost):
         if amount > funds.share[g] * venue.rules.insurance_fund:
             funds.depleted[g] = True

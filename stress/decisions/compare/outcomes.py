@@ -13,7 +13,7 @@ import yaml
 from pyarrow import parquet
 
 from stress.errors import UserError
-from stress.files import read_json
+from stress.files import parse_yaml, read_json
 from stress.mc.estimators.metrics import Paths, paths_of
 from stress.units import SECONDS_PER_HOUR
 
@@ -61,7 +61,7 @@ def read_outcomes(folder: Path) -> Outcomes:
         raise UserError(f"compare: {folder} is not the folder of a finished run (no {missing[0]}). Give folders of "
                         "finished runs; finish a killed one with run.resume=DIR.")
     try:
-        config = yaml.safe_load(files[".hydra/config.yaml"].read_text(encoding="utf-8"))
+        config = parse_yaml(files[".hydra/config.yaml"].read_text(encoding="utf-8"))
         table = parquet.read_table(files["paths.parquet"])
         summary, manifest = read_json(files["summary.json"]), read_json(files["manifest.json"])
     except (OSError, ValueError, yaml.YAMLError, pa.ArrowException) as error:

@@ -50,9 +50,11 @@ def close_aside(crowd: Crowd, fees: Fees, parting: Parting) -> tuple[Closed, Asi
     after = jnp.where(whole, received - aside.key, kept + share * (received - kept - aside.key))
     fee = fees.charged(share * scale * aside.of(parting.fill), after)
     rest, deficit = (jnp.where(whole, amount, 0.0) for amount in remainder(after, fee))
-    amounts = (fee, deficit, rest * fees.remainder_to_fund)
+    insolvent = jnp.where(deficit > 0, scale * aside.of(parting.fill), 0.0)
+    to_fund = rest * fees.remainder_to_fund
     units = aside.units * parting.on_book
-    totals = [(units * amount).sum() for amount in (*amounts, rest * (1.0 - fees.remainder_to_fund))]
+    left = rest * (1.0 - fees.remainder_to_fund)
+    totals = [(units * amount).sum() for amount in (fee, deficit, to_fund, left, insolvent)]
     return Closed(*totals), closed_in_part(aside, share, share * received, fee)
 
 

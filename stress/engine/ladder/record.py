@@ -37,6 +37,7 @@ def record(
         accounts = accounts + (leaving.share > 0).sum(dtype=jnp.int32)
     out = row.outcome.add(
         bad_debt=deficits,
+        insolvent=full.closed.insolvent,
         insurance_paid=paid,
         adl_haircut=deficits - rest,
         uncovered=rest - paid,

@@ -28,6 +28,7 @@ class Closed:
     deficit: Array  # USD
     remainder: Array  # USD that goes to the fund
     left: Array  # USD that stays with the accounts
+    insolvent: Array  # USD of notional whose accounts have a deficit
 
     def __add__(self, other: Closed) -> Closed:
         return jax.tree.map(jnp.add, self, other)
@@ -51,7 +52,7 @@ class Run:
 def nothing_closed() -> Closed:
     """The sums over nobody."""
     zero = jnp.zeros((), jnp.float64)
-    return Closed(zero, zero, zero, zero)
+    return Closed(zero, zero, zero, zero, zero)
 
 
 def units(ladders: Ladders, run: Run) -> Array:
@@ -77,7 +78,8 @@ def close(ladders: Ladders, crowd: Crowd, fees: Fees, run: Run) -> Closed:
     fee = charge * (size[3] - size[2])
     rest = mine * (size[3] - size[2]) - (value[3] - value[2]) - fee
     remainder = rest * fees.remainder_to_fund
-    parts = (partial + fee, deficit, remainder, rest - remainder)
+    insolvent = crowd.scale[run.ladder] * run.fill * (size[1] - size[0])
+    parts = (partial + fee, deficit, remainder, rest - remainder, insolvent)
     return Closed(*(jnp.maximum(part, 0.0) * run.share for part in parts))
 
 

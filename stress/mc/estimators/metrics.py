@@ -56,6 +56,7 @@ class Definition:
     columns: tuple[str, ...]
     estimate: Callable[[Paths], Interval]
     difference: Callable[[Paths, Paths], Difference]  # of a second run less a first, path by path
+    terms: Callable[[Paths], Terms | None] | None = None  # what each path adds to the estimate; None: a quantile
 
 
 def summarise(columns: Mapping[str, np.ndarray], *, confidence: float, fund: float,
@@ -152,7 +153,7 @@ def _where_deleveraged(column: str, event: str = "had ADL") -> Definition:
         values = paths.known(column)
         return ratio_terms(np.nan_to_num(values), np.isfinite(values) * 1.0)
 
-    return Definition("share", (column,), estimate, _paired(terms))
+    return Definition("share", (column,), estimate, _paired(terms), terms)
 
 
 def _shortfall_of_fund(paths: Paths) -> Interval:
@@ -165,15 +166,25 @@ def _paired(terms: Callable[[Paths], Terms | None]) -> Callable[[Paths, Paths], 
     return lambda first, second: difference_of_means(terms(first), terms(second), first.confidence)
 
 
+def _by_terms(unit: str, columns: tuple[str, ...], estimate: Callable[[Paths], Interval],
+              terms: Callable[[Paths], Terms | None]) -> Definition:
+    """A metric whose difference is that of its terms."""
+    return Definition(unit, columns, estimate, _paired(terms), terms)
+
+
 def _share(column: str) -> Definition:
+    def flags(paths: Paths) -> Terms | None:
+        known = paths.known(column)
+        return mean_terms(np.where(np.isfinite(known), known > 0, np.nan))
+
     return Definition(
         "probability", (column,), lambda paths: probability(paths.sample(column), paths.confidence),
-        lambda a, b: difference_of_probabilities(a.known(column), b.known(column), a.confidence))
+        lambda a, b: difference_of_probabilities(a.known(column), b.known(column), a.confidence), flags)
 
 
 def _mean(column: str, unit: str = "USD", highest: float | None = None) -> Definition:
-    return Definition(unit, (column,), lambda paths: mean(paths.sample(column), paths.confidence, highest=highest),
-                      _paired(lambda paths: mean_terms(paths.known(column))))
+    return _by_terms(unit, (column,), lambda paths: mean(paths.sample(column), paths.confidence, highest=highest),
+                     lambda paths: mean_terms(paths.known(column)))
 
 
 def _drawdown_quantile(p: float) -> Definition:
@@ -188,8 +199,8 @@ METRICS: dict[str, Definition] = {
     "cascade_probability": _share("cascade"),
     "adl_probability": _share("adl_notional"),
     "socialised_loss_probability": _share("socialised_loss"),
-    "time_to_depletion_hours": Definition("hours", ("depleted", "time_to_depletion_hours"), _time_to_depletion,
-                                          _paired(_terms_of_time)),
+    "time_to_depletion_hours": _by_terms("hours", ("depleted", "time_to_depletion_hours"), _time_to_depletion,
+                                         _terms_of_time),
     "liquidated_notional": _mean("liquidated_notional"),
     "liquidated_accounts": _mean("liquidated_accounts", "accounts"),
     "bad_debt": _mean("bad_debt"),
@@ -199,24 +210,23 @@ METRICS: dict[str, Definition] = {
     "uncovered": _mean("uncovered"),
     "fees_to_fund": _mean("fees_to_fund"),
     "adl_notional": _mean("adl_notional"),
-    "amplification": Definition(
+    "amplification": _by_terms(
         "ratio", ("liquidated_notional", "liquidated_notional_twin"),
         lambda paths: ratio(paths.sample("liquidated_notional"), paths.sample("liquidated_notional_twin"),
                             paths.confidence),
-        _paired(lambda paths: ratio_terms(paths.known("liquidated_notional"),
-                                          paths.known("liquidated_notional_twin")))),
+        lambda paths: ratio_terms(paths.known("liquidated_notional"), paths.known("liquidated_notional_twin"))),
     # a path's largest |mark/fundamental - 1|, averaged over paths; liquidity.max_displacement keeps it below one
     "max_displacement": _mean("max_displacement", "relative", highest=1.0),
     "fund_drawdown_var_99": _drawdown_quantile(0.99),
-    "fund_drawdown_es_99": Definition(
+    "fund_drawdown_es_99": _by_terms(
         "USD", ("fund_drawdown",),
         lambda paths: expected_shortfall(paths.sample("fund_drawdown"), 0.99, paths.confidence),
-        _paired(lambda paths: tail_mean_terms(paths.known("fund_drawdown"), 0.99))),
+        lambda paths: tail_mean_terms(paths.known("fund_drawdown"), 0.99)),
     # the smallest fund F with P(drawdown > F) <= 1 - q: the same quantile, under the name a fund is sized by
     "required_fund_99": _drawdown_quantile(0.99),
     "required_fund_999": _drawdown_quantile(0.999),
     "required_fund_9999": _drawdown_quantile(0.9999),
-    "fund_shortfall": Definition("USD", ("fund_drawdown",), _shortfall_of_fund, _paired(_terms_of_shortfall)),
+    "fund_shortfall": _by_terms("USD", ("fund_drawdown",), _shortfall_of_fund, _terms_of_shortfall),
 }
 """By name in ``summary.json``; ``limits.*`` takes the same names."""
 
@@ -236,10 +246,10 @@ FAIRNESS: dict[str, Definition] = {
     "adl_largest_haircut": _where_deleveraged("adl_largest_haircut"),
     "adl_gini": _where_deleveraged("adl_gini", "had ADL at a cost to a winner"),
     "adl_cost": _mean("adl_cost"),
-    "adl_overshoot": Definition(
+    "adl_overshoot": _by_terms(
         "ratio", ("adl_haircut", "adl_needed"),
         lambda paths: ratio(paths.sample("adl_haircut"), paths.sample("adl_needed"), paths.confidence),
-        _paired(lambda paths: ratio_terms(paths.known("adl_haircut"), paths.known("adl_needed")))),
+        lambda paths: ratio_terms(paths.known("adl_haircut"), paths.known("adl_needed"))),
 }
 """Metrics of how ADL treats those in profit (``run.fairness``)."""
 

@@ -93,7 +93,12 @@ def tail_quantile(sample: Sample, tail: float) -> float:
 
 def quantile_rank(n: int, p: float) -> int:
     """Rank (1-based) of the empirical p-quantile, ceil(n p), with p as the decimal it was written as."""
-    return max(1, math.ceil(n * Fraction(str(round(float(p), 12)))))
+    return max(1, math.ceil(n * decimal(p)))
+
+
+def decimal(p: float) -> Fraction:
+    """p as the decimal it was written as."""
+    return Fraction(str(round(float(p), 12)))
 
 
 def expected_shortfall(sample: Sample, p: float, confidence: float) -> Interval:

@@ -230,7 +230,7 @@ class AccountsKernel:
             )
             return evaluate(lambda a, b: a + b, (sums, parts), LANES)
 
-        each = loop(self.book.places // WIDTH, chunk, _tree(Closed, zero, zero, zero, zero), LANES, first=0)
+        each = loop(self.book.places // WIDTH, chunk, _tree(Closed, zero, zero, zero, zero, zero), LANES, first=0)
         return jax.tree.map(lambda cells: _over(cells, jnp.sum), each, is_leaf=lambda leaf: isinstance(leaf, Cells))
 
     def note(self, state: State, number: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from stress.errors import UserError, bad_value
+from stress.files import parse_yaml
 
 MADE_BY = "stress calibrate"
 """Marks a file that a calibration may overwrite."""
@@ -35,7 +36,7 @@ def target(output: str | None, name: str) -> Path:
 
 def _ours(file: Path) -> bool:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = parse_yaml(file.read_text(encoding="utf-8"))
         return str(content["provenance"]["made_by"]).startswith(MADE_BY)
     except (yaml.YAMLError, UnicodeDecodeError, OSError, KeyError, TypeError):
         return False

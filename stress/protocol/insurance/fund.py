@@ -24,6 +24,7 @@ class Funds:
     outside: Array  # [] USD of the outside market: what depositors took less what it paid in
     paid: Array  # [G] USD in this block of time
     depleted: Array  # [G] int32 ticks, NEVER if not depleted
+    drawdown: Array  # [G] USD, the most that each was asked for beyond its net flow, floored at 0
     queue: Queue | None  # of the depositors
 
 
@@ -55,6 +56,7 @@ class Insurance:
             outside=jnp.zeros_like(fund),
             paid=none,
             depleted=jnp.full(self.shares.shape, NEVER, jnp.int32),
+            drawdown=none,
             queue=None if self.depositors is None else self.depositors.open(fund),
         )
 

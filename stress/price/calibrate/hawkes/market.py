@@ -16,9 +16,10 @@ from scipy.stats import gamma
 
 from stress.price.calibrate.hawkes.filter import Diffusion, densities, log_densities
 from stress.price.calibrate.hawkes.grid import NUMBERS, Excitation
-from stress.price.calibrate.hidden.climb import Box, Top, Values, climb, top
+from stress.price.calibrate.hidden.climb import Box, Top, Values, top
 from stress.price.calibrate.hidden.lanes import joined, lanes
 from stress.price.calibrate.hidden.level import with_level
+from stress.price.calibrate.hidden.staged import Staged
 from stress.types import Array
 
 LARGEST_SKEW = 1.0
@@ -131,10 +132,10 @@ class MarketFit:
 
 def fit_market(problem: Problem) -> MarketFit:
     """Maximum likelihood given the sample's level: first on a part of the sample, then on all of it."""
+    stages = Staged(problem.box(), partial(lattice_for, problem), partial(warm_up, problem), partial(targeted, problem),
+                    partial(_outgrown, problem), CLIMB_STEPS, REGRIDS)
     tried = [problem.start(beta, branching) for beta in BETAS for branching in BRANCHINGS]
-    vector = max(tried, key=lambda at: targeted(problem, lattice_for(problem, at), WARM_UPS[0], PART)(at).sum())
-    vector, _, _ = _climbed(problem, vector, PART)
-    vector, lattice, warm = _climbed(problem, vector, 1)
+    vector, lattice, warm = stages.fitted(tried, WARM_UPS[0], PART)
     given = top(targeted(problem, lattice, warm), vector, problem.box())
     whole = with_level(objective(problem, lattice, warm), given, problem.level, problem.returns**2)
     return MarketFit(problem, whole, given, lattice, warm)
@@ -146,19 +147,10 @@ def targeted(problem: Problem, lattice: Lattice, warm: int, every: int = 1) -> V
     return lambda vector: values(np.append(vector, level))
 
 
-def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarray, Lattice, int]:
-    """Climb; the grid is made anew whenever it has become too small or too coarse."""
-    for _ in range(REGRIDS):
-        lattice, warm = lattice_for(problem, vector), warm_up(problem, vector)
-
-        def outgrown(at: np.ndarray, now: Lattice = lattice) -> bool:
-            wanted = lattice_for(problem, at, 1 / OUTGROWN)
-            return wanted.size > now.size or wanted.per_jump > 2 * now.per_jump
-
-        vector = climb(targeted(problem, lattice, warm, every), vector, problem.box(), CLIMB_STEPS, outgrown)
-        if not outgrown(vector):
-            break
-    return vector, lattice, warm
+def _outgrown(problem: Problem, now: Lattice, vector: np.ndarray) -> bool:
+    """Whether a grid has become too small or too coarse."""
+    wanted = lattice_for(problem, vector, 1 / OUTGROWN)
+    return wanted.size > now.size or wanted.per_jump > 2 * now.per_jump
 
 
 def lattice_for(problem: Problem, vector: np.ndarray, room: float = 1.0) -> Lattice:

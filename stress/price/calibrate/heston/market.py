@@ -12,8 +12,9 @@ from scipy.stats import gamma
 
 from stress.price.calibrate.heston.filter import Jump, log_densities
 from stress.price.calibrate.heston.grid import Grid, Heston, make_grid, step_size
-from stress.price.calibrate.hidden.climb import Box, Top, Values, climb, top
+from stress.price.calibrate.hidden.climb import Box, Top, Values, top
 from stress.price.calibrate.hidden.lanes import joined, lanes
+from stress.price.calibrate.hidden.staged import Staged
 from stress.types import Array
 
 MOST_JUMPS = 2
@@ -135,25 +136,16 @@ class MarketFit:
 
 def fit_market(problem: Problem) -> MarketFit:
     """Maximum likelihood: first on a part of the sample, then on all of it."""
+    stages = Staged(problem.box(), partial(grid_for, problem), partial(warm_up, problem), partial(objective, problem),
+                    partial(_outgrown, problem), CLIMB_STEPS, REGRIDS)
     tried = [problem.start(kappa, shape) for kappa in KAPPAS for shape in SHAPES]
-    vector = max(tried, key=lambda at: objective(problem, grid_for(problem, at), WARM_UPS[0], PART)(at).sum())
-    vector, _, _ = _climbed(problem, vector, PART)
-    vector, grid, warm = _climbed(problem, vector, 1)
+    vector, grid, warm = stages.fitted(tried, WARM_UPS[0], PART)
     return MarketFit(problem, top(objective(problem, grid, warm), vector, problem.box()), grid, warm)
 
 
-def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarray, Grid, int]:
-    """Climb; the grid is made anew whenever a bar's move has outgrown it."""
-    for _ in range(REGRIDS):
-        grid, warm = grid_for(problem, vector), warm_up(problem, vector)
-
-        def outgrown(at: np.ndarray, spacing: float = float(grid.spacing)) -> bool:
-            return abs(np.log(float(grid_for(problem, at).spacing) / spacing)) > np.log(OUTGROWN)
-
-        vector = climb(objective(problem, grid, warm, every), vector, problem.box(), CLIMB_STEPS, outgrown)
-        if not outgrown(vector):
-            break
-    return vector, grid, warm
+def _outgrown(problem: Problem, now: Grid, vector: np.ndarray) -> bool:
+    """Whether a bar's move has outgrown a grid."""
+    return abs(np.log(float(grid_for(problem, vector).spacing) / float(now.spacing))) > np.log(OUTGROWN)
 
 
 def grid_for(problem: Problem, vector: np.ndarray) -> Grid:

@@ -12,7 +12,8 @@ from stress.price.calibrate.hidden.summary import by_name, error, of_market, val
 from stress.price.calibrate.mixture.fit import fit_mixture, joint
 from stress.price.calibrate.mixture.section import several_regimes, shares
 from stress.price.calibrate.regime_bates.fit import RegimeBatesFit, fit_regime_bates, last_factors
-from stress.price.calibrate.regime_bates.market import COORDINATES, LEAST_LEVEL, MarketFit, Problem
+from stress.price.calibrate.regime_bates.market import MarketFit
+from stress.price.calibrate.regime_bates.problem import COORDINATES, LEAST_LEVEL, Problem
 from stress.price.calibrate.rounding import by_market
 from stress.types import Array
 

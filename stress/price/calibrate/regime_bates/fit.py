@@ -11,8 +11,9 @@ from stress.price.calibrate.hidden.lanes import side_by_side
 from stress.price.calibrate.hidden.summary import alone, drawn
 from stress.price.calibrate.mixture.dynamics import MixtureDynamics, part, regime_paths
 from stress.price.calibrate.mixture.law import BarLaw
-from stress.price.calibrate.regime_bates.market import MarketFit, Problem, fit_market
+from stress.price.calibrate.regime_bates.market import MarketFit, fit_market
 from stress.price.calibrate.regime_bates.paths import Factors, walk
+from stress.price.calibrate.regime_bates.problem import Problem
 from stress.price.calibrate.stateful import TOGETHER
 
 

@@ -7,8 +7,7 @@ likelihood would have it higher, and simulations wilder than the sample.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import NamedTuple
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,23 +15,14 @@ import numpy as np
 from scipy.stats import gamma
 
 from stress.price.calibrate.heston.grid import Grid, Heston, make_grid, step_size
-from stress.price.calibrate.heston.market import LARGEST_RHO, OUT, WARM_UPS
-from stress.price.calibrate.hidden.climb import Box, Top, Values, climb, top
+from stress.price.calibrate.heston.market import OUT, WARM_UPS
+from stress.price.calibrate.hidden.climb import Top, Values, top
 from stress.price.calibrate.hidden.lanes import joined, lanes
 from stress.price.calibrate.hidden.level import with_level
-from stress.price.calibrate.mixture.law import BarLaw
-from stress.price.calibrate.regime_bates.filter import Filtered, Regimes, regimes_of, run_filter
+from stress.price.calibrate.hidden.staged import Staged
+from stress.price.calibrate.regime_bates.filter import Filtered, Regimes, run_filter
+from stress.price.calibrate.regime_bates.problem import Factor, Problem
 from stress.types import Array
-
-COORDINATES = ("kappa", "shape", "rho", "variance")
-"""Logarithms but for rho. The factor's stationary law is a gamma law of this shape, 2 kappa / xi^2, and mean one; the
-last is the variance of returns per year, set to the sample's."""
-
-SHAPES = (0.1, 400.0)
-"""Bounds of the shape: from a factor that is mostly zero to one that varies by a twentieth."""
-
-LEAST_LEVEL = 0.05
-"""Of what multiplies the regimes' diffusive variance, where jumps alone have more than the sample's."""
 
 STARTS = ((20.0, 4.0), (200.0, 4.0), (2000.0, 4.0), (200.0, 40.0))
 """kappa and shape of the starts that are tried."""
@@ -49,64 +39,6 @@ PIECES = {200: 24, 600: 16, 1800: 8, 5400: 4}
 
 MEMORIES = 20.0
 """Warm-up in memories of a filter that sees returns without regimes and jumps, which say more."""
-
-
-class Factor(NamedTuple):
-    """Parameters of the variance factor, per year; its mean is one."""
-
-    kappa: Array
-    xi: Array
-    rho: Array
-    level: Array  # on the regimes' diffusive variance
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A market's returns, and its regimes and jumps."""
-
-    returns: np.ndarray  # [T]
-    bar_years: float
-    law: BarLaw  # of this market alone
-
-    @cached_property
-    def regimes(self) -> Regimes:
-        """What the market does in each regime."""
-        return regimes_of(self.law, self.bar_years)
-
-    @property
-    def years(self) -> float:
-        """Length of the sample seen."""
-        return float(np.isfinite(self.returns).sum() * self.bar_years)
-
-    @property
-    def variance(self) -> float:
-        """Logarithm of the sample's variance per year: the last coordinate."""
-        return float(np.log(np.nanmean(self.returns**2) / self.bar_years))
-
-    @cached_property
-    def parts(self) -> tuple[float, float]:
-        """Variance per year of the regimes' diffusions and of jumps, on average."""
-        market = self.regimes
-        jumps = (jnp.exp(market.weight) * (market.mean**2 + market.variance)).sum(1) / self.bar_years
-        return tuple(float(market.initial @ each) for each in (market.volatility**2, jumps))  # type: ignore[return-value]
-
-    def factor(self, vector: Array | np.ndarray) -> Factor:
-        """The parameters at coordinates."""
-        kappa, shape, variance = (jnp.exp(vector[i]) for i in (0, 1, 3))
-        diffusion, jumps = self.parts
-        level = jnp.maximum((variance - jumps) / diffusion, LEAST_LEVEL)
-        return Factor(kappa, jnp.sqrt(2 * kappa / shape), jnp.asarray(vector[2]), level)
-
-    def box(self) -> Box:
-        """Lowest and highest coordinates but for the variance."""
-        kappa = (0.5 / self.years, 1 / self.bar_years)
-        pairs = [*(np.log(pair) for pair in (kappa, SHAPES)), (-LARGEST_RHO, LARGEST_RHO)]
-        return Box(*np.array(pairs, dtype=float).T)
-
-    def start(self, kappa: float, shape: float) -> np.ndarray:
-        """Coordinates of a start but for the variance; no leverage."""
-        at, box = np.array([np.log(kappa), np.log(shape), 0.0]), self.box()
-        return np.clip(at, box.low + 0.02 * box.span, box.high - 0.02 * box.span)
 
 
 @dataclass(frozen=True)
@@ -134,27 +66,17 @@ class MarketFit:
 
 def fit_market(problem: Problem) -> MarketFit:
     """Maximum likelihood: first on a part of the sample, then on all of it."""
-    tried = [problem.start(*start) for start in STARTS]
-    vector = max(tried, key=lambda at: targeted(problem, grid_for(problem, at), WARM_UPS[1], PART)(at).sum())
-    vector, _, _ = _climbed(problem, vector, PART)
-    vector, grid, warm = _climbed(problem, vector, 1)
+    stages = Staged(problem.box(), partial(grid_for, problem), partial(warm_up, problem), partial(targeted, problem),
+                    partial(_outgrown, problem), CLIMB_STEPS, REGRIDS)
+    vector, grid, warm = stages.fitted([problem.start(*start) for start in STARTS], WARM_UPS[1], PART)
     given = top(targeted(problem, grid, warm), vector, problem.box())
     whole = with_level(objective(problem, grid, warm), given, problem.variance, problem.returns**2)
     return MarketFit(problem, whole, given, grid, warm)
 
 
-def _climbed(problem: Problem, vector: np.ndarray, every: int) -> tuple[np.ndarray, Grid, int]:
-    """Climb; the grid is made anew whenever a bar's move has outgrown it."""
-    for _ in range(REGRIDS):
-        grid, warm = grid_for(problem, vector), warm_up(problem, vector)
-
-        def outgrown(at: np.ndarray, spacing: float = float(grid.spacing)) -> bool:
-            return abs(np.log(float(grid_for(problem, at).spacing) / spacing)) > np.log(OUTGROWN)
-
-        vector = climb(targeted(problem, grid, warm, every), vector, problem.box(), CLIMB_STEPS, outgrown)
-        if not outgrown(vector):
-            break
-    return vector, grid, warm
+def _outgrown(problem: Problem, now: Grid, vector: np.ndarray) -> bool:
+    """Whether a bar's move has outgrown a grid."""
+    return abs(np.log(float(grid_for(problem, vector).spacing) / float(now.spacing))) > np.log(OUTGROWN)
 
 
 def grid_for(problem: Problem, vector: np.ndarray) -> Grid:

@@ -1,0 +1,63 @@
+"""Cover-k: what the fund must hold if the k accounts that would owe most default together.
+
+The standard of clearing houses: resources for the default of the participant (and its affiliates), or the two, with the
+largest credit exposure in extreme but plausible market conditions (CPMI-IOSCO, Principles for financial market
+infrastructures, 2012, principle 4, key consideration 4). Conditions are moves of the market model over
+``decide.fund.cover.hours`` in which nothing is closed; ``exposure`` says what is owed after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from stress.build.study import Study
+from stress.config.decide.fund import CoverConfig
+from stress.decisions.desk import Desk
+from stress.decisions.fund.exposure import Exposures, exposures
+from stress.decisions.fund.targets import at_target
+from stress.errors import UserError
+from stress.mc.estimators.sample import sample
+from stress.mc.prices import block_ends
+
+
+def by_default(desk: Desk, bare: Mapping[str, Any], targets: Sequence[float], settings: CoverConfig) -> dict[str, Any]:
+    """Needs by k: over moves of all markets at once, and the quantiles over simulated moves, with intervals."""
+    counts, moves = sorted(set(settings.accounts)), sorted(set(settings.moves))
+    facts = {"accounts": counts, "hours": settings.hours, "depth_share": settings.depth_share}
+    if desk.config.protocol.contract == "inverse" or desk.base.book.coins is not None:
+        return facts | {"reason": "it is there for linear contracts and collateral in USD alone"}
+    try:
+        study = desk.study({**bare, "run.horizon_hours": settings.hours})
+    except UserError as error:
+        return facts | {"reason": str(error)}
+    show = desk.config.run.progress
+    grid = exposures(study, study.prices0 * (1 + np.array(moves)[:, None]), counts, settings.depth_share, show)
+    drawn = exposures(study, simulated_prices(study, settings.paths), counts, settings.depth_share, show)
+    confidence = study.plan.confidence
+    return facts | {
+        "reason": None, "scenarios": len(drawn.need),
+        "moves": [_move(study, grid, row, move) for row, move in enumerate(moves)],
+        "required": [{"accounts": k} | at_target(sample(drawn.need[:, i]), target, confidence)
+                     for i, k in enumerate(counts) for target in targets],
+        "everybody": [at_target(sample(drawn.everybody), target, confidence) for target in targets],
+    }
+
+
+def _move(study: Study, grid: Exposures, row: int, move: float) -> dict[str, Any]:
+    """What a move takes, and who would owe most."""
+    who = [{"account": study.book.owners[owner], "owes": float(owes)}
+           for owner, owes in zip(grid.who[row], grid.owes[row], strict=True) if owes > 0]
+    return {"move": move, "need": grid.need[row].tolist(), "everybody": float(grid.everybody[row]), "who": who}
+
+
+def simulated_prices(study: Study, most: int) -> np.ndarray:
+    """Fundamental prices [S, A] in USD at the horizon, of the first paths of the study, at most so many."""
+    plan, ends = study.plan, jax.jit(block_ends)
+    wanted = min(plan.paths, most)
+    blocks = -(-wanted // plan.job.block_paths)
+    last = np.concatenate([np.asarray(ends(plan.job, np.uint32(block))[0]) for block in range(blocks)])
+    return study.prices0 * np.exp(last[:wanted])

@@ -1,0 +1,84 @@
+"""What each account costs the insurance fund, by market: recorded where it is asked for (``mc.losses``).
+
+Two records of a path: what was lost up to the round of the fund's drawdown, which is a maximum over rounds, and the
+bad debt of all rounds. An account is only written in rounds in which something is lost or gained by it, so accounts
+that stand still (``engine.front``) need no look: what was lost at the last maximum follows from when an account last
+changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+
+from stress.engine.state import AT_PEAK, DEBT, DRAWDOWN, LOST, Accounts, Row
+from stress.engine.tick import Closing, Round, Settlement
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+
+def nothing_lost(markets: int, accounts: int) -> dict[str, Array]:
+    """Marks at time zero."""
+    none = jnp.zeros((markets, accounts), jnp.float64)
+    return {LOST: none, AT_PEAK: none, DEBT: none, DRAWDOWN: none[0]}
+
+
+def noted(accounts: Accounts, venue: Venue, before: Row, after: Row, done: Round) -> Row:
+    """The row ``after`` a round with the losses of the round; ``before`` is the row at its start."""
+    marks, old = before.marks, before.outcome.drawdown
+    at_full = _lost(accounts, venue, before, done.closing, done.full)
+    settled = _lost(accounts, venue, before, done.closing, done.settled)
+    debt = _by_loss(accounts, before, done.full) * done.full.deficit
+    changed = ((at_full != 0) | (settled != 0)).any(0)
+    last = lost_at_peak(marks, old)  # of the last maximum before this round
+    now = jnp.where(after.outcome.drawdown > old, marks[LOST] + at_full, last)
+    new = {
+        LOST: marks[LOST] + settled,
+        AT_PEAK: jnp.where(changed, now, marks[AT_PEAK]),
+        DEBT: marks[DEBT] + debt,
+        DRAWDOWN: jnp.where(changed, after.outcome.drawdown, marks[DRAWDOWN]),
+    }
+    return replace(after, marks=after.marks | new)
+
+
+def lost_at_peak(marks: dict[str, Array], drawdown: Array) -> Array:
+    """USD [A, N] lost by the round in which the fund's drawdown became what it is now: ``drawdown`` [] in USD."""
+    return jnp.where(drawdown > marks[DRAWDOWN], marks[LOST], marks[AT_PEAK])
+
+
+def _lost(accounts: Accounts, venue: Venue, before: Row, closing: Closing, settled: Settlement) -> Array:
+    """Deficits [A, N] less what the fund got in fees and remainders, in USD."""
+    sold = jnp.abs(closing.book) * settled.fill
+    closed = sold + jnp.abs(closing.adl) * closing.adl_price
+    fees, held = venue.fees.split(settled.fee)[1], _notional(before, settled)
+    deficits = _by_loss(accounts, before, settled) * settled.deficit
+    return deficits - _shares(sold, held) * fees - _shares(closed, held) * settled.remainder
+
+
+def _by_loss(accounts: Accounts, before: Row, settled: Settlement) -> Array:
+    """Share [A, N] of a deficit by position: that of what positions held before the round lost since time zero.
+
+    By notional where none of them lost.
+    """
+    assert accounts.opened is not None  # the caller's branch
+    lost = before.ledger.size * (accounts.opened - settled.mark)[:, None]
+    return _shares(jnp.maximum(lost, 0.0), _notional(before, settled))
+
+
+def _notional(before: Row, settled: Settlement) -> Array:
+    """Notional [A, N] in USD of positions before the round."""
+    return jnp.abs(before.ledger.size) * settled.mark[:, None]
+
+
+def _shares(weight: Array, otherwise: Array) -> Array:
+    """Weights [A, N] as shares by account; by other weights where all are zero, and all zero where these are too."""
+    weight = jnp.where(weight.sum(0) > 0, weight, otherwise)
+    total = weight.sum(0)
+    return weight / jnp.where(total > 0, total, 1.0)
+
+
+def note_losses(accounts: Accounts, venue: Venue, before: Row, after: Row, done: Round) -> Row:
+    """:func:`noted` for a batch of rows."""
+    return jax.vmap(noted)(accounts, venue, before, after, done)

@@ -1,0 +1,223 @@
+"""The command attribution: books of which it is known who carries the loss, and what removing them changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stress.cli.compose import load
+from stress.cli.main import OK, main
+from stress.decisions.attribution import decide
+from stress.decisions.attribution.books import kept
+from stress.decisions.attribution.groups import groups_of
+from stress.decisions.desk import Desk, Run
+from stress.errors import UserError
+from stress.mc import losses as recorder
+from stress.report.decisions import attribution as page
+from tests.reference.building import make_book
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+POSITIONS = "account,market,size,entry_price,margin_mode,isolated_margin\n"
+LONGS = ("amy", "ben", "cid", "dot")
+"""Alike: ten times leverage."""
+MARKET = ["price=merton", "price.markets=[BTC]", "price.initial_prices=[100]", "price.volatility=0.1", "price.correlation=0",
+          "price.jump.intensity=3000", "price.jump.mean=-0.12", "price.jump.std=0.03", "price.jump_duration_seconds=0",
+          "run.paths=256", "run.horizon_hours=1", "run.step_seconds=600", "run.progress=false", "protocol.maintenance_margin=0.01",
+          "protocol.initial_margin=0.02", "book=file", "liquidity.half_spread_bps=0"]
+
+
+def written(folder: Path) -> list[str]:
+    """Four equal longs, a small one twice as long in leverage, a rich one; the residual account is short."""
+    rows = [f"{name},BTC,100,100,isolated,1000\n" for name in LONGS]
+    rows += ["eve,BTC,10,100,isolated,50\n", "rich,BTC,20,100,isolated,1990\n"]
+    (folder / "positions.csv").write_text(POSITIONS + "".join(rows))
+    return [*MARKET, f"book.positions={folder / 'positions.csv'}"]
+
+
+def desk_of(folder: Path, *more: str) -> Desk:
+    return Desk(load([*written(folder), *more])[1], folder / "desk")
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Liquidations move no price, and there are no fees: losses are everybody's own."""
+    return desk_of(tmp_path_factory.mktemp("quiet"), "liquidity=none", "protocol.liquidation.fee=0",
+                   "decide.attribution.level=0.9", "decide.attribution.accounts=5", "decide.attribution.changed=[market]")
+
+
+@pytest.fixture(scope="module")
+def found(quiet: Desk) -> dict[str, Any]:
+    answer = decide(quiet, quiet.config.decide.attribution)
+    return json.loads(json.dumps(answer, allow_nan=False))
+
+
+def row_of(found: dict[str, Any], name: str) -> dict[str, Any]:
+    (row,) = [row for row in found["accounts"] if row["name"] == name]
+    return row
+
+
+def test_alike_accounts_have_alike_parts(found: dict[str, Any]) -> None:
+    parts = [row_of(found, name)["part"]["estimate"] for name in LONGS]
+    assert parts == pytest.approx([parts[0]] * 4, rel=1e-12)
+    assert parts[0] > 0
+    small = row_of(found, "eve")["part"]["estimate"]
+    assert sum(parts) + small == pytest.approx(found["shortfall"]["estimate"], rel=1e-9)
+    assert parts[0] / 10 < small  # a tenth of the size, with twice the leverage
+    assert "rich" not in {row["name"] for row in found["accounts"]}
+
+
+def test_parts_of_every_kind_add_up(found: dict[str, Any]) -> None:
+    assert [kind["kind"] for kind in found["groups"]] == ["market", "side", "tier", "leverage", "account_type", "size"]
+    for kind in found["groups"]:
+        assert sum(r["share"]["estimate"] for r in kind["rows"]) == pytest.approx(1.0, rel=1e-9), kind["kind"]
+        assert sum(r["notional_share"] for r in kind["rows"]) == pytest.approx(1.0, rel=1e-12), kind["kind"]
+    by_leverage = {r["name"]: r for r in found["groups"][3]["rows"]}
+    assert {name: r["margin_accounts"] for name, r in by_leverage.items()} == {
+        "up to 5 times": 1, "5 to 10 times": 4, "10 to 20 times": 1}
+    assert by_leverage["up to 5 times"]["part"]["estimate"] == 0.0
+
+
+def test_without_impact_removing_changes_what_the_part_says(found: dict[str, Any]) -> None:
+    rows = {row["name"]: row for row in found["changes"]}
+    assert set(rows) == {"BTC", *LONGS, "eve"}
+    for name in LONGS:
+        removed = rows[name]["removed"]
+        assert removed["difference"]["estimate"] == pytest.approx(removed["euler"], rel=1e-9)
+        assert removed["difference"]["low"] < removed["euler"] < removed["difference"]["high"] < 0
+    assert rows["BTC"]["removed"]["shortfall"]["estimate"] == 0.0
+    halved = rows["amy"]["capped"]
+    assert halved["difference"]["estimate"] < 1.1 * halved["euler"] < 0  # half the leverage, so less than half is lost
+
+
+def test_removing_who_never_loses_changes_nothing(quiet: Desk) -> None:
+    base = without(quiet, [])
+    for columns in (without(quiet, ["rich"]).columns, without(quiet, ["rich"], 0.3).columns):
+        for name in ("fund_drawdown", "bad_debt", "liquidated_notional"):
+            np.testing.assert_array_equal(columns[name], base.columns[name], err_msg=name)
+    assert not np.array_equal(without(quiet, ["eve"]).columns["fund_drawdown"], base.columns["fund_drawdown"])
+
+
+def without(desk: Desk, names: list[str], share: float = 0.0) -> Run:
+    book = desk.base.book
+    members = np.isin([book.owners[o] for o in book.owner], names)[:, None] & (book.size != 0)
+    return desk.run({"run.twin": False}, book=kept(book, members, share, desk.base.prices0, "residual"))
+
+
+def test_two_accounts_with_impact_by_hand(tmp_path: Path) -> None:
+    """Both long 100 at 100 with 1,000, bankrupt at 90; the price gaps to 85, where 20,000 USD move it by 1 %.
+
+    Q units are sold at 85 (1 - 0.005 Q 85 / 20,000) on average: both lose 100 (90 - 84.63875), one alone 100 (90 - 84.819375).
+    Without one, the other loses less, too: removing changes more than the part.
+    """
+    (tmp_path / "path.csv").write_text("time_hours,BTC\n0,100\n0.5,85\n1,85\n")
+    (tmp_path / "positions.csv").write_text(POSITIONS + "".join(f"{n},BTC,100,100,isolated,1000\n" for n in ("amy", "ben")))
+    desk = Desk(load(["price=replay", "price.markets=[BTC]", f"price.path={tmp_path / 'path.csv'}", "run.paths=128",
+                      "run.progress=false", "protocol.maintenance_margin=0.01", "protocol.initial_margin=0.02", "book=file",
+                      f"book.positions={tmp_path / 'positions.csv'}", "protocol.liquidation.fee=0", "liquidity=linear",
+                      "liquidity.depth_usd=2e4", "liquidity.half_spread_bps=0", "liquidity.withdrawal=0",
+                      "decide.attribution.changed=[]", "decide.attribution.accounts=2"])[1], tmp_path / "desk")
+    answer = decide(desk, desk.config.decide.attribution)
+    assert answer["shortfall"]["estimate"] == pytest.approx(1072.25, rel=1e-9)
+    for row, name in zip(answer["changes"], ("amy", "ben"), strict=True):
+        assert row["name"] == name
+        assert row_of(answer, name)["part"]["estimate"] == pytest.approx(536.125, rel=1e-9)
+        assert row["removed"]["euler"] == pytest.approx(-536.125, rel=1e-9)
+        assert row["removed"]["difference"]["estimate"] == pytest.approx(518.0625 - 1072.25, rel=1e-9)
+
+
+def test_a_book_is_simulated_once(quiet: Desk, found: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    del found
+    fresh = Desk(quiet.container, quiet.folder)
+    monkeypatch.setattr(fresh, "_simulate", lambda *_: pytest.fail("simulated again"))
+    first = without(fresh, ["amy"])
+    assert first is without(fresh, ["amy"])
+    assert first.folder != without(fresh, ["ben"]).folder
+
+
+# --- books ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("inverse", [False, True])
+def test_who_is_made_smaller_keeps_equity_and_the_book_its_balance(inverse: bool) -> None:
+    book = make_book([("a", 50.0, {"X": (4.0, 90.0), "Y": (-2.0, 11.0)}), ("b", 9.0, {"X": (-3.0, 120.0)}),
+                      ("r", 0.0, {"X": (-1.0, 100.0), "Y": (2.0, 10.0)})], ("X", "Y"), residual="r")
+    prices, members = np.array([100.0, 10.0]), np.array([[True, False], [True, False], [True, True]])
+    smaller = kept(book, members, 0.25, prices, "r", inverse=inverse)
+    assert smaller.owners == ("a", "b", "r")
+    np.testing.assert_allclose(smaller.size, [[1.0, -2.0], [-0.75, 0.0], [-0.25, 2.0]], rtol=1e-15)
+    np.testing.assert_allclose(smaller.size.sum(0), 0.0, atol=1e-15)
+    assert smaller.residual.tolist() == [False, False, True]
+
+    def worth(book: Any) -> np.ndarray:
+        from stress.book.inverse import mirrored
+
+        return (mirrored(book, prices) if inverse else book).equity(prices)
+
+    np.testing.assert_allclose(worth(smaller)[:2], worth(book)[:2], rtol=1e-14)
+    assert worth(smaller)[2] == 0.0
+    gone = kept(book, members, 0.0, prices, "r", inverse=inverse)
+    assert gone.accounts == 3
+    assert gone.size[0, 0] == gone.entry[0, 0] == 0.0
+
+
+def test_books_are_told_apart() -> None:
+    book = make_book([("a", 50.0, {"X": (4.0, 90.0)}), ("b", 9.0, {"X": (-4.0, 120.0)})])
+    others = [dataclasses.replace(book, cash=book.cash + np.array([0.0, 1e-9])), dataclasses.replace(book, owners=("a", "c")),
+              dataclasses.replace(book, coins=np.zeros((2, 1)), counted=np.zeros((2, 1)))]
+    assert len({b.digest() for b in (book, *others)}) == 4
+    assert dataclasses.replace(book, notes=("said",)).digest() == book.digest()
+
+
+def test_every_position_is_in_one_group_of_each_kind() -> None:
+    desk = Desk(load(["run.paths=128", "book.accounts=150"])[1], Path("nowhere"))
+    study = desk.base
+    for kind in ("market", "side", "tier", "leverage", "account_type", "size"):
+        members = np.sum([g.members for g in groups_of(study, kind, [3.0, 10.0])], axis=0)
+        np.testing.assert_array_equal(members, (study.book.size != 0) & ~study.book.residual[:, None], err_msg=kind)
+    assert [g.members.any(1).sum() for g in groups_of(study, "size", [])] == [15] * 10
+    assert [g.name for g in groups_of(study, "leverage", [])] == ["any leverage"]
+
+
+# --- what is refused, and what there is to tell -------------------------------------------------------------------------
+@pytest.mark.parametrize(("more", "word"), [
+    (["run.fund_curve=false"], "run.fund_curve"),
+    (["decide.attribution.leverage_bands=[5,5]"], "leverage_bands"),
+    (["protocol=dydx_v4", "price.markets=[BTC]"], "protocol.insurance"),
+])
+def test_what_cannot_be_told_is_refused(more: list[str], word: str, tmp_path: Path) -> None:
+    desk = Desk(load(["run.paths=128", "run.horizon_hours=0.1", "run.progress=false", *more])[1], tmp_path)
+    with pytest.raises(UserError, match=word):
+        decide(desk, desk.config.decide.attribution)
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_settings_out_of_their_domain_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in ("level=1", "cap=1", "changed=[whales]", "measure=losses", "accounts=-1"):
+        assert main(["attribution", f"decide.attribution.{wrong}"]) != OK
+        assert f"decide.attribution.{wrong.split('=')[0]}" in capsys.readouterr().err
+
+
+def test_the_page_and_its_pictures(found: dict[str, Any], tmp_path: Path) -> None:
+    told = page.tell(found, tmp_path)
+    assert [figure.drawn.figure is not None for figure in told.figures] == [True] * 3
+    assert "Market: BTC carries 100" in told.in_short[1]
+    assert {row[0] for row in told.tables[-1][2].rows} >= {"market BTC", "account amy"}
+    nothing = found | {"groups": [], "accounts": [], "top": [], "changes": [], "reason": "no path lost"}
+    told = page.tell(nothing, tmp_path)
+    assert "no path lost" in told.in_short[-1]
+    assert not any(figure.drawn.figure for figure in told.figures)
+
+
+def test_nothing_lost_is_said(quiet: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = dataclasses.replace(quiet.config.decide.attribution, measure="fund_drawdown")
+    calm = {"price.jump.intensity": 0.0}
+    monkeypatch.setattr(quiet, "run", lambda changes, **_: Desk.run(quiet, {**changes, **calm}))
+    answer = decide(quiet, settings)
+    assert answer["shortfall"]["estimate"] == 0.0
+    assert "nothing to allocate" in answer["reason"]
+    assert recorder.record_losses(quiet.base.plan.job, quiet.base.plan.variants, "bad_debt", np.zeros(0, int),
+                                  lambda _: None).lost.nnz == 0

@@ -1,0 +1,172 @@
+"""What each account costs the fund, recorded: cases computed by hand, and all that the engine can do."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from stress.build.study import Study
+from stress.mc import losses as recorder
+from stress.mc.losses import Losses, assert_same_paths, record_losses
+from tests.designs import DESIGNS, MORE_DESIGNS
+from tests.quick import block
+from tests.random_books import random_study
+from tests.reference.building import Row, make_book
+from tests.reference.rules import Rules
+from tests.reference.venue import simulate
+from tests.studies import config, padded, path_study
+from tests.tiers import slow
+
+pytestmark = pytest.mark.usefixtures("compiled_soon")
+
+TOGETHER = 5
+"""Accounts that all cases have, so that they share a program."""
+
+
+def recorded(study: Study, measure: str = "fund_drawdown", front: int | None = None) -> Losses:
+    """Losses of the first two paths, which are the same."""
+    job = study.plan.job if front is None else dataclasses.replace(study.plan.job, front=front)
+    found = record_losses(job, study.plan.variants, measure, np.array([0, 1]), lambda _: None)
+    np.testing.assert_array_equal(found.lost[0].toarray(), found.lost[1].toarray())
+    return found
+
+
+def case(rows: list[Row], path: list[Any], markets: tuple[str, ...] = ("X",), **liquidation: Any) -> Study:
+    """A venue with a fund, no impact, 1 % margin and 1 % fee, of which the fund gets all, on a given path."""
+    cfg = config(markets=markets, price={"initial_prices": 100.0}, run={"fund_curve": True, "paths": 128, "block_paths": 128},
+                 protocol={"insurance_fund": 50.0, "liquidation": {"fee": 0.01, "keeper_share": 0.0, **liquidation}})
+    return path_study(cfg, padded(make_book(rows, markets), TOGETHER), np.array(path, float).reshape(len(path), len(markets)))
+
+
+def by_owner(study: Study, losses: Losses) -> dict[str, Any]:
+    """USD by owner, one number a market."""
+    book = study.book
+    lost = losses.lost[0].toarray().reshape(len(book.markets), book.accounts)
+    found = {owner: lost[:, book.owner == o].sum(1) for o, owner in enumerate(book.owners)}
+    return {owner: values.tolist() if len(values) > 1 else float(values[0]) for owner, values in found.items() if values.any()}
+
+
+# --- by hand: longs from 100 at 1 % margin; closed at the price of the tick, deficits and fees follow -------------------
+A: Row = ("a", 100.0, {"X": (10.0, 100.0)})  # closed at 85: equity -50
+B: Row = ("b", 160.0, {"X": (10.0, 100.0)})  # closed at 84.5: equity 5, all of it fee
+C: Row = ("c", 170.0, {"X": (10.0, 100.0)})  # closed at 80: equity -30
+S: Row = ("s", 1e5, {"X": (-30.0, 100.0)})
+
+
+@pytest.mark.parametrize(("path", "total", "parts"), [
+    pytest.param([100, 85, 84.5, 84.5], 50.0, {"a": 50.0}, id="a fee after the maximum does not count"),
+    pytest.param([100, 85, 84.5, 80], 75.0, {"a": 50.0, "b": -5.0, "c": 30.0}, id="a fee before it does"),
+    pytest.param([100, 85, 80, 80], 50 + 40 + 30.0, {"a": 50.0, "b": 40.0, "c": 30.0}, id="two deficits in a tick"),
+    pytest.param([100, 99, 98, 99], 0.0, {}, id="nobody is closed"),
+    pytest.param([100, 90.5, 90.4, 90.4], 0.0, {}, id="a fee alone is no drawdown"),
+])
+def test_parts_at_the_maximum_over_rounds(path: list[float], total: float, parts: dict[str, float]) -> None:
+    study = case([A, B, C, S], path)
+    found = recorded(study)
+    assert found.total[0] == pytest.approx(total, rel=1e-12)
+    assert by_owner(study, found) == pytest.approx(parts, rel=1e-12)
+
+
+def test_a_maximum_that_is_not_the_last_round_with_a_deficit() -> None:
+    """a leaves 50, b pays 5, and a small one leaves 1: the maximum stays that of a alone."""
+    small: Row = ("c", 17.0, {"X": (1.0, 100.0)})  # closed at 82: equity -1
+    study = case([A, B, small, S], [100, 85, 84.5, 82])
+    found = recorded(study)
+    assert found.total[0] == pytest.approx(50.0, rel=1e-12)
+    assert by_owner(study, found) == pytest.approx({"a": 50.0}, rel=1e-12)
+    assert by_owner(study, recorded(study, "bad_debt")) == pytest.approx({"a": 50.0, "c": 1.0}, rel=1e-12)
+
+
+def test_an_account_in_several_markets_is_split_by_what_its_positions_lost() -> None:
+    """Long X 10 and Y 10 from 100, short Z: X loses 150, Y 50, Z gains 10 on 90 USD of wallet: 100 short."""
+    row: Row = ("a", 90.0, {"X": (10.0, 100.0), "Y": (10.0, 100.0), "Z": (-1.0, 100.0)})
+    other: Row = ("s", 1e5, {"X": (-10.0, 100.0), "Y": (-10.0, 100.0), "Z": (1.0, 100.0)})
+    study = case([row, other], [[100, 100, 100], [85, 95, 90]], ("X", "Y", "Z"))
+    assert by_owner(study, recorded(study)) == {"a": pytest.approx([75.0, 25.0, 0.0], rel=1e-12)}
+
+
+def test_fees_of_several_markets_by_what_was_sold_there() -> None:
+    """A fee of 1 % of 850 + 475, then another's deficit of 10 in Y: the maximum holds both."""
+    row: Row = ("a", 215.0, {"X": (10.0, 100.0), "Y": (5.0, 100.0)})
+    late: Row = ("b", 200.0, {"Y": (10.0, 100.0)})
+    other: Row = ("s", 1e5, {"X": (-10.0, 100.0), "Y": (-15.0, 100.0)})
+    study = case([row, late, other], [[100, 100], [80.0, 98], [80.0, 77]], ("X", "Y"))
+    assert by_owner(study, recorded(study)) == {
+        "a": pytest.approx([-5.0 * 800 / 1290, -5.0 * 490 / 1290], rel=1e-9), "b": pytest.approx([0.0, 30.0], rel=1e-9)}
+
+
+# --- against the engine and the reference -----------------------------------------------------------------------------
+ALL = {name: design for name, design in {**DESIGNS, **MORE_DESIGNS}.items() if "insurance" not in design}
+FAST = ("restore target, rates by size, delayed, ADL without a fund",)
+BOOKS, FRONT = 4, 2
+
+
+@pytest.mark.parametrize("design", slow(ALL, *(set(ALL) - set(FAST))))
+def test_totals_are_the_engine_s_and_deficits_the_reference_s(design: str) -> None:
+    some = 0.0
+    for number in range(BOOKS):
+        study, path = random_study(ALL[design], np.random.default_rng([number, *design.encode()]))
+        out = block(study.plan.job, np.uint32(0), 0).outcome
+        drawdown, debt = recorded(study, front=FRONT), recorded(study, "bad_debt", front=FRONT)
+        assert_same_paths(drawdown, np.asarray(out.drawdown)[-1, :2])
+        assert_same_paths(debt, np.asarray(out.bad_debt)[0, :2])
+        some += drawdown.total[0]
+        rules = Rules.from_config(study.config, list(study.markets))
+        ledger = simulate(study.book, rules.unlimited(), path, np.ones(len(path) - 1), 60.0).ledger
+        expected = deficits(study, ledger)
+        if study.plan.job.venues.adl is None or not any(tick["adl"] for tick in ledger["ticks"]):
+            unlimited = dataclasses.replace(study.plan.job, venues=jax.tree.map(lambda x: x[-1:], study.plan.job.venues))
+            found = record_losses(unlimited, ("main",), "bad_debt", np.array([0]), lambda _: None)
+            mine = found.lost.toarray().reshape(-1, study.book.accounts).sum(0)
+            np.testing.assert_allclose(mine, expected, rtol=1e-9, atol=1e-6)
+    assert some > 0
+
+
+def deficits(study: Study, ledger: dict[str, Any]) -> np.ndarray:
+    """USD by account [N] of the ledger's rows; every owner has one account."""
+    found = np.zeros(study.book.accounts)
+    for tick in ledger["ticks"]:
+        for row in tick["liquidations"]:
+            found[study.book.owners.index(row["account"])] += row["deficit"]
+    return found
+
+
+def test_paths_of_a_run_come_to_the_same_bits() -> None:
+    """Random prices: paths anywhere in the run, in several batches, one of them twice."""
+    row: Row = ("a", 60.0, {"X": (10.0, 100.0)})
+    cfg = config(price={"initial_prices": 100.0, "volatility": 8.0},
+                 run={"fund_curve": True, "paths": 1024, "block_paths": 512, "step_seconds": 600.0})
+    rows = [row, ("b", 90.0, {"X": (10.0, 100.0)}), ("s", 250.0, {"X": (-20.0, 100.0)})]
+    study = path_free(cfg, rows)
+    drawdown = np.concatenate([np.asarray(block(study.plan.job, np.uint32(b), 0).outcome.drawdown)[-1] for b in (0, 1)])
+    paths = np.append(np.argsort(-drawdown)[:70], np.argmax(drawdown))
+    assert (drawdown[paths] > 0).all()
+    found = record_losses(study.plan.job, study.plan.variants, "fund_drawdown", paths, lambda _: None)
+    assert_same_paths(found, drawdown[paths])
+    wrong = drawdown[paths] * (1 + 3e-9)
+    with pytest.raises(AssertionError, match="simulated again it comes to"):
+        assert_same_paths(found, wrong)
+
+
+def path_free(cfg: Any, rows: list[Row]) -> Study:
+    from tests.studies import study
+
+    return study(cfg, padded(make_book(rows), TOGETHER))
+
+
+def test_parts_that_do_not_add_up_are_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = case([A, B, C, S], [100, 85, 84.5, 80])
+    honest = recorder._run
+
+    def dishonest(*given: Any) -> Any:
+        total, lost = honest(*given)
+        lost[0, 0] += 1e-6
+        return total, lost
+
+    monkeypatch.setattr(recorder, "_run", dishonest)
+    with pytest.raises(AssertionError, match="what accounts lost differs"):
+        recorded(study)
