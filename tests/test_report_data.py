@@ -207,3 +207,16 @@ def test_a_picture_without_data_is_read_back(tmp_path: Path) -> None:
         ("left: curve", "1", "0.25"), ("left: curve", "2", "0.125"), ("left: dot", "5", "6"),
         ("left: bars", "3", "0"), ("left: bars", "4", "1")]
     assert rows_of(tmp_path / "figures" / "some.csv")[0].keys() == {"series", "fund (USD)", "share"}
+
+
+def test_series_of_one_name_and_empty_ones_are_read_back() -> None:
+    with style.applied():
+        figure = style.new_figure(2)
+        axes = figure.subplots()
+        for height in (3.0, 5.0):
+            axes.plot([1.0], [height], label="twice")
+        axes.bar([], [])
+        axes.contour(np.outer([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]))
+        table = data.read_back(figure)
+    assert table == {"series": ["panel 1: twice", "panel 1: twice'"], "x": [1.0, 1.0], "y": [3.0, 5.0]}
+    assert data.as_csv(data.read_back(style.new_figure(2))) == "series\n"

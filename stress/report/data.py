@@ -71,7 +71,10 @@ def read_back(figure: Figure) -> dict[str, list[Any]]:
         x, y = axes.get_xlabel() or "x", axes.get_ylabel() or "y"
         panel = axes.get_title(loc="left") or axes.get_title() or f"panel {number}"
         for name, points in _artists(axes):
-            found[f"{panel}: {name}"] = {x: points[:, 0], y if y != x else f"{y} (y)": points[:, 1]}
+            key = f"{panel}: {name}"
+            while key in found:  # two panels or series of one name
+                key += "'"
+            found[key] = {x: points[:, 0], y if y != x else f"{y} (y)": points[:, 1]}
     return stacked(found)
 
 
@@ -87,7 +90,8 @@ def _artists(axes: Axes) -> Iterable[tuple[str, np.ndarray]]:
             yield _name(dots.get_label(), f"points {number}"), points
     for number, bars in enumerate((c for c in axes.containers if isinstance(c, BarContainer)), 1):
         sideways = bars.orientation == "horizontal"
-        yield _name(bars.get_label(), f"bars {number}"), np.array([_bar(bar, sideways) for bar in bars])
+        points = np.array([_bar(bar, sideways) for bar in bars], dtype=float).reshape(-1, 2)
+        yield _name(bars.get_label(), f"bars {number}"), points
 
 
 def _bar(bar: Rectangle, sideways: bool) -> tuple[float, float]:
