@@ -152,6 +152,8 @@ def _summary(columns: dict[str, Any], case: Case) -> dict[str, Any]:
         "liquidated_notional": _metric(col["liquidated_notional"], "USD"),
         "liquidated_accounts": _metric(col["liquidated_accounts"], "accounts"),
         "bad_debt": _metric(np.nan_to_num(col["bad_debt"]), "USD"), "adl_notional": _metric(col["adl_notional"], "USD"),
+        **{name: _metric(np.nan_to_num(col[name]), "USD")
+           for name in ("insurance_paid", "adl_haircut", "socialised_loss", "uncovered")},
         "max_displacement": _metric(col["max_displacement"], "relative"),
         "time_to_depletion_hours": _metric(times, "hours")}
     curve: list[dict[str, Any]] = []

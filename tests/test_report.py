@@ -19,10 +19,12 @@ from fixtures_report import Case, fabricate_calibration, fabricate_run, fabricat
 
 import stress.report
 from stress.errors import UserError
+from stress.report import executive, tail, write_calibration_report, write_report, write_sweep_report
 from stress.report import format as fmt
-from stress.report import tail, write_calibration_report, write_report, write_sweep_report
+from stress.report.executive import sentences
 from stress.report.limits import verdicts
 from stress.report.load import load_run
+from stress.report.metrics import kind_of
 from stress.report.narrative import cautions, in_short
 from stress.report.run_report import FIGURES
 from stress.report.sweep_load import load_sweep
@@ -41,6 +43,7 @@ EDGES = {
     "tiny amounts": Case(paths=512, scale=1e-12), "failed paths": Case(paths=512, failed=5),
     "all failed": Case(paths=64, failed=64)}
 FIGURE_NAMES = {m.__name__.rsplit(".", 1)[-1] for modules in FIGURES.values() for m in modules}
+PICTURE, NUMBERS = "data:image/png;base64", "data:text/csv;base64"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -89,9 +92,15 @@ def check_page(path: Path) -> Page:
     assert not re.search(r"url\(|@import", path.read_text(encoding="utf-8"))
     assert {link for link in page.links if link.startswith("#")} <= {f"#{i}" for i in page.ids}
     for link in page.links:
-        assert link.startswith(("data:image/png;base64,", "#")) or re.fullmatch(r"\d+/report\.html", link), link[:60]
-        if link.startswith("data:"):
-            check_picture(base64.b64decode(link.split(",", 1)[1], validate=True))
+        kind = link.split(",", 1)[0] if link.startswith("data:") else "" if link.startswith("#") else "file"
+        assert kind in ("", "file", PICTURE, NUMBERS), link[:60]
+        content = base64.b64decode(link.split(",", 1)[1], validate=True) if link.startswith("data:") else b""
+        if kind == PICTURE:
+            check_picture(content)
+        if kind == NUMBERS:
+            assert len(list(csv.reader(content.decode().splitlines()))) > 1
+        if kind == "file":
+            assert (path.parent / link).is_file(), link
     return page
 
 
@@ -99,7 +108,7 @@ def check_picture(content: bytes) -> None:
     """A PNG of sensible size that is not blank."""
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", content[16:24])
-    assert 300 < width < 8000 and 80 < height < 8000, (width, height)
+    assert 200 < width < 8000 and 80 < height < 8000, (width, height)
     assert len(content) > 3000
 
 
@@ -157,26 +166,29 @@ def test_edge_cases_render(name: str, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         page = check_page(write_report(folder))
-    pictures = sum(link.startswith("data:") for link in page.links)
+    pictures = sum(link.startswith(PICTURE) for link in page.links)
     reasons = ("Not drawn", "so there is no distribution", "there is no curve", "nobody had to pay",
                "No market liquidates anybody")
     assert pictures + sum(page.text.count(reason) for reason in reasons) == len(FIGURE_NAMES)
-    assert pictures == len(list((folder / "figures").glob("*.png")))
+    assert pictures == len(list((folder / "figures").glob("*.png"))) == len(list((folder / "figures").glob("*.csv")))
     assert "nan" not in page.text.lower().replace("finance", "").split()
+    assert f"No limit is set, so there is no verdict. Any headline number can have one: perpstress {executive.EXAMPLE}" \
+        in page.text
+    assert 'class="verdict' not in (folder / "report.html").read_text()
     for market in case.markets:
         assert market in page.text
 
 
 def test_edge_case_wording(tmp_path: Path) -> None:
     calm = load_run(fabricate_run(tmp_path / "calm", Case(paths=512, depletions=False)))
-    assert "not zero risk: with 95\u00a0% confidence the probability is below 0.718\u00a0%" in in_short(calm)[0]
+    assert "not zero risk: with 95\u00a0% confidence the probability is below 0.718\u00a0%" in sentences(calm)[0][1]
     off = fabricate_run(tmp_path / "off", Case(paths=256, twin=False, fund_curve=False, dpi=50))
     assert Page(write_report(off)).text.count("Not available: run.twin is off") == 2
     failed = load_run(fabricate_run(tmp_path / "failed", Case(paths=512, failed=5)))
     assert "5 of 512 paths failed (rounds_exhausted)" in cautions(failed)[0]
     assert failed.drawn == 507
     deep = load_run(fabricate_run(tmp_path / "deep", Case()))
-    said = " ".join(in_short(deep))
+    said = " ".join([*(text for _, text in sentences(deep)), *in_short(deep)])
     assert "is shown to suffice for a 1 % chance" in said and "is too small for a 0.1 % chance" in said
     assert "jumps are assumed to take 300\u00a0s, that is 5 ticks of 60\u00a0s" in said
 
@@ -213,11 +225,11 @@ def test_stale_pictures_go_and_fine_ones_stay_small(tmp_path: Path) -> None:
     folder = fabricate_run(tmp_path, Case(paths=64, markets=("BTC",), dpi=200))
     page = check_page(write_report(folder))
     saved = (folder / "figures" / "story.png").read_bytes()
-    embedded = max(len(base64.b64decode(link.split(",", 1)[1])) for link in page.links if link.startswith("data:"))
+    embedded = max(len(base64.b64decode(link.split(",", 1)[1])) for link in page.links if link.startswith(PICTURE))
     assert struct.unpack(">I", saved[16:20])[0] == 1840 and embedded < len(saved)
     (folder / "data" / "story.npz").unlink()
     write_report(folder)
-    assert not (folder / "figures" / "story.png").exists()
+    assert not list((folder / "figures").glob("story.*"))
 
 
 def test_verdicts(full: Path) -> None:
@@ -231,6 +243,31 @@ def test_verdicts(full: Path) -> None:
     assert (stated.state, stated.text, missing.state) == ("undecided", "because", "unknown")
     run.summary["limits"] = {"bad_debt": 1e9, "adl_notional": None}
     assert [v.state for v in verdicts(run)] == ["met"]
+
+
+def test_the_first_page_says_how_the_limits_stand(full: Path) -> None:
+    run = load_run(full)
+    found = executive.ordered(verdicts(run))
+    assert [v.state for v in found] == ["violated", "undecided", "met"]
+    words = "1 violated with confidence, 1 undecided at this number of paths and 1 met with confidence"
+    assert executive.outcome(found) == ("violated", f"Of 3 limits: {words}.")
+    assert executive.outcome([])[0] == "none"
+    first, detail = (full / "report.html").read_text().split("</section>")
+    assert words in first and all(f">{what}.</strong>" in first for what in ("Fund", "Cascade", "Who pays"))
+    assert len(re.findall("<img", first)) == 3 and "<h2 id=\"numbers\">" in detail
+
+
+def test_each_sentence_of_the_first_page_has_its_interval(full: Path) -> None:
+    run = load_run(full)
+    said = dict(sentences(run))
+    assert list(said) == ["Fund", "Cascade", "Who pays"]
+    for what, names in {"Fund": ["depletion_probability"], "Cascade": ["cascade_probability", "amplification"],
+                        "Who pays": ["bad_debt", "insurance_paid", "adl_haircut", "socialised_loss"]}.items():
+        for name in names:
+            metric = run.metric(name)
+            form = fmt.FORMATS[kind_of(name, metric)]
+            for part in ("estimate", "low", "high"):
+                assert form(metric[part]) in said[what], (what, name, part)
 
 
 def test_story_tells_its_numbers(full: Path) -> None:
@@ -276,10 +313,11 @@ def test_tail_statistics() -> None:
     (fmt.usd, -2.5e9, "−$2.50bn"), (fmt.usd, 0.0012, "$0.00120"),
     (fmt.usd, 0.0, "$0"), (fmt.usd, None, "–"), (fmt.usd, float("nan"), "–"), (fmt.usd, 3e18, "$3.00e+18"),
     (fmt.usd_tick, 64250.0, "$64.25k"), (fmt.usd_tick, 2e6, "$2M"), (fmt.percent, 0.0123, "1.23\u00a0%"),
-    (fmt.percent, 0.99951, "99.95\u00a0%"), (fmt.percent, 1.0, "100\u00a0%"), (fmt.percent, -0.5, "−50.0\u00a0%"),
+    (fmt.percent, 0.99951, "99.95\u00a0%"), (fmt.percent, 1.0, "100\u00a0%"), (fmt.percent, 1 - 1e-15, "100\u00a0%"), (fmt.percent, 1 - 1e-8, "99.999999\u00a0%"), (fmt.percent, -0.5, "−50.0\u00a0%"),
     (fmt.percent_tick, 0.95, "95\u00a0%"), (fmt.hours, 24.0, "24\u00a0h"), (fmt.hours, 168.0, "7\u00a0days"),
     (fmt.hours, 1 / 60, "1\u00a0min"), (fmt.clock, 13.05, "13\u00a0h\u00a003\u00a0min"),
-    (fmt.one_in, 0.012, "about 1 in 83"),
+    (fmt.one_in, 0.012, "about 1 in 83"), (fmt.one_in, 0.768, "about 8 in 10"), (fmt.one_in, 0.998, "nearly every one"),
+    (fmt.one_in, 1.0, "every one"), (fmt.one_in, 0.4, "about 1 in 2"),
     (fmt.plain, 1.8249, "1.82"), (fmt.plain, 12345.0, "12,345"), (fmt.count, np.int64(4096), "4,096")])
 def test_formats(formatter: object, value: object, text: str) -> None:
     assert formatter(value) == text  # type: ignore[operator]

@@ -69,4 +69,4 @@ def _parameters(entries: list[dict[str, Any]]) -> Table:
         rows.append([str(entry.get("name")), plain_tick(value) if is_number(value) else plain_text(value),
                      plain_tick(float(f"{error:.3g}")) if is_number(error) else "not available",
                      f"{100 * ratio:.3g} %" if ratio is not None else "–", str(entry.get("unit") or "")])
-    return Table(["parameter", "estimate", "standard error", "relative", "unit"], rows)
+    return Table(["parameter", "estimate", "standard error", "relative", "unit"], rows, words=1)

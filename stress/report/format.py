@@ -71,7 +71,7 @@ def percent(value: float | None) -> str:
     """A share as a percentage with three significant digits; close to one it keeps what is missing to 100 %."""
     if not is_number(value):
         return NOTHING
-    if 0.99 < value < 1:
+    if 0.99 < value < 1 - 1e-9:  # nearer than that is rounding
         decimals = min(max(1, -math.floor(math.log10(100 * (1 - value)))), 9)
         return f"{100 * value:.{decimals}f}{_SPACE}%"
     return f"{significant(100 * value)}{_SPACE}%"
@@ -133,7 +133,10 @@ def clock(value: float) -> str:
 
 
 def one_in(probability: float) -> str:
-    """``0.012`` -> ``about 1 in 83``."""
+    """``0.012`` -> ``about 1 in 83``; ``0.77`` -> ``about 8 in 10``."""
+    if probability > 0.4:
+        tenths = round(10 * probability)
+        return f"about {tenths} in 10" if tenths < 10 else "every one" if probability == 1 else "nearly every one"
     return f"about 1 in {significant(1 / probability, 2 if probability < 0.1 else 1)}"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from stress.report import format as fmt
 from stress.report.figures.waterfall import PAYERS, TAIL
-from stress.report.format import count, is_number, many, percent, percent_tick, usd
+from stress.report.format import count, many, percent, percent_tick, usd
 from stress.report.history import caution, speed_words
 from stress.report.liquidation import by_drawdown
 from stress.report.load import Run
@@ -23,22 +23,9 @@ SPARED_FUND = ("ADL begins before the fund is empty: the fund curve and the size
 
 
 def in_short(run: Run) -> list[str]:
-    """The handful of sentences that open the report."""
-    depletion = run.metric("depletion_probability")
-    points = [_with_interval("depletion_probability", run)] if depletion else []
-    points += [text for text in (_fund_size(run), _cascade(run), _payers(run), _backstop(run), _causes(run),
-                                _gap(run)) if text]
-    return points
-
-
-def _with_interval(name: str, run: Run) -> str:
-    metric = run.metric(name)
-    text = meaning(name, metric, run)
-    low, high = metric.get("low"), metric.get("high")
-    if not metric.get("estimate") or low is None or high is None:
-        return text
-    return (f"{text[:-1]}, with {percent_tick(metric.get('confidence') or run.confidence)} confidence between "
-            f"{percent(low)} and {percent(high)}.")
+    """What the first page has no room for, in a handful of sentences."""
+    said = (_fund_size(run), _payers(run), _backstop(run), _causes(run), _gap(run))
+    return [text for text in said if text]
 
 
 def _fund_size(run: Run) -> str:
@@ -59,16 +46,6 @@ def _fund_size(run: Run) -> str:
     return f"The configured fund of {usd(run.fund)} {said}." if said else ""
 
 
-def _cascade(run: Run) -> str:
-    if not is_number(run.metric("cascade_probability").get("estimate")):
-        return ""
-    ratio = run.metric("amplification")
-    both = [meaning("cascade_probability", run.metric("cascade_probability"), run)]
-    if ratio.get("estimate"):
-        both.append(meaning("amplification", ratio, run))
-    return " ".join(both)
-
-
 def _payers(run: Run) -> str:
     debt = run.column("bad_debt")
     if debt is None or not np.any(debt > 0):
@@ -80,7 +57,7 @@ def _payers(run: Run) -> str:
     words = [f"{name} {percent(means[name])} "
              f"({percent(tail[name])})" for name in means if means[name] > 0 or tail[name] > 0]
     tail_name = percent_tick(TAIL)
-    return f"Deficits are borne by: {', '.join(words)} — in brackets the share in the worst {tail_name} of paths."
+    return f"Deficits are borne by: {', '.join(words)}; in brackets the share in the worst {tail_name} of paths."
 
 
 def _backstop(run: Run) -> str:

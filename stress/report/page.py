@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stress import files
-from stress.report import style
+from stress.report import data, style
 from stress.report.style import Drawn
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -21,28 +21,49 @@ DEFAULT_DPI = 110
 """Where a folder has no config to take ``report.dpi`` from: sweeps, calibrations."""
 
 
+EMBEDDED_CSV = 48_000
+"""Characters; data of no more than this are in the page as well, so that it is enough by itself."""
+
+
 @dataclass(frozen=True)
 class Item:
     """A figure on the page; without ``source`` the caption says why there is none."""
 
+    name: str
     title: str
     caption: str
     source: str = ""
+    data_file: str = ""  # beside the page
+    data_inside: str = ""  # the same as a data URI; empty where it is large
 
 
 def place(folder: Path, name: str, title: str, drawn: Drawn, dpi: int) -> Item:
-    """Save a figure as ``figures/<name>.png`` and embed it; call within ``style.applied()``.
+    """Save a figure as ``figures/<name>.png`` and its numbers as ``.csv``, and embed it; call within ``applied()``.
 
-    A stale picture of an earlier report is removed when there is nothing to draw.
+    A figure without data is read back. What an earlier report left is removed when there is nothing to draw.
     """
-    target = folder / "figures" / f"{name}.png"
+    picture_file, data_file = (folder / "figures" / f"{name}.{kind}" for kind in ("png", "csv"))
     if drawn.figure is None:
-        target.unlink(missing_ok=True)
-        return Item(title, drawn.caption)
+        forget(folder, name)
+        return Item(name, title, drawn.caption)
     picture = style.png(drawn.figure, dpi)
-    files.write_bytes(target, picture)
+    files.write_bytes(picture_file, picture)
+    text = data.as_csv(data.read_back(drawn.figure) if drawn.data is None else drawn.data)
+    files.write_text(data_file, text)
     embedded = picture if dpi <= _EMBEDDED_DPI else style.png(drawn.figure, _EMBEDDED_DPI)
-    return Item(title, drawn.caption, f"data:image/png;base64,{base64.b64encode(embedded).decode('ascii')}")
+    return Item(name, title, drawn.caption, _uri("image/png", embedded), f"figures/{data_file.name}",
+                _uri("text/csv", text.encode()) if len(text) <= EMBEDDED_CSV else "")
+
+
+def forget(folder: Path, *names: str) -> None:
+    """Remove figures and their data."""
+    for name in names:
+        for kind in ("png", "csv"):
+            (folder / "figures" / f"{name}.{kind}").unlink(missing_ok=True)
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def render(template: str, target: Path, **context: Any) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from stress.report.format import FORMATS, NOTHING, count, is_number, many, percent_tick, plain, plain_tick, usd
+from stress.report.format import FORMATS, NOTHING, count, is_number, many, percent_tick, plain, usd
 from stress.report.metrics import in_order, kind_of, printed, title_of
 from stress.report.tables import Table
 
@@ -50,7 +50,7 @@ def name_of(run: dict[str, Any]) -> str:
 def shown(value: Any) -> str:
     """A setting for people."""
     if is_number(value):
-        return plain_tick(value)
+        return f"{value:,.10g}"
     return NOTHING if value is None else str(value)
 
 
@@ -64,7 +64,7 @@ def differences(first: dict[str, Any], other: Other) -> Table:
                      f"{plain(found['narrowing'])} times" if is_number(found.get("narrowing")) else NOTHING,
                      count(found.get("differing")), str(found.get("reason") or "")])
     return Table(["metric", "first run", "this run", "difference", "interval", "narrowed by pairing",
-                  "paths that differ", ""], rows)
+                  "paths that differ", ""], rows, words=1)
 
 
 def all_differences(others: list[Other]) -> Table:
@@ -105,6 +105,21 @@ def verdict(metric: dict[str, Any]) -> int | None:
     return 0 if is_number(low) and is_number(high) else None
 
 
+def head(others: list[Other]) -> list[tuple[str, str]]:
+    """A line a run: which metrics are lower, higher and not told apart."""
+    lines = []
+    for other in others:
+        sides: dict[str, list[str]] = {"lower": [], "higher": [], "not told apart": []}
+        for name in SHOWN:
+            found = other.found.get("differences", {}).get(name, {})
+            side = verdict(found)
+            if side is not None or found.get("differing") == 0:
+                sides[{1: "higher", -1: "lower"}.get(side or 0, "not told apart")].append(title_of(name).lower())
+        said = "; ".join(f"{word}: {', '.join(names)}" for word, names in sides.items() if names)
+        lines.append((other.name, "; ".join(other.refused) or said or "nothing can be compared"))
+    return lines
+
+
 def in_short(first: dict[str, Any], other: Other) -> list[str]:
     """Sentences: what is higher or lower with confidence, and what is not told apart."""
     texts, unclear = [], []
@@ -129,13 +144,14 @@ def flips(other: Other) -> Table:
              "; ".join(f"{why} ({count(n)})" for why, n in found["why"].items()) or NOTHING]
             for name, found in other.found["flips"].items()]
     return Table(["event", "in both runs", "in the first only", "in this one only", "in neither", "what made it so"],
-                 rows)
+                 rows, words=1)
 
 
 def flipped_paths(other: Other) -> Table:
     """Paths on which an event happens in one run only, the largest changes first; numbers as first → this run."""
     rows = [_flipped(EVENTS[name], row) for name, found in other.found["flips"].items() for row in found["paths"]]
-    return Table(["event", "only in", "path", "deficits", "fees to the fund", "liquidated", "why"], rows, numbers=2)
+    return Table(["event", "only in", "path", "deficits", "fees to the fund", "liquidated", "why"], rows, numbers=2,
+                 words=1)
 
 
 def _flipped(event: str, row: dict[str, Any]) -> list[str]:

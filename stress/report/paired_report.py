@@ -27,7 +27,8 @@ def write_paired_report(folder: Path) -> Path:
         sections = [_section(folder, found, other) for other in others]
     return page.render(
         "paired.html.j2", folder / "compare.html", title="Runs compared, path by path", overview=overview,
-        facts=page.listed((f"first run: {found['first']['folder']}", f"{len(others)} more")), sections=sections)
+        facts=page.listed((f"first run: {found['first']['folder']}", f"{len(others)} more")), sections=sections,
+        head=paired.head(others))
 
 
 def _section(folder: Path, found: dict[str, Any], other: paired.Other) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from stress.report import assumptions, limits, narrative, page, style, tables, tale
+from stress.report import assumptions, executive, limits, narrative, page, style, tables, tale
 from stress.report.fairness import fairness_table
 from stress.report.figures import (
     book,
@@ -15,8 +15,11 @@ from stress.report.figures import (
     drawdown,
     fairness,
     fan,
+    fund_brief,
     fund_curve,
     heatmap,
+    path_brief,
+    payers_brief,
     story,
     waterfall,
 )
@@ -25,13 +28,14 @@ from stress.report.history import history
 from stress.report.load import Run, load_run
 
 FIGURES: dict[str, tuple[ModuleType, ...]] = {
-    "fund": (drawdown, fund_curve, depletion_time), "cascades": (cascade, heatmap), "payers": (waterfall, fairness),
-    "story": (story,), "prices": (fan,), "book": (book,)}
+    "brief": (fund_brief, payers_brief, path_brief), "fund": (drawdown, fund_curve, depletion_time),
+    "cascades": (cascade, heatmap), "payers": (waterfall, fairness), "story": (story,), "prices": (fan,),
+    "book": (book,)}
 """Figures by section of the page; each is saved under the name of its module."""
 
-_CONTENTS = (("numbers", "Headline numbers"), ("fund", "Fund"), ("cascades", "Cascades"), ("payers", "Who pays"),
-             ("story", "One path"), ("prices", "Prices"), ("book", "Book"), ("assumptions", "Assumptions"),
-             ("record", "Record"))
+_CONTENTS = (("verdict", "Verdict"), ("numbers", "Headline numbers"), ("fund", "Fund"), ("cascades", "Cascades"),
+             ("payers", "Who pays"), ("story", "One path"), ("prices", "Prices"), ("book", "Book"),
+             ("assumptions", "Assumptions"), ("record", "Record"))
 _VERSIONS = ("version", "python", "jax", "jaxlib", "numpy", "platform", "devices")
 
 
@@ -45,13 +49,20 @@ def write_report(folder: Path) -> Path:
         figures = {section: [_item(run, module) for module in modules] for section, modules in FIGURES.items()}
     return page.render(
         "report.html.j2", run.folder / "report.html", title=_title(run), facts=_facts(run), figures=figures,
-        points=narrative.in_short(run), warnings=narrative.cautions(run), contents=_CONTENTS,
-        headlines=tables.headlines(run), verdicts=limits.verdicts(run), markets=tables.market_table(run),
+        **_executive(run), points=narrative.in_short(run), warnings=narrative.cautions(run), contents=_CONTENTS,
+        headlines=tables.headlines(run), markets=tables.market_table(run),
         fairness=fairness_table(run), story=tale.tell_story(run), book=tables.book_table(run),
         book_notes=[str(note) for note in run.manifest.get("book_notes", ())], assumptions=assumptions.assumptions(run),
         limitations=assumptions.limitations(run), status=tables.status_table(run),
         conservation=tables.pairs_table("residual", run.summary.get("conservation")), records=_records(run),
         config_text=run.config_text)
+
+
+def _executive(run: Run) -> dict[str, Any]:
+    """The verdict and the three sentences of the first page."""
+    verdicts = executive.ordered(limits.verdicts(run))
+    return {"verdicts": verdicts, "outcome": executive.outcome(verdicts), "sentences": executive.sentences(run),
+            "most": executive.MOST, "example": executive.EXAMPLE}
 
 
 def _item(run: Run, module: ModuleType) -> page.Item:

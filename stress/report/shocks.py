@@ -17,8 +17,8 @@ CONDITIONAL = ("The shocks come on every path, at the stated time: every probabi
 
 
 def shocks_in_force(run: Run, each: Each) -> str:
-    """All shocks, in words; empty without any."""
-    return "; ".join(f"{name} ({_meant(shock)}): {_what(run, shock, each)}" for name, shock in _shocks(run).items())
+    """All shocks in words, a line each; empty without any."""
+    return ";\n".join(f"{name} ({_meant(shock)}): {_what(run, shock, each)}" for name, shock in _shocks(run).items())
 
 
 def has_kind(run: Run, kind: str) -> bool:

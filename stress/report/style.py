@@ -14,8 +14,10 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from stress.report.data import Columns
 from stress.report.format import TICKS
 
 INK, DARK, MID, LIGHT, PALE = "#1d2733", "#123f63", "#c4572f", "#e2ab5c", "#c9d6e2"
@@ -29,6 +31,8 @@ CMAP = LinearSegmentedColormap.from_list("ink", ["#eef2f6", "#b3c6d7", "#6d93b3"
 """Luminance falls monotonically: dark is much, also in grey."""
 WIDTH = 9.2
 """Inches; all figures share it so that their type size agrees on the page."""
+HALF = 4.5
+"""Inches; of two figures side by side."""
 
 _RC: dict[str, Any] = {
     "font.size": 9, "axes.labelsize": 9, "axes.titlesize": 9.5, "axes.titleweight": "bold",
@@ -45,10 +49,11 @@ _RC: dict[str, Any] = {
 
 
 class Drawn(NamedTuple):
-    """A figure with its caption, or no figure and the reason why not."""
+    """A figure with its caption, or no figure and the reason why not; and the numbers that it shows."""
 
     figure: Figure | None
     caption: str
+    data: Columns | None = None
 
 
 @contextmanager
@@ -68,9 +73,13 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
 
 
 def png(figure: Figure, dpi: int) -> bytes:
-    """The figure as PNG; the same figure gives the same bytes."""
+    """The figure as PNG; the same figure gives the same bytes. ``savefig`` would draw it twice."""
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    picture = np.asarray(canvas.buffer_rgba())[..., :3]  # no figure is transparent
+    imsave(buffer, picture, format="png", dpi=dpi, metadata={"Software": None})  # pyright: ignore[reportArgumentType]
     return buffer.getvalue()
 
 

@@ -33,6 +33,14 @@ class Job:
     overrides: dict[str, Value] | None  # None: the job left no trace of what it was to run
     metrics: dict[str, dict[str, Any]]
     note: str = ""  # what became of an earlier start of it
+    limits: tuple[str, ...] = ()  # what came of each limit: met, violated, undecided
+
+    @property
+    def verdict(self) -> str:
+        """Of its limits the worst; empty without limits."""
+        bad = [state for state in ("violated", "undecided") if state in self.limits]
+        return bad[0] if bad else "met" if self.limits else ""
+
 
     def number_of(self, metric: str, which: str = "estimate") -> float:
         """Estimate or bound of a metric; NaN where it is null or missing."""
@@ -106,8 +114,9 @@ def _load_job(folder: Path) -> Job:
         return Job(number, "failed", str(entry.get("error") or "no message"), overrides, {})
     if not (folder / "summary.json").exists():
         return Job(number, "unfinished", "no summary.json beside a finished job.json", overrides, {})
-    metrics = sources.read_json(folder / "summary.json").get("metrics", {})
-    return Job(number, status, "", overrides, metrics, str(entry.get("note") or ""))
+    summary = sources.read_json(folder / "summary.json")
+    outcomes = tuple(str(entry.get("outcome")) for entry in summary.get("limits") or ())
+    return Job(number, status, "", overrides, summary.get("metrics", {}), str(entry.get("note") or ""), outcomes)
 
 
 def _fallback(folder: Path) -> dict[str, Value] | None:

@@ -19,6 +19,10 @@ from stress.report.sweep_load import Job, Sweep, load_sweep, shown
 SHOWN = ("depletion_probability", "required_fund_99", "fund_drawdown_es_99", "bad_debt", "cascade_probability",
          "amplification", "liquidated_notional", "adl_probability", "backstop_loss")
 """Metrics in figures and in the page's table; ``sweep.csv`` has all."""
+_VERDICTS = {"violated": "violate a limit with confidence", "undecided": "undecided at this number of paths",
+             "met": "meet all limits with confidence"}
+_NAMED = 4
+"""Jobs that meet all limits and are named."""
 _STATES = {"ok": "ok", "limit": "over a limit", "failed": "failed", "unfinished": "unfinished"}
 
 
@@ -35,7 +39,8 @@ def write_sweep_report(folder: Path) -> Path:
         figures = _figures(sweep, names)
     return page.render(
         "sweep.html.j2", sweep.folder / "sweep.html", title=_title(sweep), facts=_facts(sweep), figures=figures,
-        points=_points(sweep, names), keys=[sweep.short(k) for k in sweep.keys], columns=[title_of(n) for n in names],
+        verdict=_verdict(sweep), points=_points(sweep, names), keys=[sweep.short(k) for k in sweep.keys],
+        columns=[title_of(n) for n in names],
         rows=[_row(sweep, job, names, frontier) for job in sweep.done], paired=_paired(sweep),
         frontier=_frontier(sweep, frontier), noted=[(j.number, j.note) for j in sweep.jobs if j.note],
         failed=[(j.number, sweep.label(j), j.error) for j in sweep.jobs if j.status == "failed"],
@@ -82,8 +87,7 @@ def _figures(sweep: Sweep, names: list[str]) -> list[page.Item]:
         drawn.append(("sweep_lines", sweep_lines.TITLE, sweep_lines.draw(sweep, names, numbers[0], other)))
     else:
         drawn.append(("sweep_dots", sweep_dots.TITLE, sweep_dots.draw(sweep, names)))
-    for stale in ("sweep_map", "sweep_lines", "sweep_dots"):
-        (sweep.folder / "figures" / f"{stale}.png").unlink(missing_ok=True)
+    page.forget(sweep.folder, "sweep_map", "sweep_lines", "sweep_dots")
     return [page.place(sweep.folder, name, title, picture, page.DEFAULT_DPI) for name, title, picture in drawn]
 
 
@@ -94,6 +98,19 @@ def _title(sweep: Sweep) -> str:
 def _facts(sweep: Sweep) -> str:
     states = {name: sum(job.status == status for job in sweep.jobs) for status, name in _STATES.items()}
     return page.listed((many(len(sweep.jobs), "job"), *(f"{count(n)} {name}" for name, n in states.items() if n)))
+
+
+def _verdict(sweep: Sweep) -> tuple[str, str] | None:
+    """The worst verdict of all jobs, and how many jobs have which; None where no job has a limit."""
+    limited = [job for job in sweep.done if job.verdict]
+    if not limited:
+        return None
+    by = {state: [job for job in limited if job.verdict == state] for state in _VERDICTS}
+    words = [f"{count(len(jobs))} {_VERDICTS[state]}" for state, jobs in by.items() if jobs]
+    names = [f"({sweep.label(job)})" for job in by["met"][:_NAMED]]
+    more = [f"{len(by['met']) - _NAMED} more"] if len(by["met"]) > _NAMED else []
+    met = f" Met by {joined([*names, *more])}." if names else ""
+    return next(state for state, jobs in by.items() if jobs), f"Of {many(len(limited), 'job')}: {joined(words)}.{met}"
 
 
 def _points(sweep: Sweep, names: list[str]) -> list[str]:

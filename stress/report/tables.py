@@ -15,11 +15,16 @@ from stress.report.metrics import in_order, interval, meaning, printed, title_of
 
 @dataclass(frozen=True)
 class Table:
-    """Header and rows of text; columns from ``numbers`` on are right-aligned."""
+    """Header and rows of text; columns from ``numbers`` on are right-aligned, but for the last ``words`` ones."""
 
     header: list[str]
     rows: list[list[str]]
     numbers: int = 1
+    words: int = 0
+
+    def aligned(self, column: int) -> bool:
+        """Whether a column holds numbers."""
+        return self.numbers <= column < len(self.header) - self.words
 
 
 @dataclass(frozen=True)
@@ -150,5 +155,6 @@ def plain_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
-        return ", ".join(f"{k}: {plain_text(v)}" for k, v in value.items())
+        lines = [f"{k}: {plain_text(v)}" for k, v in value.items()]
+        return ("\n" if any(isinstance(v, dict) for v in value.values()) else ", ").join(lines)
     return " ".join(plain_text(v) for v in value) if isinstance(value, list) else str(value)

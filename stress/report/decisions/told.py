@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stress import files
 from stress.report import page, sources, style
+from stress.report.data import csv_of
 from stress.report.format import count
 from stress.report.style import Drawn
 from stress.report.tables import Table
@@ -62,10 +61,7 @@ def lines(folder: Path) -> list[str]:
 
 def as_csv(table: Table) -> str:
     """A table as CSV."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([table.header, *table.rows])
-    return buffer.getvalue()
+    return csv_of(table.rows, table.header)
 
 
 def _facts(record: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from stress.report import style
+from stress.report.data import Columns, stacked
 from stress.report.format import count, percent, percent_tick, usd_tick
 from stress.report.load import Run
 from stress.report.style import DARK, LIGHT, PALE, Drawn
@@ -15,6 +16,7 @@ from stress.report.tail import exceedance
 TITLE = "The book at the start"
 _REACH = 0.6
 """Distances beyond this move are counted in words, not drawn."""
+_PANELS = ("leverage of margin accounts (×)", "size of positions", "open interest and skew", "distance to liquidation")
 
 
 def draw(run: Run) -> Drawn:
@@ -28,22 +30,22 @@ def draw(run: Run) -> Drawn:
     notional = np.abs(book["notional_usd"])
     figure = style.new_figure(5.4 + max(0.0, 0.12 * (len(run.markets) - 6)))
     panels = figure.subplots(2, 2)
-    _leverage(panels[0, 0], book["leverage"][real], book["margin_account"][real], notional[real])
-    _sizes(panels[0, 1], notional[real])
-    _skew(panels[1, 0], run, notional, real)
-    far = _distance(panels[1, 1], book["distance"][real], notional[real], book["size"][real] > 0)
+    parts = [_leverage(panels[0, 0], book["leverage"][real], book["margin_account"][real], notional[real]),
+             _sizes(panels[0, 1], notional[real]), _skew(panels[1, 0], run, notional, real)]
+    far, near = _distance(panels[1, 1], book["distance"][real], notional[real], book["size"][real] > 0)
     accounts = len(np.unique(book["margin_account"][real]))
     return Drawn(figure, f"{count(accounts)} margin accounts with {count(real.sum())} positions; the residual account "
                          "is left out except in the skew. Leverage: notional over equity of the margin account. "
                          "Distance: the move of that market alone that makes the margin account liquidatable; "
-                         f"{percent(far)} of notional is further away than {percent_tick(_REACH)} or never gets there.")
+                         f"{percent(far)} of notional is further away than {percent_tick(_REACH)} or never gets there.",
+                 stacked(dict(zip(_PANELS, (*parts, near), strict=True)), by="panel"))
 
 
-def _leverage(axes: Axes, leverage: np.ndarray, account: np.ndarray, notional: np.ndarray) -> None:
+def _leverage(axes: Axes, leverage: np.ndarray, account: np.ndarray, notional: np.ndarray) -> Columns:
     usable = np.isfinite(leverage) & (leverage > 0)
     if not usable.any():
         axes.set_title("leverage: no account with equity and positions")
-        return
+        return {}
     _, first, which = np.unique(account[usable], return_index=True, return_inverse=True)
     value, weight = leverage[usable][first], np.bincount(which, notional[usable])
     edges = np.geomspace(max(value.min() * 0.95, 1e-3), max(value.max() * 1.05, value.min() * 1.2), 29)
@@ -56,12 +58,14 @@ def _leverage(axes: Axes, leverage: np.ndarray, account: np.ndarray, notional: n
     axes.set_xlabel("leverage (×)")
     axes.set_ylabel("share a bin")
     axes.legend(loc="upper left")
+    return {"bin from": edges[:-1], "bin to": edges[1:], "share by notional": by_notional / weight.sum(),
+            "share by accounts": by_count / len(value)}
 
 
-def _sizes(axes: Axes, notional: np.ndarray) -> None:
+def _sizes(axes: Axes, notional: np.ndarray) -> Columns:
     x, share = exceedance(notional, np.full(len(notional), 1 / len(notional)), 300)
     if not len(x):
-        return
+        return {}
     held = np.cumsum(np.sort(notional)[::-1])
     held_share = np.interp(share * len(notional), np.arange(1, len(notional) + 1), held) / held[-1]
     style.scale_axis(axes, "x", "usd", x)
@@ -73,16 +77,19 @@ def _sizes(axes: Axes, notional: np.ndarray) -> None:
     axes.set_xlabel("notional of a position (USD)")
     axes.set_ylabel("share at least that large")
     axes.legend(loc="lower left")
+    return {"notional of a position (USD)": x, "share of positions at least that large": share,
+            "share of notional at least that large": held_share}
 
 
-def _skew(axes: Axes, run: Run, notional: np.ndarray, real: np.ndarray) -> None:
+def _skew(axes: Axes, run: Run, notional: np.ndarray, real: np.ndarray) -> Columns:
     long = run.book["size"] > 0
-    names = run.markets
+    names, rows = run.markets, []
     for place, name in enumerate(names):
         here = run.book["market"] == name
         for side, sign, colour, word in ((long, 1, DARK, "long"), (~long, -1, LIGHT, "short")):
             held = notional[here & side & real].sum()
             rest = notional[here & side & ~real].sum()
+            rows.append((name, word, held, rest))
             axes.barh([place], [sign * held], color=colour, label=word if place == 0 else None, height=0.7)
             axes.barh([place], [sign * rest], left=[sign * held], color="white", edgecolor=colour, hatch="////",
                       height=0.7, linewidth=0.8, hatchcolor=colour, label=f"{word}, residual" if place == 0 else None)
@@ -97,19 +104,23 @@ def _skew(axes: Axes, run: Run, notional: np.ndarray, real: np.ndarray) -> None:
     axes.set_xlabel("◂ short      USD      long ▸")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 0.985), ncols=4, columnspacing=1, handlelength=1.6,
                 fontsize=7.5)
+    return dict(zip(("market", "side", "held (USD)", "held by the residual account (USD)"), zip(*rows, strict=True),
+                    strict=True)) if rows else {}
 
 
-def _distance(axes: Axes, distance: np.ndarray, notional: np.ndarray, long: np.ndarray) -> float:
-    """Histogram by distance; returns the share of notional outside the panel."""
+def _distance(axes: Axes, distance: np.ndarray, notional: np.ndarray, long: np.ndarray) -> tuple[float, Columns]:
+    """Histogram by distance; returns the share of notional outside the panel, and the bins."""
     inside = np.isfinite(distance) & (np.abs(distance) <= _REACH)
     edges = np.linspace(-_REACH, _REACH, 49)
     total = max(float(notional.sum()), 1e-300)
     below = np.zeros(len(edges) - 1)
+    bins = {"bin from": edges[:-1], "bin to": edges[1:]}
     for side, colour, hatch, word in ((long, DARK, "", "longs"), (~long, LIGHT, "////", "shorts")):
         heights = np.histogram(distance[inside & side], edges, weights=notional[inside & side])[0] / total
         axes.bar(edges[:-1], heights, width=np.diff(edges), bottom=below, align="edge", color=colour, hatch=hatch,
                  edgecolor="white", linewidth=0.2, label=word)
         below = below + heights
+        bins[f"share of notional, {word}"] = heights
     axes.axvline(0, color=style.INK, linewidth=0.8)
     axes.set_ylim(0, 1.12 * max(float(below.max()), 1e-12))
     style.linear_axis(axes.xaxis, "percent", 7)
@@ -118,4 +129,4 @@ def _distance(axes: Axes, distance: np.ndarray, notional: np.ndarray, long: np.n
     axes.set_xlabel("move of the market alone")
     axes.set_ylabel("share of notional a bin")
     axes.legend(loc="upper right")
-    return float(notional[~inside].sum()) / total
+    return float(notional[~inside].sum()) / total, bins

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import Columns, stacked
 from stress.report.format import count, many, percent_tick, plain
 from stress.report.load import Run
 from stress.report.style import DARK, LIGHT, MID, PALE, Drawn
@@ -15,52 +16,77 @@ TITLE = "Cascades: how large, and how much of it is self-made"
 _DOTS = 2500
 _SMALLEST = 1e-6
 """Amounts below this share of the largest are off the axis."""
+_AMOUNT, _SHARE = "liquidated a path (USD)", "share of paths at or above"
+_LOOKS = ((DARK, PALE, "-"), (MID, LIGHT, "--"))
 
 
 def draw(run: Run) -> Drawn:
     """Exceedance of liquidated notional, main and twin; and one against the other, path by path."""
-    main, twin = run.column("liquidated_notional"), run.column("liquidated_notional_twin")
+    main, twin = _amounts(run)
     if main is None or not np.any(main > 0):
         return Drawn(None, f"Not drawn: no position was liquidated on any of the {many(run.drawn, 'path')}.")
     figure = style.new_figure(3.7)
     sizes = ("share of paths that liquidate at least the amount on the x axis over the whole horizon, with "
              f"{percent_tick(run.confidence)} bands")
     if twin is None:
-        _sizes(figure.subplots(), run, main, None)
+        _sizes(figure.subplots(), _curves(run))
         return Drawn(figure, f"Curve: {sizes}. The twin (the same prices without the venue's own impact) was not run "
-                             f"(run.twin is off). n = {many(len(main), 'path')}.")
+                             f"(run.twin is off). n = {many(len(main), 'path')}.", stacked(_curves(run)))
     left, right = figure.subplots(1, 2)
-    _sizes(left, run, main, twin)
-    dots = _pairs(right, run, main, twin)
+    curves = _curves(run)
+    _sizes(left, curves)
+    shown = _some(main > 0, run.column("cascade"))
+    dots = _pairs(right, run, main, twin, shown)
     return Drawn(figure, f"Left: {sizes}. The twin is the same venue on the same price noise without price impact: the "
                          "gap between the curves is what the venue's own selling adds. Right: each dot a path "
                          f"({dots}); paths on the diagonal liquidate what prices alone cause, the further above it the "
-                         f"more is self-made. n = {many(len(main), 'path')}.")
+                         f"more is self-made. n = {many(len(main), 'path')}.",
+                 stacked({**curves, "paths": _paths(run, shown)}))
 
 
-def _sizes(axes: Axes, run: Run, main: np.ndarray, twin: np.ndarray | None) -> None:
-    curves = [("with price impact", main, DARK, "-")]
-    if twin is not None and np.any(twin > 0):
-        curves.append(("twin: without", twin, MID, "--"))
-    drawn = [(label, *exceedance(values, run.weight, 300), colour, line) for label, values, colour, line in curves]
-    style.scale_axis(axes, "x", "usd", np.maximum(np.concatenate([d[1] for d in drawn]), main.max() * _SMALLEST))
-    style.log_axis(axes, "y", "percent", (min(d[2].min() for d in drawn) / 2, 1.0))
-    for label, x, share, colour, line in drawn:
-        low, high = wilson(share, effective(run.weight), run.confidence)
-        axes.fill_between(x, low, high, color=PALE if line == "-" else LIGHT, alpha=0.6, linewidth=0)
+def _amounts(run: Run) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Liquidated notional of the run and of its twin [P]."""
+    return run.column("liquidated_notional"), run.column("liquidated_notional_twin")
+
+
+def _curves(run: Run) -> dict[str, Columns]:
+    """Share of paths that liquidate at least an amount, by curve."""
+    curves = {}
+    for name, values in zip(("with price impact", "twin: without"), _amounts(run), strict=True):
+        if values is not None and np.any(values > 0):
+            x, share = exceedance(values, run.weight, 300)
+            low, high = wilson(share, effective(run.weight), run.confidence)
+            curves[name] = {_AMOUNT: x, _SHARE: share, "share low": low, "share high": high}
+    return curves
+
+
+def _paths(run: Run, shown: np.ndarray) -> Columns:
+    """The dots: what each path liquidates with and without impact."""
+    columns = {"path": run.column("path"), _AMOUNT: run.column("liquidated_notional"),
+               "liquidated in the twin (USD)": run.column("liquidated_notional_twin"), "cascade": run.column("cascade")}
+    return {name: values[shown] for name, values in columns.items() if values is not None}
+
+
+def _sizes(axes: Axes, curves: dict[str, Columns]) -> None:
+    every = np.concatenate([np.asarray(c[_AMOUNT]) for c in curves.values()])
+    largest = max(next(iter(curves.values()))[_AMOUNT])
+    style.scale_axis(axes, "x", "usd", np.maximum(every, largest * _SMALLEST))
+    style.log_axis(axes, "y", "percent", (min(min(c[_SHARE]) for c in curves.values()) / 2, 1.0))
+    for (label, curve), (colour, band, line) in zip(curves.items(), _LOOKS, strict=False):
+        x, share, low, high = (np.asarray(values) for values in curve.values())
+        axes.fill_between(x, low, high, color=band, alpha=0.6, linewidth=0)
         axes.plot(x, share, color=colour, linestyle=line, label=label, marker="." if len(x) < 40 else None)
     axes.set_xlabel("liquidated notional a path (USD)")
     axes.set_ylabel("share of paths at or above")
     axes.legend(loc="lower left")
 
 
-def _pairs(axes: Axes, run: Run, main: np.ndarray, twin: np.ndarray) -> str:
+def _pairs(axes: Axes, run: Run, main: np.ndarray, twin: np.ndarray, shown: np.ndarray) -> str:
     """Scatter of main against twin; paths without liquidations in the twin sit at the left edge."""
     cascade = run.column("cascade")
     both = main > 0
     floor = float(np.min(np.concatenate([main[both], twin[twin > 0]]))) / 2
     floor = max(floor, float(main.max()) * _SMALLEST)
-    shown = _some(both, cascade)
     x, y = np.maximum(twin[shown], floor), np.maximum(main[shown], floor)
     limits = (floor / 1.6, float(max(main.max(), twin.max())) * 2)
     style.log_axis(axes, "x", "usd", limits)

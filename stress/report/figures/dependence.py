@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stress.report import style
-from stress.report.figures.ranges import mark, ranges
+from stress.report.figures.ranges import mark, ranges, table
 from stress.report.style import SHADES, Drawn
 
 TITLE = "Markets that fall together"
@@ -29,4 +29,6 @@ def draw(found: dict[str, Any]) -> Drawn:
     handles = [axes.plot([], [], color=SHADES[n % len(SHADES)], linewidth=2.4)[0] for n in range(len(models))]
     figure.legend(handles, list(models), loc="outside lower center", ncols=6)
     return Drawn(figure, "Probability that a market is among its worst 1 % of bars in a bar in which the other one is: "
-                         "black as seen, bars as simulated. Independent markets would have 1 %.")
+                         "black as seen, bars as simulated. Independent markets would have 1 %.",
+                 table({(pair, name): m["dependence"][pair] for pair in pairs for name, m in models.items()},
+                       ("pair", "model")))

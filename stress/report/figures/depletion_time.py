@@ -40,4 +40,5 @@ def draw(run: Run) -> Drawn:
     axes.legend(loc="upper left")
     return Drawn(figure, f"Cumulative, over all paths; {percent_tick(run.confidence)} pointwise band. "
                          f"{count(chosen.sum())} of {many(run.drawn, 'path')} deplete the fund; the curve ends at the "
-                         "depletion probability of the horizon.")
+                         "depletion probability of the horizon.",
+                 {"time (h)": at, "share of paths depleted so far": share, "low": low, "high": high})

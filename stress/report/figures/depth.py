@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from stress.report import style
+from stress.report.data import Columns, stacked
 from stress.report.style import DARK, LINES, MID, SHADES, Drawn
 
 TITLE = "Order-book depth, and what volatility does to it"
@@ -40,7 +41,29 @@ def draw(arrays: dict[str, np.ndarray] | None, fit: dict[str, Any]) -> Drawn:
         figure,
         f"Left: depth within 1 % of mid, mean of both sides, running median of {SMOOTH} windows, "
         f"logarithmic. Gaps in the record are not drawn over.{more}",
+        _data(arrays, markets),
     )
+
+
+def _data(arrays: dict[str, np.ndarray], markets: list[str]) -> Columns:
+    """The running medians by market, and the bins."""
+    parts: dict[str, Columns] = {
+        market: {"year": _years(arrays[f"time_{market}"]), "depth within 1 % (USD)": _smooth(arrays[f"usd_{market}"])}
+        for market in markets
+    }
+    if "log_depth" in arrays:
+        bins = (np.exp(arrays[name]) for name in ("log_volatility", "log_depth"))
+        parts["bins of windows"] = dict(zip(("volatility, relative", "depth, relative"), bins, strict=True))
+    return stacked(parts)
+
+
+def _years(time: np.ndarray) -> np.ndarray:
+    return 1970.0 + time / (365.2425 * DAY)
+
+
+def _smooth(usd: np.ndarray) -> np.ndarray:
+    padded = np.pad(usd, SMOOTH // 2, mode="edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, SMOOTH), axis=1)
 
 
 def _history(axes: Axes, arrays: dict[str, np.ndarray], markets: list[str]) -> None:
@@ -48,13 +71,10 @@ def _history(axes: Axes, arrays: dict[str, np.ndarray], markets: list[str]) -> N
     style.log_axis(axes, "y", "usd", (float(every.min()) / 1.2, float(every.max()) * 1.2))
     for number, market in enumerate(markets):
         time, usd = arrays[f"time_{market}"], arrays[f"usd_{market}"]
-        padded = np.pad(usd, SMOOTH // 2, mode="edge")
-        smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, SMOOTH), axis=1)
         gap = np.diff(time, prepend=time[0]) > 4 * np.median(np.diff(time))
-        year = 1970.0 + time / (365.2425 * DAY)
         axes.plot(
-            np.where(gap, np.nan, year),
-            smooth,
+            np.where(gap, np.nan, _years(time)),
+            _smooth(usd),
             color=SHADES[number % len(SHADES)],
             linestyle=LINES[number % len(LINES)],
             linewidth=1.2,

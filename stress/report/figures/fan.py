@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
-from stress.report.format import count, many
+from stress.report.data import stacked
+from stress.report.format import count, many, percent_tick
 from stress.report.load import Run
 from stress.report.style import DARK, INK, LINES, MID, Drawn
 
@@ -14,6 +15,7 @@ TITLE = "Price paths"
 _ENOUGH = 20
 """Below this many paths single lines are drawn instead of quantile bands."""
 _LINES = 4
+_LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
 def draw(run: Run) -> Drawn:
@@ -39,13 +41,28 @@ def draw(run: Run) -> Drawn:
     kept, worst = run.prices["sample"].shape[0], run.prices["worst"].shape[0]
     return Drawn(figure, "Mark prices, the venue's own impact included. Bands: quantiles at each time over "
                          f"{count(kept)} stored paths of {count(run.summary.get('paths'))}. Lines: the worst "
-                         f"{many(min(worst, _LINES), 'path')} of the whole run.")
+                         f"{many(min(worst, _LINES), 'path')} of the whole run.",
+                 stacked({name: _lines(run.prices, place) for place, name in enumerate(markets)}, by="market"))
+
+
+def _lines(prices: dict[str, np.ndarray], market: int) -> dict[str, np.ndarray]:
+    """What is drawn of a market, mark prices in USD by time."""
+    sample = prices["sample"][:, :, market]
+    found = {"time (h)": prices["time_hours"]}
+    if len(sample) >= _ENOUGH:
+        found |= {f"{percent_tick(level)} quantile (USD)": line
+                  for level, line in zip(_LEVELS, np.nanquantile(sample, _LEVELS, axis=0), strict=True)}
+    else:
+        found |= {f"stored path {int(path)} (USD)": line
+                  for path, line in zip(prices["sample_path"], sample, strict=True)}
+    return found | {f"path {int(path)} (USD)": line for path, line in zip(
+        prices["worst_path"][:_LINES], prices["worst"][:_LINES, :, market], strict=True)}
 
 
 def _panel(axes: Axes, prices: dict[str, np.ndarray], market: int, name: str) -> None:
     hours, sample = prices["time_hours"], prices["sample"][:, :, market]
     if len(sample) >= _ENOUGH:
-        levels = np.nanquantile(sample, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99], axis=0)
+        levels = np.nanquantile(sample, _LEVELS, axis=0)
         for depth, (colour, label) in enumerate((("#e6ecf2", "1–99 %"), ("#c9d6e2", "5–95 %"), ("#9db4c9", "25–75 %"))):
             axes.fill_between(hours, levels[depth], levels[6 - depth], color=colour, linewidth=0, label=label)
         axes.plot(hours, levels[3], color=DARK, linewidth=1.2, label="median")

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import Columns, stacked
 from stress.report.format import many, percent, percent_tick, usd
 from stress.report.load import Run
 from stress.report.style import DARK, INK, LIGHT, MID, PALE, Drawn
@@ -21,24 +22,40 @@ def draw(run: Run) -> Drawn:
     rows = [r for r in run.summary.get("fund_curve") or [] if r.get("depletion_probability") is not None]
     if not rows:
         return Drawn(None, "Not drawn: the summary has no fund curve (run.fund_curve is off).")
-    fund = np.array([r["fund"] for r in rows], dtype=np.float64)
-    share = np.array([r["depletion_probability"] for r in rows], dtype=np.float64)
-    if not share.any():
-        return Drawn(None, f"No fund size on the grid was depleted, not even {usd(fund.min())}: there is no curve to "
-                           "draw.")
-    low = np.array([np.nan if r.get("low") is None else r["low"] for r in rows])
-    high = np.array([np.nan if r.get("high") is None else r["high"] for r in rows])
+    if not any(r["depletion_probability"] for r in rows):
+        return Drawn(None, f"No fund size on the grid was depleted, not even {usd(min(r['fund'] for r in rows))}: "
+                           "there is no curve to draw.")
     figure = style.new_figure(4.0)
-    axes = figure.subplots()
-    _curve(axes, run, fund, share, np.stack([low, high]))
-    at_zero = share[fund <= 0]
+    plot(figure.subplots(), run)
+    at_zero = [r["depletion_probability"] for r in rows if r["fund"] <= 0]
     note = ""
-    if at_zero.size:
+    if at_zero:
         note = f" Without any fund, {percent(float(at_zero[0]))} of paths have a deficit that fees do not cover."
     return Drawn(figure, "Read from right to left: the smaller the fund, the likelier its depletion within the "
                          f"horizon. Band: {percent_tick(run.confidence)} interval at each size; markers: the fund for "
                          "a 1 %, 0.1 % and 0.01 % chance with its interval (an open end: no finite limit at this "
-                         f"n).{note} n = {many(run.summary.get('paths'), 'path')}.")
+                         f"n).{note} n = {many(run.summary.get('paths'), 'path')}.", data_of(run))
+
+
+def data_of(run: Run) -> Columns:
+    """The curve, the fund that is needed for each level, and the configured one."""
+    rows = run.summary.get("fund_curve") or []
+    sizes = {"fund (USD)": [r["fund"] for r in rows], "probability of depletion": [r["depletion_probability"]
+                                                                                  for r in rows],
+             "probability low": [r.get("low") for r in rows], "probability high": [r.get("high") for r in rows]}
+    needed = {name: level for name, level in LEVELS.items() if run.metric(name)}
+    metrics = [run.metric(name) for name in needed]
+    required = {"fund (USD)": [m.get("estimate") for m in metrics], "probability of depletion": list(needed.values()),
+                "fund low (USD)": [m.get("low") for m in metrics], "fund high (USD)": [m.get("high") for m in metrics]}
+    return stacked({"curve": sizes, "required fund": required, "configured fund": {"fund (USD)": [run.fund]}})
+
+
+def plot(axes: Axes, run: Run) -> None:
+    """The curve with its band and the funds on it; some size must have been depleted."""
+    rows = [r for r in run.summary["fund_curve"] if r.get("depletion_probability") is not None]
+    fund, share, *ends = (np.array([np.nan if r.get(k) is None else r[k] for r in rows], dtype=np.float64)
+                          for k in ("fund", "depletion_probability", "low", "high"))
+    _curve(axes, run, fund, share, np.stack(ends))
 
 
 def _curve(axes: Axes, run: Run, fund: np.ndarray, share: np.ndarray, band: np.ndarray) -> None:

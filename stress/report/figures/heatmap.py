@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from stress.report import style
+from stress.report.data import Columns
 from stress.report.format import percent, percent_tick, usd, usd_tick
 from stress.report.load import Run
 from stress.report.style import DARK, LIGHT, Drawn
@@ -30,7 +31,14 @@ def draw(run: Run) -> Drawn:
     figure = _bars(run, move, notional) if notional.shape[1] == 1 else _maps(run, move, notional)
     return Drawn(figure, "Positions of the book at time zero that are liquidatable if only that market jumps by the "
                          "move on the x axis, before any price impact and before the fund, ADL or other accounts "
-                         "react.")
+                         "react.", _data(run.markets, move, notional))
+
+
+def _data(markets: list[str], move: np.ndarray, notional: np.ndarray) -> Columns:
+    """``notional`` [moves, markets, sides], a row a cell."""
+    cells = np.indices(notional.shape).reshape(3, -1)
+    return {"market": [markets[i] for i in cells[1]], "side": [_SIDES[i] for i in cells[2]], "move": move[cells[0]],
+            "liquidated (USD)": notional.ravel()}
 
 
 def _bars(run: Run, move: np.ndarray, notional: np.ndarray) -> Figure:

@@ -9,12 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from stress.report import style
-from stress.report.figures.ranges import mark, ranges
+from stress.report.data import Columns, stacked
+from stress.report.figures.ranges import mark, ranges, table
 from stress.report.style import INK, LINES, SHADES, Drawn
 
 TITLE = "Models against the data"
 MOVES = {"worst_1h": "1 h", "worst_4h": "4 h", "worst_24h": "24 h"}
 LAGS = {"squares_lag_1h": "1 h", "squares_lag_24h": "24 h"}
+_FALL, _BEYOND = "fall in one bar (log)", "share of bars beyond"
 
 
 def draw(found: dict[str, Any], tails: dict[str, dict[str, np.ndarray]]) -> Drawn:
@@ -34,7 +36,21 @@ def draw(found: dict[str, Any], tails: dict[str, dict[str, np.ndarray]]) -> Draw
     return Drawn(figure, "Black: the price history. Left: share of bars with a larger fall; a line below the dots "
                          "understates that tail. Middle and right: each model simulated 64 times over as long a "
                          "history, bar from the 5th to the 95th percentile and a dot at the median; where the black "
-                         "line is outside a bar, that model hardly ever produces what was seen.")
+                         "line is outside a bar, that model hardly ever produces what was seen.", _data(found, tails))
+
+
+def _data(found: dict[str, Any], tails: dict[str, dict[str, np.ndarray]]) -> Columns:
+    """Shares beyond each size, and the ranges of moves and of autocorrelations."""
+    parts: dict[str, Columns] = {}
+    for market in found["markets"]:
+        known = {m: t for m, t in tails.items() if f"emp_down_{market}" in t}
+        for number, (model, tail) in enumerate(known.items()):
+            if number == 0:
+                parts[f"{market}: data"] = {_FALL: tail["grid"], _BEYOND: tail[f"emp_down_{market}"]}
+            parts[f"{market}: {model}"] = {_FALL: tail["grid"], _BEYOND: tail[f"fit_down_{market}"]}
+    rows = {(market, model, name): row for market in found["markets"] for name in (*MOVES, *LAGS)
+            for model, m in found["models"].items() if (row := m["comparison"].get(market, {}).get(name))}
+    return stacked(parts | {"ranges": table(rows, ("market", "model", "statistic"))})
 
 
 def _tail(axes: Axes, tails: dict[str, dict[str, np.ndarray]], models: list[str], market: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import Columns
 from stress.report.format import is_number
 from stress.report.metrics import kind_of, title_of
 from stress.report.paired import Other, verdict
@@ -35,7 +36,16 @@ def draw(others: list[Other], names: tuple[str, ...]) -> Drawn:
         axes.set_yticks(range(len(drawn)), [_label(other.name) for other in drawn], fontsize=8)
     panels[0, 0].set_ylim(len(drawn) - 0.5, -0.5)
     return Drawn(figure, "This run less the first, path by path. Bars: intervals of the difference; a filled dot: the "
-                         "whole interval is on one side of zero. Arrows: no finite end.")
+                         "whole interval is on one side of zero. Arrows: no finite end.", _data(drawn, names))
+
+
+def _data(others: list[Other], names: tuple[str, ...]) -> Columns:
+    """A row a run and metric."""
+    rows = [(o.name, title_of(name), found) for name in names for o in others
+            if (found := o.found["differences"].get(name))]
+    return {"run": [run for run, *_ in rows], "metric": [title for _, title, _ in rows],
+            "unit": [str(found.get("unit") or "") for *_, found in rows],
+            **{f"difference, {part}": [found.get(part) for *_, found in rows] for part in ("estimate", "low", "high")}}
 
 
 def _label(name: str) -> str:

@@ -21,6 +21,8 @@ def draw(first: np.ndarray, second: np.ndarray) -> Drawn:
     a, b = first[some], second[some]
     chosen = np.argsort(-np.maximum(a, b))[:_DOTS]
     a, b = a[chosen], b[chosen]
+    data = {"path": np.flatnonzero(some)[chosen], "deficits in the first run (USD)": a,
+            "deficits in this run (USD)": b}
     positive = np.concatenate([a[a > 0], b[b > 0]])
     low, high = max(float(positive.min()), float(positive.max()) / 1e7), float(positive.max())
     floor = low / 3
@@ -38,4 +40,4 @@ def draw(first: np.ndarray, second: np.ndarray) -> Drawn:
     axes.legend(loc="upper left")
     none = int((~some).sum())
     return Drawn(figure, f"Each mark is a path. On the lower and left edge: none in that run. {count(none)} paths have "
-                         "none in either.")
+                         "none in either.", data)

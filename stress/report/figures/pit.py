@@ -8,9 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import Columns, stacked
 from stress.report.style import DARK, INK, PALE, Drawn
 
 TITLE = "Forecasts out of sample"
+AHEAD = {"pit_bar": "one bar ahead", "pit_day": "24 h ahead"}
 
 
 def draw(tested: dict[str, dict[str, Any]], markets: list[str]) -> Drawn:
@@ -30,11 +32,26 @@ def draw(tested: dict[str, dict[str, Any]], markets: list[str]) -> Drawn:
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return Drawn(figure, "Share of forecasts, relative to a perfect model's, by where in the forecast's law the return "
                          "came to lie (left: a fall, right: a rise). A perfect model is flat at one; a hump in the "
-                         "middle means forecasts that are too wide, raised ends forecasts that are too narrow.")
+                         "middle means forecasts that are too wide, raised ends forecasts that are too narrow.",
+                 _data(tested, markets))
+
+
+def _data(tested: dict[str, dict[str, Any]], markets: list[str]) -> Columns:
+    """A row a bin of each histogram; heights relative to a perfect model's."""
+    parts = {}
+    for market in markets:
+        for model, test in tested.items():
+            for name, label in AHEAD.items():
+                if found := test["markets"][market].get(name):
+                    height = np.array(found["histogram"])
+                    edges = np.linspace(0, 1, len(height) + 1)
+                    parts[f"{market}, {model}, {label}"] = {"bin from": edges[:-1], "bin to": edges[1:],
+                                                            "relative share": height * len(height)}
+    return stacked(parts)
 
 
 def _panel(axes: Axes, test: dict[str, Any]) -> None:
-    for name, label in (("pit_bar", "one bar ahead"), ("pit_day", "24 h ahead")):
+    for name, label in AHEAD.items():
         if not test.get(name):
             continue
         height = np.array(test[name]["histogram"])

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import stacked
 from stress.report.style import DARK, MID, Drawn
 
 TITLE = "Funding rates, paid and fitted"
@@ -37,6 +38,10 @@ def draw(arrays: dict[str, np.ndarray] | None, fit: dict[str, Any]) -> Drawn:
         "Share of payments at or below the rate on the x axis, in basis points a payment. The step is the "
         "interest: there the clamp hides the premium. Where it is higher in the data than in the fit, "
         "premiums stay within the clamp more often than a normal law has them.",
+        stacked({market: {"rate (bp)": BASIS_POINTS * arrays[f"grid_{market}"],
+                          "share of payments below, paid": arrays[f"seen_{market}"],
+                          "share of payments below, fitted": arrays[f"fitted_{market}"]} for market in markets},
+                by="market"),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 
+from stress.report.data import Columns
 from stress.report.style import INK, SHADES
 
 WIDTH = 0.8
@@ -21,6 +22,14 @@ def ranges(axes: Axes, place: float, rows: Sequence[dict[str, Any]]) -> None:
                   solid_capstyle="butt")
         axes.plot([x], [row["simulated_50"]], marker="o", markersize=3.6, color=colour, markeredgecolor="white",
                   markeredgewidth=0.6, linestyle="none")
+
+
+def table(rows: Mapping[tuple[str, ...], dict[str, Any]], names: Sequence[str]) -> Columns:
+    """Rows by their keys: what was seen, and the simulated percentiles."""
+    keys = {name: [key[place] for key in rows] for place, name in enumerate(names)}
+    parts = {"data": "data", "simulated_5": "simulated, 5 %", "simulated_50": "simulated, median",
+             "simulated_95": "simulated, 95 %"}
+    return keys | {title: [row[part] for row in rows.values()] for part, title in parts.items()}
 
 
 def mark(axes: Axes, place: float, value: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from stress.report import style
+from stress.report.data import Columns
 from stress.report.format import clock, hours, usd_tick
 from stress.report.load import Run
 from stress.report.metrics import insured
@@ -18,6 +20,8 @@ TITLE = "One path told as a story"
 _SHOWN = 3
 """Markets drawn; the rest is in the sums."""
 _BINS = 120
+_SUMS = {"liquidated_long": "longs liquidated", "liquidated_short": "shorts liquidated", "adl": "winners deleveraged",
+         "bad_debt": "deficits", "socialised": "deficits socialised", "fund": "insurance fund"}
 
 Story = dict[str, np.ndarray]
 
@@ -28,8 +32,8 @@ def draw(run: Run) -> Drawn:
     if story is None or not len(story["time_hours"]):
         return Drawn(None, "Not drawn: the run folder has no story (data/story.npz).")
     shown = loudest(story, _SHOWN)
-    lower = [_displacement, _liquidations, *([_adl] if story["adl"].any() else []), _deficits,
-             *([_fund] if insured(run) else [])]
+    lower = [_displacement, liquidations, *([_adl] if story["adl"].any() else []), deficits,
+             *([fund] if insured(run) else [])]
     rows = len(shown) + len(lower)
     figure = style.new_figure(1.0 + 1.2 * rows)
     panels = figure.subplots(rows, 2, sharex="col", squeeze=False)
@@ -46,10 +50,24 @@ def draw(run: Run) -> Drawn:
     figure.align_ylabels(panels[:, 0])
     others = len(run.markets) - len(shown)
     more = f" The {others} markets with smaller liquidations are in the sums but not drawn." if others > 0 else ""
-    fund = "the fund is shown after each tick; " if insured(run) else ""
+    after = "the fund is shown after each tick; " if insured(run) else ""
     return Drawn(figure, f"Path {int(story['path'])}; n = 1: an illustration, not an estimate. All rows share time; "
-                         f"{fund}the shaded part on the left is the right column "
-                         f"({hours(round(focus[1] - focus[0], 2))}).{more}")
+                         f"{after}the shaded part on the left is the right column "
+                         f"({hours(round(focus[1] - focus[0], 2))}).{more}",
+                 data_of(run, story, range(len(run.markets))))
+
+
+def data_of(run: Run, story: Story, markets: Sequence[int]) -> Columns:
+    """The path tick by tick; bars of the picture are sums over these."""
+    columns = {"time (h)": story["time_hours"]}
+    for number in markets:
+        market = run.markets[number]
+        columns |= {f"mark {market} (USD)": story["mark"][:, number],
+                    f"fundamental {market} (USD)": story["fundamental"][:, number],
+                    f"displacement {market} (share of price)": story["displacement"][:, number]}
+    for name, title in _SUMS.items():
+        columns[f"{title} (USD)"] = story[name] if story[name].ndim == 1 else story[name].sum(1)
+    return columns
 
 
 def loudest(story: Story, number: int) -> np.ndarray:
@@ -84,13 +102,18 @@ def _prices(panels: Any, run: Run, story: Story, shown: np.ndarray, window: tupl
     inside = (story["time_hours"] >= window[0]) & (story["time_hours"] <= window[1])
     part = {name: values[inside] for name, values in story.items() if np.ndim(values)}
     for axes, market in zip(panels, shown, strict=False):
-        axes.plot(part["time_hours"], part["fundamental"][:, market], color=LIGHT, linestyle="--", label="fundamental")
-        axes.plot(part["time_hours"], part["mark"][:, market], color=DARK, linewidth=1.2, label="mark")
-        axes.set_title(run.markets[market])
-        axes.set_ylabel("price (USD)")
-        style.linear_axis(axes.yaxis, "usd", 4)
+        price(axes, run, part, market)
     panels[0].set_xlim(*(window if window[1] > window[0] else (window[0] - 0.5, window[0] + 0.5)))
     return part
+
+
+def price(axes: Axes, run: Run, part: Story, market: int) -> None:
+    """Mark and fundamental price of a market."""
+    axes.plot(part["time_hours"], part["fundamental"][:, market], color=LIGHT, linestyle="--", label="fundamental")
+    axes.plot(part["time_hours"], part["mark"][:, market], color=DARK, linewidth=1.2, label="mark")
+    axes.set_title(run.markets[market])
+    axes.set_ylabel("price (USD)")
+    style.linear_axis(axes.yaxis, "usd", 4)
 
 
 def _legends(panels: Any, run: Run, story: Story, prices: int) -> None:
@@ -140,7 +163,8 @@ def _money_axis(axes: Axes, *drawn: np.ndarray) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: usd_tick(abs(value))))
 
 
-def _liquidations(axes: Axes, _run: Run, part: Story, _shown: np.ndarray) -> None:
+def liquidations(axes: Axes, _run: Run, part: Story, _shown: np.ndarray) -> None:
+    """Longs up, shorts down, in bins of time."""
     edges, longs = _binned(part["time_hours"], part["liquidated_long"].sum(1))
     shorts = _binned(part["time_hours"], part["liquidated_short"].sum(1))[1]
     axes.stairs(longs, edges, fill=True, color=DARK, label="longs (up)")
@@ -160,7 +184,8 @@ def _adl(axes: Axes, _run: Run, part: Story, _shown: np.ndarray) -> None:
     _money_axis(axes, notional)
 
 
-def _deficits(axes: Axes, _run: Run, part: Story, _shown: np.ndarray) -> None:
+def deficits(axes: Axes, _run: Run, part: Story, _shown: np.ndarray) -> None:
+    """All deficits and those socialised, in bins of time."""
     edges, deficits = _binned(part["time_hours"], part["bad_debt"])
     socialised = _binned(part["time_hours"], part["socialised"])[1]
     axes.stairs(deficits, edges, fill=True, color=MID, label="all")
@@ -170,7 +195,8 @@ def _deficits(axes: Axes, _run: Run, part: Story, _shown: np.ndarray) -> None:
     _money_axis(axes, deficits, socialised)
 
 
-def _fund(axes: Axes, run: Run, part: Story, _shown: np.ndarray) -> None:
+def fund(axes: Axes, run: Run, part: Story, _shown: np.ndarray) -> None:
+    """The insurance fund after each tick."""
     axes.plot(part["time_hours"], part["fund"], color=DARK, drawstyle="steps-post")
     axes.axhline(0, color="#6b7783", linestyle=":", linewidth=1)
     top = max(run.fund if run.fund > 0 else 0.0, float(part["fund"].max(initial=0)))

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import Columns
 from stress.report.metrics import kind_of, title_of
 from stress.report.style import DARK, MARKERS, SHADES, Drawn
 from stress.report.sweep_load import Job, Sweep, in_order, shown
@@ -37,7 +38,16 @@ def draw(sweep: Sweep, names: Sequence[str]) -> Drawn:
     left = len(jobs) - len(shown_jobs)
     more = f" {left} further jobs are in the table only." if left else ""
     return Drawn(figure, "Dots: estimates; bars: the interval of each job on its own, with an arrow where there is no "
-                         f"finite upper end.{more}")
+                         f"finite upper end.{more}", data_of(sweep, shown_jobs, names))
+
+
+def data_of(sweep: Sweep, jobs: Sequence[Job], names: Sequence[str]) -> Columns:
+    """A row a job and metric, with the swept values."""
+    rows = [(job, name, job.metrics[name]) for name in names for job in jobs if name in job.metrics]
+    swept = {key: [shown(sweep.value(job, key)) for job, *_ in rows] for key in sweep.keys}
+    return {"job": [job.number for job, *_ in rows], **swept, "metric": [title_of(name) for _, name, _ in rows],
+            "unit": [str(metric.get("unit") or "") for *_, metric in rows],
+            **{part: [metric.get(part) for *_, metric in rows] for part in ("estimate", "low", "high", "n")}}
 
 
 def _name(sweep: Sweep, job: Job) -> str:

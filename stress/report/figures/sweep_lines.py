@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.figures.sweep_dots import data_of
 from stress.report.metrics import kind_of, title_of
 from stress.report.style import LINES, MARKERS, SHADES, Drawn
 from stress.report.sweep_load import Job, Sweep, in_order, shown
@@ -39,7 +40,7 @@ def draw(sweep: Sweep, names: Sequence[str], along: str, by: str | None) -> Draw
     return Drawn(figure, "Bars: the interval of each job on its own. Jobs with the same seed and block size see the "
                          "same noise, so the difference between two of them is better known than the bars suggest "
                          "(compare pairs them). Lines of one panel are set slightly apart sideways. An arrow marks an "
-                         f"interval without a finite upper end.{more}")
+                         f"interval without a finite upper end.{more}", data_of(sweep, sweep.done, names))
 
 
 def _line(axes: Axes, sweep: Sweep, jobs: list[Job], name: str, along: str, number: int, label: str) -> None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
 from stress.report import style
+from stress.report.figures.sweep_dots import data_of
 from stress.report.metrics import interval, printed, title_of
 from stress.report.style import CMAP, INK, Drawn
 from stress.report.sweep_load import Job, Sweep, shown
@@ -38,7 +39,7 @@ def draw(sweep: Sweep, names: Sequence[str], across: str, down: str) -> Drawn:
     inside = "Cells hold the estimate" + (" and below it the interval" if len(xs) <= _PRINT_INTERVALS else "")
     note = f"{inside}." if len(xs) <= _PRINT_VALUES else "The values are in the table."
     return Drawn(figure, f"{note} Dark is much; each map has its own scale, wide enough for the intervals. White: no "
-                         "result.")
+                         "result.", data_of(sweep, sweep.done, names))
 
 
 def _map(axes: Axes, name: str, grid: list[list[Job | None]]) -> None:

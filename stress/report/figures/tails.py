@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import stacked
 from stress.report.style import DARK, LIGHT, MID, Drawn
 
 TITLE = "Tails of returns, data and fitted model"
@@ -31,7 +32,12 @@ def draw(tails: dict[str, np.ndarray] | None, markets: list[str]) -> Drawn:
     return Drawn(figure, "Share of returns further out than the size on the x axis, both axes logarithmic. Markers: "
                          "the price history; lines: the fitted model. Where the line runs above the markers the model "
                          "is more cautious than the data, below them it understates that tail. Markers at the far "
-                         "right rest on few returns.")
+                         "right rest on few returns.",
+                 stacked({name: {"|log-return|": tails["grid"], **{f"share beyond, {side}, {who}":
+                                                                   tails[f"{key}_{side}_{name}"]
+                                                                   for side in ("down", "up")
+                                                                   for key, who in (("emp", "data"), ("fit", "model"))}}
+                          for name in known}, by="market"))
 
 
 def _panel(axes: Axes, tails: dict[str, np.ndarray], name: str) -> None:
