@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stress.mc.grid.sharing import depletes, one_variant, reads, with_fund
+from stress.mc.grid.sharing import depletes, one_variant, reads, reads_at_rest, with_fund
 from stress.mc.plan import Plan
 from stress.protocol.venue import Venue
 
@@ -30,12 +30,22 @@ class Part:
     venue: Venue
 
 
-def parts_of(plans: Sequence[Plan]) -> tuple[list[Venue], list[list[Part]]]:
-    """The venues to simulate on every path, and of every setting its variants as parts."""
+@dataclass(frozen=True)
+class Kinds:
+    """The venues of a grid."""
+
+    venues: list[Venue]
+    leader: list[int]  # of every kind the first that is the same as long as nobody is liquidated, or itself
+    parts: list[list[Part]]  # of every setting its variants
+
+
+def kinds_of(plans: Sequence[Plan]) -> Kinds:
+    """The venues to simulate for settings of one family."""
     kinds: dict[bytes, Kind] = {}
     found = [[_part(kinds, one_variant(plan.job, v)) for v in range(plan.job.variants)] for plan in plans]
-    venues = [kind.venue for kind in kinds.values()]
-    return venues, [[_settled(part, venues) for part in parts] for parts in found]
+    venues, first = [kind.venue for kind in kinds.values()], dict[bytes, int]()
+    leader = [first.setdefault(reads_at_rest(venue), n) for n, venue in enumerate(venues)]
+    return Kinds(venues, leader, [[_settled(part, venues) for part in parts] for parts in found])
 
 
 def _part(kinds: dict[bytes, Kind], venue: Venue) -> Part:

@@ -6,7 +6,7 @@ Axes: ``T`` ticks, ``B`` paths, ``A`` markets.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -53,20 +53,13 @@ def side_by_side(blocks: list[Seen], prices: np.ndarray) -> Seen:
     On that the rows live that fill up a batch: prices there stay what they were at time zero, ``prices`` [A].
     """
     parts = [*blocks, _still(blocks[0], prices)]
-    first, normal = blocks[0].first_normal, blocks[0].normal
-    return Seen(
-        fundamental=np.concatenate([part.fundamental for part in parts], axis=1),
-        multiplier=np.concatenate([part.multiplier for part in parts], axis=1),
-        first_normal=None if first is None else np.concatenate([part.first_normal for part in parts]),
-        normal=None if normal is None else np.concatenate([part.normal for part in parts], axis=1),
-    )
+    ticks = [replace(part, first_normal=None) for part in parts]
+    joined: Seen = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *ticks)
+    first: Any = [part.first_normal for part in parts]
+    return replace(joined, first_normal=None if first[0] is None else np.concatenate(first))
 
 
 def _still(like: Seen, prices: np.ndarray) -> Seen:
-    ticks, _, markets = like.fundamental.shape
-    return Seen(
-        fundamental=np.broadcast_to(np.asarray(prices, np.float64), (ticks, 1, markets)),
-        multiplier=np.ones((ticks, 1)),
-        first_normal=None if like.first_normal is None else np.zeros((1, markets), like.first_normal.dtype),
-        normal=None if like.normal is None else np.zeros((ticks, 1, markets), like.normal.dtype),
-    )
+    one: Seen = jax.tree.map(lambda leaf: np.zeros_like(leaf[:, :1]), replace(like, first_normal=None))
+    first: Any = None if like.first_normal is None else np.zeros_like(like.first_normal[:1])
+    return Seen(one.fundamental + prices, one.multiplier + 1.0, first, one.normal)

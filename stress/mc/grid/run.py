@@ -13,7 +13,7 @@ import numpy as np
 
 from stress.mc.block import BlockResult
 from stress.mc.driver import part_of, rank_worst
-from stress.mc.grid.classes import Part, lost, parts_of
+from stress.mc.grid.classes import Kinds, kinds_of, lost
 from stress.mc.grid.market import Seen, draw_market, side_by_side
 from stress.mc.grid.rows import simulate_rows
 from stress.mc.grid.table import Table
@@ -54,13 +54,15 @@ def simulate_grid(settings: Sequence[Setting], devices: int | str, *, progress: 
     missing = [missing_blocks(finished_chunks(s.folder), s.plan.blocks) for s in settings]
     open_ones = [n for n, blocks in enumerate(missing) if blocks]
     blocks = sorted({block for mine in missing for block in mine})
-    venues, parts = parts_of([settings[n].plan for n in open_ones])
-    workers = pick_workers(devices, len(blocks) * max(len(venues), 1), plan.job.state_bytes)
+    if not open_ones:
+        return Counted(0, 0)
+    kinds = kinds_of([settings[n].plan for n in open_ones])
+    workers = pick_workers(devices, len(blocks) * len(kinds.venues), plan.job.state_bytes)
     paths, counted = plan.job.block_paths, Counted(0, 0)
-    with progress_bar(len(blocks) * paths * len(venues), progress) as meter, ThreadPoolExecutor(len(workers)) as pool:
-        for some in _turns(plan, blocks, len(venues)):
+    with progress_bar(len(blocks) * paths * len(kinds.venues), progress) as meter, ThreadPoolExecutor(len(workers)) as pool:
+        for some in _turns(plan, blocks, len(kinds.venues)):
             turn = Turn(plan, some, workers[0], pool)
-            rows = turn.rows_of(venues, parts, lambda done: meter(done, f"{len(settings)} settings"))
+            rows = turn.rows_of(kinds, lambda done: meter(done, f"{len(settings)} settings"))
             counted = Counted(counted.rows + sum(r.size for r in rows), counted.simulated + turn.table.rows)
             for n, mine in zip(open_ones, rows, strict=True):
                 turn.store(settings[n], mine, [block for block in missing[n] if block in set(some)])
@@ -76,6 +78,24 @@ def _turns(plan: Plan, blocks: list[int], kinds: int) -> Iterator[list[int]]:
         yield blocks[start : start + count]
 
 
+class _Wanted:
+    """Rows to simulate: venues on paths; they follow ``rows`` rows of the table."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.venues: list[Venue] = []
+        self.which: list[np.ndarray] = []
+        self.paths: list[np.ndarray] = []
+
+    def add(self, venue: Venue, paths: np.ndarray) -> np.ndarray:
+        """The rows [n] that a venue's ``paths`` [n] will be in the table."""
+        self.which.append(np.full(len(paths), len(self.venues)))
+        self.venues.append(venue)
+        self.paths.append(paths)
+        self.rows += len(paths)
+        return np.arange(self.rows - len(paths), self.rows)
+
+
 class Turn:
     """Some blocks of all settings: their market, and the rows in it."""
 
@@ -88,37 +108,45 @@ class Turn:
         drawn = list(pool.map(lambda b: jax.device_get(draw(there, jax.device_put(np.uint32(b), device))), blocks))
         self.seen: Seen = jax.device_put(side_by_side(drawn, np.asarray(plan.job.prices)), device)
 
-    def rows_of(
-        self, venues: list[Venue], parts: list[list[Part]], meter: Callable[[int], None]
-    ) -> list[np.ndarray]:
+    def rows_of(self, kinds: Kinds, meter: Callable[[int], None]) -> list[np.ndarray]:
         """Rows [V, P] of the table that are every setting's own."""
-        every = np.arange(self.paths)
-        self._simulate([(venue, every) for venue in venues], meter)
-        base = self.table.whole()[0].outcome.drawdown
-        found = [np.stack([part.kind * self.paths + every for part in mine]) for mine in parts]
-        again: dict[tuple[int, float], int] = {}
-        todo: list[tuple[Venue, np.ndarray]] = []
-        for rows, mine in zip(found, parts, strict=True):
+        of_kind = self._kinds(kinds, meter)
+        found = [np.stack([of_kind[part.kind] for part in mine]) for mine in kinds.parts]
+        drawdown = np.asarray(self.table.whole()[0].outcome.drawdown)
+        again: dict[tuple[int, float | None], np.ndarray] = {}
+        wanted = _Wanted(self.table.rows)
+        for rows, mine in zip(found, kinds.parts, strict=True):
             for v, part in enumerate(mine):
-                gone = lost(np.asarray(base)[part.kind * self.paths : (part.kind + 1) * self.paths], part)
-                if not len(gone):
-                    continue
-                key = (part.kind, part.fund or 0.0)
-                if key not in again:
-                    again[key] = self.table.rows + sum(len(p) for _, p in todo)
-                    todo.append((part.venue, gone))
-                rows[v, gone] = again[key] + np.arange(len(gone))
-        self._simulate(todo, meter)
+                gone, key = lost(drawdown[rows[v]], part), (part.kind, part.fund)
+                if len(gone):
+                    again[key] = again[key] if key in again else wanted.add(part.venue, gone)
+                    rows[v, gone] = again[key]
+        self._simulate(wanted, meter)
         return found
 
-    def _simulate(self, wanted: list[tuple[Venue, np.ndarray]], meter: Callable[[int], None]) -> None:
-        """Rows of venues on paths, into the table in this order."""
-        venues = [venue for venue, _ in wanted]
-        which = np.concatenate([np.full(len(paths), n) for n, (_, paths) in enumerate(wanted)] or [np.empty(0, int)])
-        path = np.concatenate([paths for _, paths in wanted] or [np.empty(0, int)])
-        if not len(path):
+    def _kinds(self, kinds: Kinds, meter: Callable[[int], None]) -> list[np.ndarray]:
+        """Rows [P] of every kind: of all that lead others on every path, of the others where somebody is liquidated."""
+        every, rows = np.arange(self.paths), dict[int, np.ndarray]()
+        wanted = _Wanted(self.table.rows)
+        for n in sorted(set(kinds.leader)):
+            rows[n] = wanted.add(kinds.venues[n], every)
+        self._simulate(wanted, meter)
+        rounds = np.asarray(self.table.whole()[0].outcome.rounds)
+        wanted = _Wanted(self.table.rows)
+        for n, leader in enumerate(kinds.leader):
+            if n != leader:
+                rows[n] = rows[leader].copy()
+                acts = np.flatnonzero(rounds[rows[leader]] > 0)
+                rows[n][acts] = wanted.add(kinds.venues[n], acts)
+        self._simulate(wanted, meter)
+        return [rows[n] for n in range(len(kinds.venues))]
+
+    def _simulate(self, wanted: _Wanted, meter: Callable[[int], None]) -> None:
+        """Rows of venues on paths, into the table in their order."""
+        if wanted.rows == self.table.rows:
             return
-        stacked = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *venues)
+        which, path = np.concatenate(wanted.which), np.concatenate(wanted.paths)
+        stacked = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *wanted.venues)
         size = self.plan.job.variants * self.plan.job.block_paths
 
         def batch(start: int) -> tuple[Any, int]:

@@ -1,6 +1,6 @@
 """Which settings may be simulated together, and which rows of theirs are one.
 
-Three rules, each exact; ``tests/test_grid.py`` holds them against separate runs.
+Four rules, each exact; ``tests/test_grid.py`` holds them against separate runs.
 
 1. **Equal numbers.** A row is a function of its venue's numbers, the accounts and its path's market. Settings whose
    jobs differ in nothing but the venues' numbers (and in the threshold of a cascade, which no venue reads) share the
@@ -12,12 +12,16 @@ Three rules, each exact; ``tests/test_grid.py`` holds them against separate runs
    deficits exceed it: up to there the fund pays every deficit whole. So a row is the same under every fund that its
    drawdown does not exceed, which is the identity behind the fund curve. Rules that look at the fund otherwise (ADL on
    a drawdown, funds with rules of their own) end this.
+4. **Nobody due, nothing sold.** What a liquidation costs and who pays for it (the book, fees, the fund, ADL's numbers)
+   is read when somebody is liquidated. A path on which nobody is, is the same under all venues that agree in the rest:
+   margin, oracle, funding, breaker, delays. That holds of the twin, too. Auctions, orders with limits and keepers that
+   reckon their profit look at the book before they act, and are left out.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,10 +32,12 @@ from stress.mc.block import Job
 from stress.mc.plan import Plan
 from stress.protocol.venue import Venue
 
-DEPTH = (".liquidity.depth", ".liquidity.decay", ".liquidity.withdrawal", ".liquidity.impact.exponent",
-         ".liquidity.impact.cap")
+DEPTH: tuple[str, ...] = (".liquidity.depth", ".liquidity.decay", ".liquidity.withdrawal",
+                          ".liquidity.impact.exponent", ".liquidity.impact.cap")
 """Numbers that a venue without impact does not read."""
 FUND = ".fund"
+COSTS = (".liquidity.", ".fees.", ".adl.")
+"""Beginnings of numbers that are read when somebody is liquidated."""
 
 
 def obstacle(plan: Plan) -> str | None:
@@ -63,12 +69,20 @@ def one_variant(job: Job, variant: int) -> Venue:
 
 def reads(venue: Venue) -> bytes:
     """The numbers that a row of this venue reads, but for a fund under rule 3: equal for rows that are one."""
-    unread = set(DEPTH) if blind(venue) else set()
-    if not reads_fund(venue):
-        unread.add(FUND)
+    unread = (*(DEPTH if blind(venue) else ()), *(() if reads_fund(venue) else (FUND,)))
+    return _bytes(venue, lambda name: name in unread)
+
+
+def reads_at_rest(venue: Venue) -> bytes:
+    """Rule 4: the numbers that a row reads as long as nobody is liquidated."""
+    if venue.limit is not None or venue.auction is not None or venue.keepers.cost is not None:
+        return reads(venue)
+    return _bytes(venue, lambda name: name.startswith(COSTS) or name == FUND)
+
+
+def _bytes(venue: Venue, unread: Callable[[str], bool]) -> bytes:
     leaves = jax.tree_util.tree_flatten_with_path(venue)[0]
-    kept = [(jax.tree_util.keystr(path), leaf) for path, leaf in leaves]
-    return b"".join(np.asarray(leaf).tobytes() for name, leaf in kept if name not in unread)
+    return b"".join(np.asarray(leaf).tobytes() for path, leaf in leaves if not unread(jax.tree_util.keystr(path)))
 
 
 def blind(venue: Venue) -> bool:

@@ -6,7 +6,6 @@ Axes: ``n`` rows of the table, ``P`` paths, ``V`` variants, ``T`` ticks.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -55,7 +54,7 @@ class Table:
                                                         "sold_coins", "blocked", "factor")}
         return BlockResult(
             **jax.tree.map(lambda leaf: leaf[rows], left),
-            cascade=cascades(rule, sold, rows),
+            cascade=cascades(rule, sold, rows),  # type: ignore[arg-type]
             fan=np.moveaxis(table.fan[rows[MAIN]], 0, -1),  # type: ignore[arg-type]
             trace={},
             anew=np.zeros(rows.shape[1], bool),  # type: ignore[arg-type]
@@ -77,7 +76,7 @@ def cascades(rule: CascadeRule, sold: Any, rows: np.ndarray) -> np.ndarray:
     return found
 
 
-@partial(jax.jit)
+@jax.jit
 def _slid(rule: CascadeRule, pair: Any) -> Any:
     """Cascades [LANES] of what was sold [T, 2, LANES]."""
 
