@@ -14,9 +14,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 
 from stress.cli.compose import as_typed
-from stress.cli.jobs import perform
+from stress.cli.grid import Ahead, insist, simulate_jobs
+from stress.cli.jobs import Finished, perform, run_job
 from stress.cli.once import compose_once
 from stress.cli.show import complain, job_line
+from stress.config.schema import Config
 from stress.errors import UserError
 from stress.files import read_json, write_json
 
@@ -30,7 +32,8 @@ def sweep_job(composed: Any) -> float:
     folder, number = Path(hydra.runtime.output_dir), int(hydra.job.num)
     overrides = as_typed(list(hydra.overrides.task))
     try:
-        finished = perform("run", composed)
+        ahead = _ahead(composed, list(hydra.overrides.task), number, folder)
+        finished = perform("run", composed, lambda config, folder: _run(ahead, number, config, folder))
     except Exception as error:
         text = str(error) if isinstance(error, UserError) else traceback.format_exc()
         complain(f"job {number}  {' '.join(overrides)}  failed: {text}")
@@ -42,11 +45,28 @@ def sweep_job(composed: Any) -> float:
     return float("nan") if estimate is None else float(estimate)
 
 
+def _ahead(composed: Any, overrides: list[str], number: int, folder: Path) -> Ahead:
+    """What was simulated together for the jobs of this sweep, at its first job."""
+    if SweepReport.ahead is None:
+        SweepReport.ahead = simulate_jobs(composed, overrides, number, folder, SweepReport.folder)
+    return SweepReport.ahead
+
+
+def _run(ahead: Ahead, number: int, config: Config, folder: Path) -> Finished:
+    """One job, which may be simulated already; then its own report is written only if it is asked for."""
+    insist(config, ahead.alone.get(number))
+    report = number in ahead.alone or config.report.jobs or number not in ahead.studies
+    return run_job(config, folder, report=report, study=ahead.studies.pop(number, None), keep=True)
+
+
 class SweepReport(Callback):
     """Hydra callback: remembers where the sweep is, and writes its report when it ends; jobs are composed once."""
 
     folder: Path | None = None
     """Folder of the sweep that this process runs."""
+
+    ahead: Ahead | None = None
+    """Jobs that were simulated together."""
 
     problem: str | None = None
     """Why the report could not be written."""
@@ -57,7 +77,7 @@ class SweepReport(Callback):
         """Note the folder."""
         compose_once(config)
         SweepReport.folder = Path(str(config.hydra.sweep.dir)).absolute()
-        SweepReport.problem, SweepReport.written = None, False
+        SweepReport.problem, SweepReport.written, SweepReport.ahead = None, False, None
 
     def on_multirun_end(self, config: Any, **_: Any) -> None:
         """Write the report of the sweep."""

@@ -59,12 +59,14 @@ def simulate_grid(settings: Sequence[Setting], devices: int | str, *, progress: 
     kinds = kinds_of([settings[n].plan for n in open_ones])
     workers = pick_workers(devices, len(blocks) * len(kinds.venues), plan.job.state_bytes)
     paths, counted = plan.job.block_paths, Counted(0, 0)
-    with progress_bar(len(blocks) * paths * len(kinds.venues), progress) as meter, ThreadPoolExecutor(len(workers)) as pool:
+    rows = len(blocks) * paths * len(kinds.venues)
+    with progress_bar(rows, progress) as meter, ThreadPoolExecutor(len(workers)) as pool:
         for some in _turns(plan, blocks, len(kinds.venues)):
             turn = Turn(plan, some, workers[0], pool)
-            rows = turn.rows_of(kinds, lambda done: meter(done, f"{len(settings)} settings"))
-            counted = Counted(counted.rows + sum(r.size for r in rows), counted.simulated + turn.table.rows)
-            for n, mine in zip(open_ones, rows, strict=True):
+            before = counted.simulated
+            found = turn.rows_of(kinds, lambda done, before=before: meter(before + done, f"{len(settings)} settings"))
+            counted = Counted(counted.rows + sum(r.size for r in found), before + turn.table.rows)
+            for n, mine in zip(open_ones, found, strict=True):
                 turn.store(settings[n], mine, [block for block in missing[n] if block in set(some)])
     return counted
 
