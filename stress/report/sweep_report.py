@@ -33,6 +33,7 @@ def write_sweep_report(folder: Path) -> Path:
         figures = _figures(sweep, names)
     return page.render(
         "sweep.html.j2", sweep.folder / "sweep.html", title=_title(sweep), facts=_facts(sweep), figures=figures,
+        together=_together(sweep),
         points=_points(sweep, names), keys=[sweep.short(k) for k in sweep.keys], columns=[title_of(n) for n in names],
         rows=[_row(sweep, job, names) for job in sweep.done], paired=_paired(sweep),
         failed=[(j.number, sweep.label(j), j.error) for j in sweep.jobs if j.status == "failed"],
@@ -81,6 +82,20 @@ def _title(sweep: Sweep) -> str:
 def _facts(sweep: Sweep) -> str:
     states = {name: sum(job.status == status for job in sweep.jobs) for status, name in _STATES.items()}
     return page.listed((many(len(sweep.jobs), "job"), *(f"{count(n)} {name}" for name, n in states.items() if n)))
+
+
+def _together(sweep: Sweep) -> list[str]:
+    """How jobs were simulated, where some shared a simulation (``grid.json``)."""
+    found = sources.read_optional_json(sweep.folder / "grid.json")
+    if not found:
+        return []
+    texts = [f"{many(len(group['jobs']), 'job')} simulated together: {group['simulated']:,} of {group['rows']:,} paths "
+             "of a venue or a companion had to be simulated, the others are the same." for group in found["together"]
+             if group["simulated"]]
+    reasons: dict[str, list[str]] = {}
+    for number, reason in found["alone"].items():
+        reasons.setdefault(reason, []).append(number)
+    return [*texts, *(f"Simulated by itself: job {joined(jobs)}, since {why}." for why, jobs in reasons.items())]
 
 
 def _points(sweep: Sweep, names: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ def simulate_together(
     devices: int | str,
     *,
     progress: bool,
-    opened: Callable[[int], object] = lambda place: None,
+    opened: Callable[[int], object] = int,
 ) -> Together:
     """Simulate settings that have others of their family into their folders; the rest is left alone.
 
