@@ -35,7 +35,8 @@ from stress.mc.store import finished_chunks
 
 SCHEMA = 1
 EXECUTION_ONLY = {
-    "run": ("devices", "processes", "process", "coordinator", "resume", "chunk_seconds", "progress", "compile_cache"),
+    "run": ("devices", "processes", "process", "coordinator", "resume", "chunk_seconds", "progress", "compile_cache",
+            "variants"),
     "book": ("export",),
 }
 """Keys that cannot change a result: not in the configuration hash, nor are report, calibrate, decide, limits and
@@ -53,7 +54,7 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     plan = study.plan
     agree_on(_fingerprint(study))
     workers = pick_workers(study.config.run.devices, plan.blocks, plan.job.state_bytes)
-    manifest = _open_manifest(study, folder, workers)
+    manifest = open_manifest(study, folder, workers)
     program = compile_program(plan.job, workers)
     simulate_seconds = simulate(plan, program, folder, progress=progress)
     _write_book(study, folder)
@@ -135,7 +136,7 @@ def data_hashes(study: Study) -> dict[str, str]:
     return {file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}
 
 
-def _open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict[str, Any]:
+def open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict[str, Any]:
     """Write the manifest of an unfinished run; refuse a folder that holds other work."""
     file, chunks = folder / "manifest.json", finished_chunks(folder)
     if chunks and (not file.is_file() or read_json(file)["config_hash"] != config_hash(study)):

@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 
 import stress
 from stress.cli.compose import load
+from stress.cli.grid import Ahead
 from stress.cli.main import BAD_INPUT, FAILED, INTERRUPTED, LIMIT_VIOLATED, OK, main
 from stress.cli.runtime import cache_folder, configure_jax
 from stress.errors import UserError
@@ -85,6 +86,7 @@ def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stand:
     monkeypatch.setitem(sys.modules, "stress.build.study", SimpleNamespace(build_study=result.build_study))
     monkeypatch.setitem(sys.modules, "stress.session", SimpleNamespace(
         execute=result.execute, replay=lambda study: LEDGER, simulate_prices=lambda study: np.ones((2, 3, 1))))
+    monkeypatch.setattr("stress.cli.sweep.simulate_jobs", lambda *_: Ahead(alone=dict.fromkeys(range(9), "a stand-in")))
     monkeypatch.setattr("stress.report.write_report", result.write_report)
     monkeypatch.setattr("stress.report.write_sweep_report", result.write_sweep_report)
     return result

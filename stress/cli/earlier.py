@@ -16,7 +16,7 @@ from stress import __version__
 from stress.config.parse import parse
 from stress.config.schema import Config
 from stress.errors import UserError
-from stress.files import read_json
+from stress.files import parse_yaml, read_json
 
 KEPT, CONTINUED, AGAIN = "kept from before", "continued where it was killed", "run again"
 """What a job says whose folder was there. One that is redone says why."""
@@ -28,27 +28,30 @@ class Earlier:
 
     note: str
     keep: bool = False  # it is finished
-    clear: bool = False  # what it holds is of other settings
 
 
-def earlier(folder: Path, config: Config) -> Earlier:
+def earlier(folder: Path, config: Config) -> Earlier | None:
     """Whether the folder of a job that is to run with ``config`` holds its result already, or a part of it.
 
-    A result is kept if the configuration, the files it was read from and the versions are the same.
+    A result is kept if the configuration, the files it was read from and the versions are the same; else the folder is
+    emptied. None where there was no earlier start.
     """
+    if not (folder / ".hydra").is_dir():
+        return None
     record, manifest = folder / ".hydra" / "config.yaml", folder / "manifest.json"
     if not record.is_file() or not manifest.is_file():
         return Earlier(AGAIN)
     found = read_json(manifest)
     differs = _differs(record, found, config)
     if differs:
-        return Earlier(f"redone: {differs}", clear=True)
+        _clear(folder)
+        return Earlier(f"redone: {differs}")
     if found.get("complete") and (folder / "summary.json").is_file():
         return Earlier(KEPT, keep=True)
     return Earlier(CONTINUED if any(folder.glob("chunks/*")) else AGAIN)
 
 
-def clear(folder: Path) -> None:
+def _clear(folder: Path) -> None:
     """Empty the folder of a job."""
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
@@ -71,7 +74,7 @@ def _differs(record: Path, manifest: Mapping[str, Any], config: Config) -> str |
         if manifest.get(name) != now:
             return f"{'it' if name == 'version' else name} was version {manifest.get(name)} and is {now}"
     try:
-        before = parse(yaml.safe_load(record.read_text(encoding="utf-8")))
+        before = parse(parse_yaml(record.read_text(encoding="utf-8")))
     except (UserError, yaml.YAMLError):
         return "its configuration is no longer one that this version reads"
     keys = _other_keys(_identity(before), _identity(config))

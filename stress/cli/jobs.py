@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ class Finished:
         return any(verdict.outcome == "violated" for verdict in self.verdicts)
 
 
-def perform(command: str, composed: Any) -> Finished:
-    """The job of ``command`` in the folder that Hydra made for it."""
+def perform(command: str, composed: Any, run: Callable[[Config, Path], Finished] | None = None) -> Finished:
+    """The job of ``command`` in the folder that Hydra made for it; ``run`` instead of :func:`run_job`."""
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
@@ -56,7 +56,7 @@ def perform(command: str, composed: Any) -> Finished:
     write_config(container, folder)
     if command in DECISIONS:
         return decide_job(command, container, folder)
-    job = {"run": run_job, "calibrate": calibrate_job, "replay": replay_job}[command]
+    job = {"run": run or run_job, "calibrate": calibrate_job, "replay": replay_job}[command]
     return job(config, folder)
 
 
@@ -81,8 +81,12 @@ def stored_config(folder: Path) -> dict[str, Any]:
     return OmegaConf.to_container(OmegaConf.load(folder / CONFIG_FILE))  # type: ignore[return-value]
 
 
-def run_job(config: Config, folder: Path, *, report: bool = True) -> Finished:
+def run_job(
+    config: Config, folder: Path, *, report: bool = True, study: Any = None
+) -> Finished:
     """Simulate ``config`` into ``folder`` (or what a killed run left to do there) and write its report.
+
+    ``study`` spares building it.
 
     Raises UserError for what only building finds out, Interrupted on Ctrl-C, and RuntimeError when the folder is
     not complete afterwards.
@@ -95,7 +99,7 @@ def run_job(config: Config, folder: Path, *, report: bool = True) -> Finished:
 
     try:
         join_processes(config.run.coordinator, config.run.processes, config.run.process)
-        study = build_study(config)
+        study = study or build_study(config)
         if config.book.export is not None:
             return _export(study, Path(config.book.export), folder)
         if config.run.process > 0:

@@ -19,6 +19,7 @@ class ComposedOnce:
     def __init__(self, loader: Any) -> None:
         self._loader = loader
         self._kept: dict[tuple[str, ...], Any] = {}
+        self.checked: list[tuple[str, ...]] = []  # overrides of jobs in their order, up to the first that was to be run
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
@@ -27,10 +28,24 @@ class ComposedOnce:
         """The configuration of one job, which is given to be run once only: a run writes into it."""
         key = tuple(sweep_overrides)
         ready = self._kept.get(key)
+        if None not in self._kept.values() and ready is None:
+            self.checked.append(key)
         if ready is None:
             ready = self._loader.load_sweep_config(master_config, sweep_overrides)
         self._kept[key] = None if key in self._kept else ready
         return ready
+
+
+    def ahead(self, first: Any) -> list[Any] | None:
+        """Configurations of all jobs when the ``first`` was given to be run; None where two jobs are the same."""
+        jobs = [first, *(self._kept.get(key) for key in self.checked[1:])]
+        return None if any(job is None for job in jobs) else jobs
+
+
+def jobs_ahead(first: Any) -> list[Any] | None:
+    """Configurations of all jobs of this process's sweep at its ``first``; None where they are not known."""
+    loader = getattr(GlobalHydra.instance().hydra, "config_loader", None)
+    return loader.ahead(first) if isinstance(loader, ComposedOnce) else None
 
 
 def compose_once(config: Any) -> None:

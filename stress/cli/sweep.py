@@ -17,11 +17,13 @@ from hydra.experimental.callback import Callback
 from omegaconf import OmegaConf, open_dict, read_write
 
 from stress.cli.compose import as_typed, settle
-from stress.cli.earlier import clear, earlier
-from stress.cli.jobs import CONFIG_FILE, Finished, keep_job, perform, write_config, write_record
+from stress.cli.earlier import earlier
+from stress.cli.grid import Ahead, insist, simulate_jobs
+from stress.cli.jobs import Finished, keep_job, perform, run_job, write_config, write_record
 from stress.cli.launchers import QUIET, jobs_at_a_time, kind, share_cores
 from stress.cli.once import compose_once
 from stress.cli.show import complain, job_line
+from stress.config.schema import Config
 from stress.errors import UserError
 from stress.files import read_json, write_json
 from stress.mc.cores import memory_bytes, own_cores
@@ -38,7 +40,7 @@ def sweep_job(composed: Any) -> float | list[float]:
     overrides = as_typed(list(hydra.overrides.task))
     share_cores(hydra.launcher)
     try:
-        finished, note = _finished(composed, folder)
+        finished, note = _finished(composed, number, folder)
     except Exception as error:
         text = str(error) if isinstance(error, UserError) else traceback.format_exc()
         complain(failed_line(number, overrides, text))
@@ -49,21 +51,19 @@ def sweep_job(composed: Any) -> float | list[float]:
     return objectives(composed, finished.summary.get("metrics", {}))
 
 
-def _finished(composed: Any, folder: Path) -> tuple[Finished, str | None]:
+def _finished(composed: Any, number: int, folder: Path) -> tuple[Finished, str | None]:
     """The job's run, simulated or kept from an earlier start of the sweep; and which of the two, if there was one."""
-    new = not (folder / CONFIG_FILE).parent.is_dir()
+    overrides = list(HydraConfig.get().overrides.task)
     (folder / JOB_FILE).unlink(missing_ok=True)
-    if new:
-        return perform("run", composed), None
+    ahead = _ahead(composed, overrides, number, folder)
+    found = ahead.earlier[number] if number in ahead.earlier else earlier(folder, settle(composed, overrides)[0])
+    if found is None or not found.keep:
+        finished = perform("run", composed, lambda config, folder: _run(ahead, number, config, folder))
+        return finished, None if found is None else found.note
     write_record(HydraConfig.instance().cfg, folder)
-    config, container = settle(composed, list(HydraConfig.get().overrides.task))
-    found = earlier(folder, config)
-    if found.keep:
-        write_config(container, folder)
-        return keep_job(config, folder), found.note
-    if found.clear:
-        clear(folder)
-    return perform("run", composed), found.note
+    config, container = settle(composed, overrides)
+    write_config(container, folder)
+    return keep_job(config, folder), found.note
 
 
 def objectives(composed: Any, metrics: Mapping[str, Any]) -> float | list[float]:
@@ -75,6 +75,20 @@ def objectives(composed: Any, metrics: Mapping[str, Any]) -> float | list[float]
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def _ahead(composed: Any, overrides: list[str], number: int, folder: Path) -> Ahead:
+    """What was simulated together for the jobs of this sweep, at its first job."""
+    if SweepReport.ahead is None:
+        SweepReport.ahead = simulate_jobs(composed, overrides, number, folder, SweepReport.folder)
+    return SweepReport.ahead
+
+
+def _run(ahead: Ahead, number: int, config: Config, folder: Path) -> Finished:
+    """One job, which may be simulated already; then its own report is written only if it is asked for."""
+    insist(config, ahead.alone.get(number))
+    report = number in ahead.alone or config.report.jobs or number not in ahead.studies
+    return run_job(config, folder, report=report, study=ahead.studies.pop(number, None))
+
+
 class SweepReport(Callback):
     """Hydra callback: remembers where the sweep is, and writes its report when it ends; jobs are composed once."""
 
@@ -83,6 +97,9 @@ class SweepReport(Callback):
 
     launcher: str = ""
     """Class of the launcher."""
+
+    ahead: Ahead | None = None
+    """Jobs that were simulated together."""
 
     problem: str | None = None
     """Why the report could not be written."""
@@ -94,7 +111,7 @@ class SweepReport(Callback):
         compose_once(config)
         SweepReport.folder = Path(str(config.hydra.sweep.dir)).absolute()
         SweepReport.launcher = kind(config.hydra.launcher)
-        SweepReport.problem, SweepReport.written = None, False
+        SweepReport.problem, SweepReport.written, SweepReport.ahead = None, False, None
         with read_write(config), open_dict(config):
             _fit(config)
 

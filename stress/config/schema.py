@@ -295,6 +295,10 @@ class RunConfig:
     coordinator: str | None = field("host:port at which process 0 waits for the others")
     twin: bool = field("run the companion without impact, for cascades and amplification")
     fund_curve: bool = field("run the companion with an unlimited fund, for the fund curve")
+    variants: str = field(
+        "jobs of a sweep that differ in numbers of the venue alone: simulated together where that is exact (auto), "
+        "together or not at all (grid), or each by itself (separate); results are the same",
+        choices=("auto", "grid", "separate"))
     fairness: bool = field("measure how ADL treats those in profit: whom it hits, how much, how unequally")
     chunk_seconds: float = field("about how much work one stored chunk holds", unit="s", low=0)
     resume: str | None = field("folder of a killed run to finish")
@@ -316,6 +320,7 @@ class ReportConfig:
     """The report."""
 
     enabled: bool = field("write report.html and figures")
+    jobs: bool = field("write them for every job of a sweep that was simulated together with others, too")
     fan_paths: int = field("paths kept for the price fan chart", low=1)
     worst_paths: int = field("worst paths drawn in the fan chart", low=0)
     dpi: int = field("resolution of the PNG figures", low=50, high=600)

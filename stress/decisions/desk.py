@@ -25,9 +25,12 @@ from stress.mc.estimators.curve import fund_curve
 from stress.mc.estimators.intervals import Metric
 from stress.mc.estimators.metrics import Paths, paths_of, summarise
 from stress.mc.estimators.sample import path_weights
+from stress.mc.grid.run import Setting
+from stress.mc.grid.together import simulate_together
 from stress.mc.program import compile_program, pick_workers
 from stress.mc.progress import counter
 from stress.mc.run import Columns, drop_chunks, join, simulate
+from stress.mc.store import finished_chunks, missing_blocks
 
 Changes = Mapping[str, Any]
 OTHER_BOOK = ("book.", "price.markets", "price.initial_prices", "protocol.contract", "protocol.collateral", "run.seed")
@@ -80,6 +83,7 @@ class Desk:
         self.config: Config = parse(container)
         self._base: Study | None = None
         self._runs: dict[str, Run] = {}
+        self._studies: dict[str, Study] = {}  # of settings that were simulated together and not joined yet
         if self.config.run.processes > 1:
             raise UserError("run.processes: several processes share one run; a decision takes many. Set "
                             "run.processes=1.")
@@ -119,8 +123,8 @@ class Desk:
         changes = dict(changes or {})
         name = setting_name(changes, hold_book, None if book is None else book.digest())
         if name not in self._runs:
-            study = self.study(changes, hold_book=hold_book, book=book)
-            folder = self.folder / "settings" / name
+            study = self._studies.pop(name, None) or self.study(changes, hold_book=hold_book, book=book)
+            folder = self._folder(name)
             if not (folder / ABOUT).is_file():
                 self._simulate(study, folder, progress and self.config.run.progress)
                 about = {"changes": changes, "hold_book": hold_book}
@@ -129,14 +133,29 @@ class Desk:
         return self._runs[name]
 
     def runs(self, settings: Iterable[Changes], *, hold_book: bool = True, label: str = "settings") -> list[Run]:
-        """Simulate several settings, with a bar over all of them."""
+        """Simulate several settings, those that differ in numbers of the venue alone together (``mc.grid``)."""
         settings = list(settings)
+        if self.config.run.variants != "separate":
+            self._together(settings, hold_book)
         found = []
         with counter(len(settings), label, self.config.run.progress) as meter:
             for changes in settings:
                 found.append(self.run(changes, hold_book=hold_book, progress=False))
                 meter(len(found))
         return found
+
+    def _together(self, settings: Sequence[Changes], hold_book: bool) -> None:
+        """Leave the blocks of settings that go together in their folders."""
+        named = {setting_name(dict(changes), hold_book): dict(changes) for changes in settings}
+        new = [name for name in named if name not in self._runs and not (self._folder(name) / ABOUT).is_file()]
+        if len(new) < 2:
+            return
+        self._studies |= {name: self.study(named[name], hold_book=hold_book) for name in new}
+        run, wanted = self.config.run, [Setting(self._studies[name].plan, self._folder(name)) for name in new]
+        simulate_together(wanted, run.devices, progress=run.progress)
+
+    def _folder(self, name: str) -> Path:
+        return self.folder / "settings" / name
 
     def done(self) -> Sequence[Mapping[str, Any]]:
         """Settings that are simulated, as they were given."""
@@ -145,9 +164,10 @@ class Desk:
     @staticmethod
     def _simulate(study: Study, folder: Path, progress: bool) -> None:
         plan = study.plan
-        program = compile_program(plan.job, pick_workers(study.config.run.devices, plan.blocks, plan.job.state_bytes))
         folder.mkdir(parents=True, exist_ok=True)
-        simulate(plan, program, folder, progress=progress)
+        if missing_blocks(finished_chunks(folder), plan.blocks):
+            workers = pick_workers(study.config.run.devices, plan.blocks, plan.job.state_bytes)
+            simulate(plan, compile_program(plan.job, workers), folder, progress=progress)
         join(plan, folder)
         drop_chunks(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -153,10 +154,7 @@ def _ladder(job: Job, tiles: Array, traced: Array) -> BlockResult:
 
 
 def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
-    paths, variants = job.block_paths, job.variants
-    if job.rest is not None:
-        rest = job.rest
-        job = replace(job, accounts=replace(rest.accounts, ladders=job.ladders), size=rest.size, quote=rest.quote)
+    paths, variants, job = job.block_paths, job.variants, of_the_rest(job)
     venue = jax.tree.map(lambda leaf: jnp.repeat(leaf, paths, axis=0), job.venues)
     normal = first_premium_noise(job, tiles)
     rows = pack_rows(jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, normal), job.front)
@@ -185,19 +183,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
     if companion:
         last = _with_sleepers(last, companion)
-    blocked = None if last.oracle.guard is None else last.oracle.guard.ticks
-    factor = None if last.adaptive is None else last.adaptive.most
-    left = {
-        "outcome": _judge(last),
-        "fund_flow": last.fund_flow(),
-        "vault": _at_last(venue, last),
-        "funds": last.funds,
-        "fairness": last.fairness,
-        "sold_coins": last.sold_coins,
-        "blocked": blocked,
-        "factor": factor,
-    }
-    split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left)
+    split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left_by(venue, last))
     return BlockResult(
         **split,
         cascade=end.window.cascade,
@@ -205,6 +191,28 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         trace=trace,
         anew=jnp.zeros(paths, bool),
     )
+
+
+def of_the_rest(job: Job) -> Job:
+    """The job with the accounts that the dense engine follows, and their ladders with them."""
+    if job.rest is None:
+        return job
+    rest = job.rest
+    return replace(job, accounts=replace(rest.accounts, ladders=job.ladders), size=rest.size, quote=rest.quote)
+
+
+def left_by(venue: Venue, last: Row) -> dict[str, Any]:
+    """What rows leave at the horizon, each [rows, ...]: the fields of :class:`BlockResult` that are by variant."""
+    return {
+        "outcome": _judge(last),
+        "fund_flow": last.fund_flow(),
+        "vault": _at_last(venue, last),
+        "funds": last.funds,
+        "fairness": last.fairness,
+        "sold_coins": last.sold_coins,
+        "blocked": None if last.oracle.guard is None else last.oracle.guard.ticks,
+        "factor": None if last.adaptive is None else last.adaptive.most,
+    }
 
 
 def _at_last(venue: Venue, rows: Row) -> Vault | None:

@@ -38,7 +38,7 @@ def stream(
             buffer = Buffer()
         if not buffer.parts:
             buffer.first = block
-        buffer.parts.append(_part(plan, block, result))
+        buffer.parts.append(part_of(plan, block * plan.job.block_paths, result))
         buffer.last = block
         if time.perf_counter() - buffer.since >= plan.chunk_seconds:
             yield _flush(plan, buffer, folder, on_chunk)
@@ -47,12 +47,11 @@ def stream(
         yield _flush(plan, buffer, folder, on_chunk)
 
 
-def _part(plan: Plan, block: int, result: BlockResult) -> dict[str, np.ndarray]:
-    """Columns and price paths of one block, cut to the paths that were asked for."""
-    first = block * plan.job.block_paths
+def part_of(plan: Plan, first: int, result: BlockResult) -> dict[str, np.ndarray]:
+    """Columns and price paths of one block, or several, from path ``first`` on, cut to those that were asked for."""
     about = (plan.fund, plan.markets, plan.variants, plan.step_seconds, plan.capital)
     columns = path_columns(result, first, *about)
-    keep = min(plan.job.block_paths, plan.paths - first)
+    keep = min(len(columns["path"]), plan.paths - first)
     columns = {name: values[:keep] for name, values in columns.items()}
     sample = max(0, min(keep, plan.fan_paths - first))
     worst = worst_rows(columns, plan.worst_paths)

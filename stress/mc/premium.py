@@ -35,6 +35,11 @@ def premium_noise(job: Job, tiles: Array, number: Array, lanes: Array | None = N
     return when(job.venues.funding.due(number).any(), lambda _: _drawn(job, tiles, number, lanes), none)
 
 
+def premium_at(job: Job, tiles: Array, number: Array) -> Array | None:
+    """As :func:`premium_noise`, drawn whether somebody pays or not."""
+    return None if job.venues.funding.process is None else _drawn(job, tiles, number, None)
+
+
 def _drawn(job: Job, tiles: Array, number: Array, lanes: Array | None) -> Array:
     keys = tile_keys(job.seed, tiles, number.astype(jnp.uint32))
     draws = {STREAM: Draw("normal", (job.prices.shape[0],))}

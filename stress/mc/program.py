@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -151,6 +151,31 @@ def pick_workers(wanted: int | str, blocks: int, state_bytes: int = 0) -> tuple[
     if not cpu and count > len(devices):
         raise bad_value("run.devices", wanted, f"at most the {len(devices)} devices present ({devices[0].platform})")
     return tuple((devices[:1] * count if cpu else devices)[: min(count, blocks)])
+
+
+def follow_beyond(device: Any, job: Job, block: int, result: BlockResult) -> BlockResult:
+    """``result`` of a block with the paths that went beyond their ladders simulated anew (``mc.fallback``)."""
+    return followed(job, block, 0, result, lambda *given: _run_anew(device, *given), partial(_threads, device))
+
+
+def compiled_for(work: Callable[..., Any], job: Job, *given: Any, device: Any) -> Any:
+    """``work(job, *given)`` of the dense engine compiled for a device, as blocks are, and kept as they are."""
+    leaves, tree = jax.tree.flatten((job, given))
+    key = (work, tree, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves), (device,))
+    with _compiling:
+        known = _compiled.pop(key, None)
+        _compiled[key] = known or _lowered(work, job, given, device)
+        if len(_compiled) > KEPT:
+            del _compiled[next(iter(_compiled))]
+        return _compiled[key]
+
+
+def _lowered(work: Callable[..., Any], job: Job, given: tuple[Any, ...], device: Any) -> Any:
+    start = time.perf_counter()
+    options = COMPILER | DENSE if device.platform == "cpu" else {}
+    made = jax.jit(work).lower(*jax.device_put((job, *given), device)).compile(compiler_options=options)
+    _seconds.append(time.perf_counter() - start)
+    return made
 
 
 def compile_program(job: Job, workers: tuple[Any, ...]) -> Program:

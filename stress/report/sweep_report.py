@@ -39,6 +39,7 @@ def write_sweep_report(folder: Path) -> Path:
         figures = _figures(sweep, names)
     return page.render(
         "sweep.html.j2", sweep.folder / "sweep.html", title=_title(sweep), facts=_facts(sweep), figures=figures,
+        together=_together(sweep),
         verdict=_verdict(sweep), points=_points(sweep, names), keys=[sweep.short(k) for k in sweep.keys],
         columns=[title_of(n) for n in names],
         rows=[_row(sweep, job, names, frontier) for job in sweep.done], paired=_paired(sweep),
@@ -111,6 +112,20 @@ def _verdict(sweep: Sweep) -> tuple[str, str] | None:
     more = [f"{len(by['met']) - _NAMED} more"] if len(by["met"]) > _NAMED else []
     met = f" Met by {joined([*names, *more])}." if names else ""
     return next(state for state, jobs in by.items() if jobs), f"Of {many(len(limited), 'job')}: {joined(words)}.{met}"
+
+
+def _together(sweep: Sweep) -> list[str]:
+    """How jobs were simulated, where some shared a simulation (``grid.json``)."""
+    found = sources.read_optional_json(sweep.folder / "grid.json")
+    if not found:
+        return []
+    texts = [f"{many(len(group['jobs']), 'job')} simulated together: {group['simulated']:,} of {group['rows']:,} paths "
+             "of a venue or a companion had to be simulated, the others are the same." for group in found["together"]
+             if group["simulated"]]
+    reasons: dict[str, list[str]] = {}
+    for number, reason in found["alone"].items():
+        reasons.setdefault(reason, []).append(number)
+    return [*texts, *(f"Simulated by itself: job {joined(jobs)}, since {why}." for why, jobs in reasons.items())]
 
 
 def _points(sweep: Sweep, names: list[str]) -> list[str]:
