@@ -282,6 +282,15 @@ def test_a_metric_of_another_venue_is_refused(study: tuple[Any, Desk]) -> None:
         chosen_metrics(desk.run(), wanted)
 
 
+def test_the_step_that_is_told_is_the_one_that_was_chosen(study: tuple[Any, Desk]) -> None:
+    decision, _ = study
+    rows = [r for r in decision.found["rows"] if r["pathwise"] is None]
+    assert any(row["shorter"] for row in rows)
+    for row in rows:
+        assert row["derivative"] == (row["half"] if row["shorter"] else row["full"])
+        assert not row["shorter"] or (row["agree"] is False and row["half"]["estimate"] is not None)
+
+
 def test_the_page(study: tuple[Any, Desk]) -> None:
     decision, _ = study
     page = (decision.folder / "report.html").read_text()

@@ -58,11 +58,13 @@ def rows(found: Simulated, definitions: Mapping[str, Definition]) -> Iterator[di
         by_full = derivative(definition, full, unit)
         by_half = derivative(definition, half, unit) if half else None
         same = agree(definition, full, half) if half else None
-        chosen, step = (by_half, moved.half) if same is False and by_half and moved.half else (by_full, moved.full)
+        shorter = same is False and half is not None and definition.difference(half.low, half.high).differing > 0
+        chosen, step = (by_half, moved.half) if shorter and by_half and moved.half else (by_full, moved.full)
         row: dict[str, Any] = {
             "key": parameter.key, "metric": name, "value": parameter.value, "parameter_unit": parameter.unit,
             "derivative": chosen, "method": step.kind, "width": step.width, "full": by_full, "half": by_half,
-            "agree": same, "one_sided": moved.one_sided, "pathwise": None, "pathwise_reason": None, "note": "",
+            "agree": same, "shorter": shorter,
+            "one_sided": moved.one_sided, "pathwise": None, "pathwise_reason": None, "note": "",
             "low": _end(moved.full, low, found.base, definition, name, "low"),
             "high": _end(moved.full, high, found.base, definition, name, "high"),
         }

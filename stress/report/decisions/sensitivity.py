@@ -15,7 +15,7 @@ PERCENT = 10
 """Elasticities are told for so many percent more of a parameter."""
 METHODS = {"pathwise": "path by path", "density": "density", "central": "both sides", "forward": "upwards only",
            "backward": "downwards only"}
-AGREE = {True: "as one", False: "no: half step taken", None: "cannot tell"}
+AGREE = {True: "as one", False: "no: half a step moves nothing", None: "cannot tell"}
 
 
 def tell(found: dict[str, Any], folder: Path) -> Told:
@@ -58,7 +58,7 @@ def _of_the_rest(found: dict[str, Any]) -> list[str]:
     bent = sorted({short(r["key"]) for r in found["rows"] if r["agree"] is False})
     if bent:
         told.append(f"The full step is too long for {joined(bent)} in some metric: the effect is curved, or comes in "
-                    "jumps. There the half step is told.")
+                    "jumps. There the half step is told, unless it moves nothing.")
     return told
 
 
@@ -93,8 +93,14 @@ def _derivatives(rows: list[dict[str, Any]]) -> Table:
               *(_number(r["derivative"][key]) for key in ("estimate", "low", "high")), r["derivative"]["unit"],
               *(_signed(r["elasticity"][key]) for key in ("estimate", "low", "high")),
               _number(r["full"]["estimate"]), _number(r["half"]["estimate"]) if r["half"] else NOTHING,
-              AGREE[r["agree"]] if r["half"] else "whole numbers"] for r in rows]
+              _agreement(r)] for r in rows]
     return Table(header, cells, 3)
+
+
+def _agreement(row: dict[str, Any]) -> str:
+    if not row["half"]:
+        return "whole numbers"
+    return "no: half step taken" if row["shorter"] else AGREE[row["agree"]]
 
 
 def _number(value: float | None) -> str:
