@@ -28,6 +28,7 @@ class Ahead:
 
     studies: dict[int, Any] = field(default_factory=dict)  # of the jobs that could be built
     alone: dict[int, str] = field(default_factory=dict)  # why a job was not simulated together with others
+    jobs: int = 0  # of the sweep
     earlier: dict[int, Earlier | None] = field(default_factory=dict)  # what there was of those that could be built
 
 
@@ -42,7 +43,7 @@ def simulate_jobs(composed: Any, overrides: list[str], number: int, folder: Path
     if jobs is None or root is None or number != 0:
         return Ahead(alone={number: "its launcher starts jobs one by one, or two jobs of the sweep are the same"})
     others = dict(enumerate(jobs[1:], start=1))
-    ahead, folders = Ahead(), {0: folder} | {n: root / _subfolder(job, n) for n, job in others.items()}
+    ahead, folders = Ahead(jobs=len(jobs)), {0: folder} | {n: root / _subfolder(job, n) for n, job in others.items()}
     containers = {0: _build(ahead, 0, composed, overrides)}
     containers |= {n: _build(ahead, n, job, list(job.hydra.overrides.task)) for n, job in others.items()}
     for n, study in ahead.studies.items():

@@ -29,6 +29,8 @@ from stress.files import read_json, write_json
 from stress.mc.cores import memory_bytes, own_cores
 
 JOB_FILE = "job.json"
+FEW = 16
+"""Jobs up to which each of those that were simulated together gets its own report: one takes two to three seconds."""
 OK, FAILED, LIMIT = "ok", "failed", "limit"
 STATES = {OK: "ok", LIMIT: "over a limit", FAILED: "failed"}
 
@@ -85,7 +87,8 @@ def _ahead(composed: Any, overrides: list[str], number: int, folder: Path) -> Ah
 def _run(ahead: Ahead, number: int, config: Config, folder: Path) -> Finished:
     """One job, which may be simulated already; then its own report is written only if it is asked for."""
     insist(config, ahead.alone.get(number))
-    report = number in ahead.alone or config.report.jobs or number not in ahead.studies
+    wanted = ahead.jobs <= FEW if config.report.jobs is None else config.report.jobs
+    report = number in ahead.alone or wanted or number not in ahead.studies
     return run_job(config, folder, report=report, study=ahead.studies.pop(number, None))
 
 

@@ -320,7 +320,8 @@ class ReportConfig:
     """The report."""
 
     enabled: bool = field("write report.html and figures")
-    jobs: bool = field("write them for every job of a sweep that was simulated together with others, too")
+    jobs: bool | None = field(
+        "write them for every job of a sweep that was simulated together with others, too; null: where these are few")
     fan_paths: int = field("paths kept for the price fan chart", low=1)
     worst_paths: int = field("worst paths drawn in the fan chart", low=0)
     dpi: int = field("resolution of the PNG figures", low=50, high=600)
