@@ -209,7 +209,7 @@ def test_the_command_and_its_page(tmp_path: Path, capsys: pytest.CaptureFixture[
     found = read_json(folder / "decision.json")["found"]
     page = (folder / "report.html").read_text()
     assert {f.name for f in (folder / "figures").iterdir()} == {
-        "losses.png", "frontier.png", "rounds.png", "levels.png"}
+        f"{name}.{kind}" for name in ("losses", "frontier", "rounds", "levels") for kind in ("png", "csv")}
     assert "Largest fall of one market alone" in said
     for scope in found["scopes"]:
         assert between(scope["critical"]["depletion"], found["tolerance"]) in page

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf, open_dict, read_write
 from stress.cli.compose import as_typed, settle
 from stress.cli.earlier import earlier
 from stress.cli.grid import Ahead, insist, simulate_jobs
-from stress.cli.jobs import Finished, keep_job, perform, run_job, write_config, write_record
+from stress.cli.jobs import CONFIG_FILE, Finished, keep_job, perform, run_job, write_config, write_record
 from stress.cli.launchers import QUIET, jobs_at_a_time, kind, share_cores
 from stress.cli.once import compose_once
 from stress.cli.show import complain, job_line
@@ -57,8 +57,11 @@ def _finished(composed: Any, number: int, folder: Path) -> tuple[Finished, str |
     """The job's run, simulated or kept from an earlier start of the sweep; and which of the two, if there was one."""
     overrides = list(HydraConfig.get().overrides.task)
     (folder / JOB_FILE).unlink(missing_ok=True)
-    ahead = _ahead(composed, overrides, number, folder)
-    found = ahead.earlier[number] if number in ahead.earlier else earlier(folder, settle(composed, overrides)[0])
+    new, ahead = not (folder / CONFIG_FILE).parent.is_dir(), _ahead(composed, overrides, number, folder)
+    if number in ahead.earlier:
+        found = ahead.earlier[number]
+    else:  # by itself, or wrong: settling says so
+        found = None if new else earlier(folder, settle(composed, overrides)[0])
     if found is None or not found.keep:
         finished = perform("run", composed, lambda config, folder: _run(ahead, number, config, folder))
         return finished, None if found is None else found.note

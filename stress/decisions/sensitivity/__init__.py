@@ -25,15 +25,15 @@ def decide(desk: Desk, settings: SensitivityConfig) -> dict[str, Any]:
     planned = {parameter.key: plan_moves(desk, parameter, settings) for parameter in parameters}
     skipped += [move for move in planned.values() if isinstance(move, Skipped)]
     moved = {key: move for key, move in planned.items() if isinstance(move, Moved)}
-    base = desk.run()
-    definitions = chosen_metrics(base, settings)
-    if base.paths.weights is not None:
-        raise UserError("sensitivity: paths carry weights, which paired differences do not take. Run without.")
     probes = {key: probe(moved[key].parameter) for key in KEYS
               if key in moved and not moved[key].identical and obstacle(key, desk) is None}
     simulated = {key: Simulated(desk, move, probes.get(key)) for key, move in moved.items() if not move.identical}
     wanted = settings_of(found.moved.full for found in simulated.values())
     wanted += [move.changes for move in probes.values() if move.changes]
+    base = desk.runs([{}, *wanted[:1]], label="the present setting")[0]  # as all others: bits are compared
+    definitions = chosen_metrics(base, settings)
+    if base.paths.weights is not None:
+        raise UserError("sensitivity: paths carry weights, which paired differences do not take. Run without.")
     desk.runs(wanted, label="steps up and down")
     felt = {key: found for key, found in simulated.items() if not found.unmoved()}
     halves = settings_of(found.moved.half for found in felt.values())

@@ -25,8 +25,12 @@ class Simulated:
 
     def __init__(self, desk: Desk, moved: Moved, probe: Move | None) -> None:
         self.desk, self.moved, self.parameter = desk, moved, moved.parameter
-        self.base = desk.run()
         self._probe = probe
+
+    @property
+    def base(self) -> Run:
+        """The configuration as it stands, simulated."""
+        return self.desk.run(progress=False)
 
     def run(self, move: Move) -> Run:
         """A setting, simulated."""
