@@ -30,6 +30,19 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 gc.set_threshold(100_000, 20, 100)  # traced programs are millions of objects: looking through them takes a tenth
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the dear ones slow, before the fast tier is chosen."""
+    from dear import DEAR
+
+    for item in items:
+        if item.nodeid in DEAR:
+            item.add_marker(pytest.mark.slow)
+    stale = set(DEAR) - {item.nodeid for item in items}
+    if stale and config.args == config.getini("testpaths"):
+        raise pytest.UsageError(f"tests/dear.py names what is no test: {sorted(stale)}")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _programs_of_other_files() -> Iterator[None]:
     """Free them: a process that keeps a thousand programs takes 6 GB and runs out of regions to map memory in."""

@@ -1,0 +1,42 @@
+"""Tests that are left to ``pytest -m slow`` for their price alone, by name: what they hold others hold more cheaply too.
+
+Seconds were measured on two cores. A name that no test has any more is an error when all tests are collected.
+"""
+
+from __future__ import annotations
+
+EXPERIMENTS = ("adl_policies", "concentrated_whale", "fund_scope", "keeper_congestion", "leverage_cap",
+               "liquidation_speed", "oracle_lag_volatility", "stablecoin_depeg")
+
+DEAR = (
+    *(f"tests/test_presets_run.py::test_every_preset_reaches_the_engine[experiment/{name}]" for name in EXPERIMENTS),
+    "tests/test_grid.py::test_a_killed_sweep_goes_on",  # 33
+    "tests/test_invariance.py::test_another_size_of_block_has_the_same_noise",  # 28
+    "tests/test_split.py::test_both_engines_in_one_tick[tiers and levies]",  # 22
+    "tests/test_lanes.py::test_whoever_goes_beyond_a_kernel_is_simulated_anew",  # 22
+    "tests/test_lanes.py::test_a_study_without_a_kernel_runs_all_the_same",  # 12
+    "tests/test_fit_regime_bates.py::test_parameters_are_recovered",  # 22 with the fit that these three share
+    "tests/test_fit_regime_bates.py::test_likelihood_prefers_the_truth_by_a_clear_margin",
+    "tests/test_fit_regime_bates.py::test_forecasts_follow_what_was_seen",
+    "tests/test_ladder.py::test_tiers_that_nobody_is_liquidated_in[0.009]",  # 16
+    "tests/test_ladder.py::test_paths_with_levies_are_simulated_anew",  # 16
+    "tests/test_ladder.py::test_random_books[delayed keepers]",  # 11
+    "tests/test_calibrate.py::test_regimes_are_recovered",  # 14
+    "tests/test_calibrate.py::test_further_markets_are_recovered_given_the_first",  # 13
+    "tests/test_calibrate.py::test_calibrate_writes_a_preset_that_builds[merton]",  # 13
+    "tests/test_shocks_reference.py::test_engine_agrees_with_the_reference[frozen, lagging oracle, depeg, delayed keepers]",
+    "tests/test_shock_engines.py::test_both_engines_agree_under_shocks_of_the_market",  # 11
+    "tests/test_funding_premium.py::test_without_noise_it_is_the_constant_premium",  # 12
+    "tests/test_errors.py::test_a_run_whose_prices_overflow_says_so",  # 12
+    "tests/test_frontier.py::test_a_book_from_files_is_held",  # 11
+    "tests/test_monotone.py::test_depleted_is_drawdown_above_the_fund_for_every_fund[pro rata]",  # 11
+    "tests/test_screen.py::test_results_are_the_same_without_the_screen[close factor, ranked, delayed, lagging]",  # 10
+    "tests/test_paired.py::test_coverage[quantile]",  # 9
+    "tests/test_mechanisms.py::test_adl_that_begins_sooner_spares_the_fund[okx]",  # 8
+    *(f"tests/test_mechanisms.py::test_cash_and_contracts_are_conserved_and_deficits_paid_once[{venue}]"
+      for venue in ("binance_usdm", "gmx_v2")),  # 7 each
+    *(f"tests/test_frontier_margins.py::test_every_venue_has_a_frontier[{venue}]"
+      for venue in ("gmx_v2", "deribit")),  # 8 each
+    "tests/test_losses.py::test_totals_are_the_engine_s_and_deficits_the_reference_s"
+    "[restore target, rates by size, delayed, ADL without a fund]",  # 8
+)
