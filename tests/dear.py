@@ -37,6 +37,6 @@ DEAR = (
       for venue in ("binance_usdm", "gmx_v2")),  # 7 each
     *(f"tests/test_frontier_margins.py::test_every_venue_has_a_frontier[{venue}]"
       for venue in ("gmx_v2", "deribit")),  # 8 each
-    "tests/test_losses.py::test_totals_are_the_engine_s_and_deficits_the_reference_s"
-    "[restore target, rates by size, delayed, ADL without a fund]",  # 8
+    ("tests/test_losses.py::test_totals_are_the_engine_s_and_deficits_the_reference_s"
+     "[restore target, rates by size, delayed, ADL without a fund]"),  # 8
 )
