@@ -6,6 +6,7 @@ again after a run.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,12 +69,17 @@ def result(name: str, folder: Path) -> str:
     study, sweep = STUDIES[name], load_sweep(folder)
     picture = f"study_{name}.png"
     (IMAGES / picture).write_bytes(smaller(folder / "figures" / f"{study.picture}.png"))
-    rows = [[sweep.label(job), *(cell(metric, job.metrics.get(metric)) for metric in study.metrics)]
+    rows = [[label(sweep.label(job)), *(cell(metric, job.metrics.get(metric)) for metric in study.metrics)]
             for job in sweep.done]
     paths = sweep.done[0].metrics[study.metrics[0]]["n"]
     return "\n".join([f"![{name.replace('_', ' ')}](../images/{picture})", "",
                       f"{paths:,} paths a job; in brackets 95 % intervals.", "",
                       table(("setting", *map(title_of, study.metrics)), rows)])
+
+
+def label(text: str) -> str:
+    """A job's label; a vault by its name instead of its numbers, which the experiment's file has."""
+    return re.sub(r"backstop=\{[^}]*\}", "vault", text).replace("backstop=null", "book")
 
 
 def cell(name: str, metric: dict[str, Any] | None) -> str:
