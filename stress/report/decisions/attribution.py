@@ -136,7 +136,7 @@ SPLIT = "The deficit of an account with several markets is split by what its ope
 
 def _cautions(found: dict[str, Any]) -> list[str]:
     tail = found["tail"]
-    few = (f"The tail is the worst {plain(tail['paths'])} paths; with a loss {count(tail['with_loss'])} enter, those on "
-           "its edge in part. Small parts of few paths are hardly known: look at the intervals.")
+    few = (f"The tail is the worst {plain(tail['paths'])} paths; with a loss {count(tail['with_loss'])} enter, those "
+           "on its edge in part. Small parts of few paths are hardly known: look at the intervals.")
     failed = [f"{count(tail['failed'])} paths failed. They are left out of parts and shares."] if tail["failed"] else []
     return [few, SELECTED, NOT_CHARGED, SPLIT, *failed]
