@@ -30,6 +30,7 @@ class Study:
 
     metrics: tuple[str, ...]
     picture: str = "sweep_dots"
+    paths: int = PATHS
 
 
 STUDIES = {
@@ -39,7 +40,8 @@ STUDIES = {
                                 "amplification")),
     "oracle_lag_volatility": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability"),
                                    "sweep_lines"),
-    "keeper_congestion": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability")),
+    "keeper_congestion": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability"),
+                               paths=1024),  # keepers with a capacity cost the engine several times as much
     "fund_scope": Study(PAYERS, "sweep_lines"),
     "circuit_breaker": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability",
                               "amplification")),
@@ -56,7 +58,7 @@ def run(name: str, folder: Path) -> None:
     """The sweep of an experiment."""
     from stress.cli.main import main
 
-    words = [f"experiment={name}", f"run.paths={PATHS}", "report.enabled=false", f"hydra.sweep.dir={folder}"]
+    words = [f"experiment={name}", f"run.paths={STUDIES[name].paths}", "report.enabled=false", f"hydra.sweep.dir={folder}"]
     if main(words) not in (0, 3):
         raise RuntimeError(f"{name}: a job failed, see {folder}")
 
