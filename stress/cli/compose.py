@@ -99,12 +99,14 @@ def settle(composed: Any, overrides: list[str]) -> tuple[Config, dict[str, Any]]
 
 def to_container(composed: Any) -> dict[str, Any]:
     """A composed DictConfig as plain dicts, lists and scalars, without Hydra's own node."""
-    from omegaconf import DictConfig, OmegaConf
+    from omegaconf import OmegaConf
 
-    own = composed
-    if "hydra" in composed:
-        own = DictConfig({key: node for key, node in composed.items_ex(resolve=False) if key != "hydra"})
-    return OmegaConf.to_container(own, resolve=True, throw_on_missing=False)  # type: ignore[return-value]
+    # section by section where it stands: a configuration of the sections would hold copies of them all
+    return {
+        key: OmegaConf.to_container(node, resolve=True, throw_on_missing=False) if OmegaConf.is_config(node)
+        else OmegaConf.select(composed, key)
+        for key, node in composed.items_ex(resolve=False) if key != "hydra"
+    }
 
 
 def check_ahead(overrides: list[str], flags: dict[str, str | None]) -> bool:
