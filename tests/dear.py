@@ -5,11 +5,24 @@ Seconds were measured on two cores. A name that no test has any more is an error
 
 from __future__ import annotations
 
-EXPERIMENTS = ("adl_policies", "concentrated_whale", "fund_scope", "keeper_congestion", "leverage_cap",
-               "liquidation_speed", "oracle_lag_volatility", "stablecoin_depeg")
+EXPERIMENTS = ("adl_policies", "circuit_breaker", "concentrated_whale", "fund_scope", "gap_severity", "keeper_congestion",
+               "leverage_cap", "liquidation_rule", "liquidation_speed", "maintenance_margin", "oracle_lag",
+               "oracle_lag_volatility", "size_margin", "slow_keepers", "stablecoin_depeg")
+"""Those that sweep."""
+DESIGNS = ("close factor, fund, pro rata after a drawdown, socialised-0", "full, pool, lagging oracle-0",
+           "first fraction that waits, fund only, keepers stay away-0", "auction, pro rata-0",
+           "half at a discount, rates by size or skew, funds of markets-0")
+"""Of random books; their parts are in the other designs."""
 
 DEAR = (
     *(f"tests/test_presets_run.py::test_every_preset_reaches_the_engine[experiment/{name}]" for name in EXPERIMENTS),
+    *(f"tests/test_engine_reference.py::test_engine_agrees_with_the_reference[{design}]" for design in DESIGNS),
+    "tests/test_docs_commands.py::test_commands_reach_the_engine[README.md]",  # 77; its main job has a test of its own
+    "tests/test_split.py::test_the_paths_are_lively",  # 21
+    "tests/test_ladder.py::test_the_paths_are_lively",  # 18
+    "tests/test_ladder.py::test_random_books[keepers with a delay and a capacity]",  # 13
+    "tests/test_calibrate.py::test_merton_is_recovered_and_ten_percent_would_show",  # 17
+    "tests/test_shock_engines.py::test_until_they_come_shocks_change_no_bit",  # 10
     "tests/test_grid.py::test_a_killed_sweep_goes_on",  # 33
     "tests/test_invariance.py::test_another_size_of_block_has_the_same_noise",  # 28
     "tests/test_split.py::test_both_engines_in_one_tick[tiers and levies]",  # 22
