@@ -41,7 +41,7 @@ STUDIES = {
     "oracle_lag_volatility": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability"),
                                    "sweep_lines"),
     "keeper_congestion": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability"),
-                               paths=1024),  # keepers with a capacity cost the engine several times as much
+                               "sweep_lines", 256),  # keepers with a capacity cost the engine several times as much
     "fund_scope": Study(PAYERS, "sweep_lines"),
     "circuit_breaker": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability",
                               "amplification")),
