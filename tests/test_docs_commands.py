@@ -56,6 +56,7 @@ LONG = (
     "docs/guides/venues.md",
     "docs/models.md",
     "docs/venues/comparison.md",
+    *(name for name in WITH_COMMANDS if name.startswith("docs/studies/")),
 )
 """Pages of which only the slow tests trace the commands; what these need is in other fast tests."""
 EXECUTED: set[str] = set()
