@@ -159,14 +159,17 @@ def decide_job(command: str, container: Mapping[str, Any], folder: Path) -> Fini
     config = parse(container)
     configure_jax(config.run, debug=config.debug)
     from stress.decisions.answer import answer
-    from stress.report.decisions import lines, write_decision_report
+    from stress.report.decisions import lines, report_and_lines
 
     try:
         answer(command, container, folder)
     except KeyboardInterrupt:
         raise Interrupted(folder) from None
-    pages = [f"Report: {write_decision_report(folder)}"] if config.report.enabled else []
-    return Finished(folder, answers=lines(folder), lines=[*pages, f"Data: {folder / 'decision.json'}"])
+    data = f"Data: {folder / 'decision.json'}"
+    if not config.report.enabled:
+        return Finished(folder, answers=lines(folder), lines=[data])
+    report, answers = report_and_lines(folder)
+    return Finished(folder, answers=answers, lines=[f"Report: {report}", data])
 
 
 def calibrate_job(config: Config, folder: Path) -> Finished:

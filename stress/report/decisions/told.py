@@ -40,23 +40,30 @@ class Told:
 
 def write_decision_report(folder: Path) -> Path:
     """Write ``report.html``, figures and tables as CSV from ``decision.json``; returns the page."""
+    return report_and_lines(folder)[0]
+
+
+def report_and_lines(folder: Path) -> tuple[Path, list[str]]:
+    """As above; the answers in short, too, since drawing takes longer than all else."""
     record = sources.read_json(folder / FILE)
-    module = importlib.import_module(f"stress.report.decisions.{record['decision']}")
     with style.applied():
-        told: Told = module.tell(record["found"], folder)
+        told = _tell(record, folder)
         pictures = [page.place(folder, f.name, f.title, f.drawn, page.DEFAULT_DPI) for f in told.figures]
     for heading, _, table in told.tables:
         files.write_text(folder / "tables" / f"{_file_name(heading)}.csv", as_csv(table))
     return page.render("decision.html.j2", folder / PAGE, told=told, title=told.title, pictures=pictures,
-                       facts=_facts(record))
+                       facts=_facts(record)), told.in_short
 
 
 def lines(folder: Path) -> list[str]:
-    """The answers in short, for the console."""
-    record = sources.read_json(folder / FILE)
-    module = importlib.import_module(f"stress.report.decisions.{record['decision']}")
+    """The answers in short, where no report is written."""
     with style.applied():
-        return module.tell(record["found"], folder).in_short
+        return _tell(sources.read_json(folder / FILE), folder).in_short
+
+
+def _tell(record: dict[str, Any], folder: Path) -> Told:
+    module = importlib.import_module(f"stress.report.decisions.{record['decision']}")
+    return module.tell(record["found"], folder)
 
 
 def as_csv(table: Table) -> str:
