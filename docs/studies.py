@@ -29,19 +29,19 @@ class Study:
     """What the page of an experiment shows: metrics of its table, and which of the sweep's pictures."""
 
     metrics: tuple[str, ...]
-    picture: str = "sweep_dots"
+    picture: str = "sweep_dots"  # empty: none of them shows what the table does
     paths: int = PATHS
 
 
 STUDIES = {
     "adl_policies": Study(("adl_notional", "adl_hit_share", "adl_largest_haircut", "adl_gini", "adl_cost",
-                           "adl_overshoot")),
+                           "adl_overshoot"), ""),
     "liquidation_speed": Study((*PAYERS[:2], "backstop_loss", "required_fund_99", "liquidated_notional",
                                 "amplification")),
     "oracle_lag_volatility": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability"),
                                    "sweep_lines"),
     "keeper_congestion": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability"),
-                               "sweep_lines", 256),  # keepers with a capacity cost the engine several times as much
+                               "", 256),  # keepers with a capacity cost the engine several times as much
     "fund_scope": Study(PAYERS, "sweep_lines"),
     "circuit_breaker": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability",
                               "amplification")),
@@ -69,13 +69,14 @@ def result(name: str, folder: Path) -> str:
     from stress.report.sweep_load import load_sweep
 
     study, sweep = STUDIES[name], load_sweep(folder)
-    picture = f"study_{name}.png"
-    (IMAGES / picture).write_bytes(smaller(folder / "figures" / f"{study.picture}.png"))
+    shown = []
+    if study.picture:
+        (IMAGES / f"study_{name}.png").write_bytes(smaller(folder / "figures" / f"{study.picture}.png"))
+        shown = [f"![{name.replace('_', ' ')}](../images/study_{name}.png)", ""]
     rows = [[label(sweep.label(job)), *(cell(metric, job.metrics.get(metric)) for metric in study.metrics)]
             for job in sweep.done]
     paths = sweep.done[0].metrics[study.metrics[0]]["n"]
-    return "\n".join([f"![{name.replace('_', ' ')}](../images/{picture})", "",
-                      f"{paths:,} paths a job; in brackets 95 % intervals.", "",
+    return "\n".join([*shown, f"{paths:,} paths a job; in brackets 95 % intervals.", "",
                       table(("setting", *map(title_of, study.metrics)), rows)])
 
 
