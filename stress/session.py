@@ -52,14 +52,14 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     """
     started = time.perf_counter()
     plan = study.plan
-    agree_on(_fingerprint(study))
+    agree_on(lambda: _fingerprint(study))
     workers = pick_workers(study.config.run.devices, plan.blocks, plan.job.state_bytes)
     manifest = open_manifest(study, folder, workers)
     program = compile_program(plan.job, workers)
     simulate_seconds = simulate(plan, program, folder, progress=progress)
     _write_book(study, folder)
     chunks = join(plan, folder)
-    summary = _summary(study, estimate(plan, folder))
+    summary = _summary(study, manifest["config_hash"], estimate(plan, folder))
     tell_story(plan, program, folder)
     timings = {
         "compile_seconds": program.compile_seconds,
@@ -79,7 +79,7 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
 def assist(study: Study) -> None:
     """The share in a run of a process other than 0, which gets the results. Raises UserError as :func:`execute`."""
     plan = study.plan
-    agree_on(_fingerprint(study))
+    agree_on(lambda: _fingerprint(study))
     program = compile_program(plan.job, pick_workers(study.config.run.devices, plan.blocks, plan.job.state_bytes))
     for _ in shared_stream(plan, program, []):
         pass
@@ -91,11 +91,11 @@ def _fingerprint(study: Study) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _summary(study: Study, estimates: dict[str, Any]) -> dict[str, Any]:
+def _summary(study: Study, identity: str, estimates: dict[str, Any]) -> dict[str, Any]:
     plan = study.plan
     return {
         "schema": SCHEMA,
-        "config_hash": config_hash(study),
+        "config_hash": identity,
         "seed": study.config.run.seed,
         "paths": plan.paths,
         "steps": plan.job.steps,
@@ -138,8 +138,8 @@ def data_hashes(study: Study) -> dict[str, str]:
 
 def open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict[str, Any]:
     """Write the manifest of an unfinished run; refuse a folder that holds other work."""
-    file, chunks = folder / "manifest.json", finished_chunks(folder)
-    if chunks and (not file.is_file() or read_json(file)["config_hash"] != config_hash(study)):
+    file, chunks, identity = folder / "manifest.json", finished_chunks(folder), config_hash(study)
+    if chunks and (not file.is_file() or read_json(file)["config_hash"] != identity):
         raise UserError(
             f"{folder}: holds finished blocks of another configuration. Resume with the same settings and files, "
             "or choose an empty folder."
@@ -153,7 +153,7 @@ def open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict[
         "devices": [str(device) for device in workers],
         "processes": study.config.run.processes,
         "engine": study.engine,
-        "config_hash": config_hash(study),
+        "config_hash": identity,
         "data_hashes": data_hashes(study),
         "seed": study.config.run.seed,
         "block_paths": study.plan.job.block_paths,

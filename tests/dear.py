@@ -9,7 +9,9 @@ EXPERIMENTS = ("adl_policies", "circuit_breaker", "concentrated_whale", "fund_sc
                "leverage_cap", "liquidation_rule", "liquidation_speed", "maintenance_margin", "oracle_lag",
                "oracle_lag_volatility", "size_margin", "slow_keepers", "stablecoin_depeg")
 """Those that sweep."""
-DESIGNS = ("close factor, fund, pro rata after a drawdown, socialised-0", "full, pool, lagging oracle-0",
+DESIGNS = ("portion, fillable price, fills settled, random order-0",
+           "first fraction, vault, ADL at the mark-0", "close factor, ranked, median mark, margins by volatility-0",
+           "close factor, fund, pro rata after a drawdown, socialised-0", "full, pool, lagging oracle-0",
            "first fraction that waits, fund only, keepers stay away-0", "auction, pro rata-0",
            "half at a discount, rates by size or skew, funds of markets-0")
 """Of random books; their parts are in the other designs."""
@@ -52,4 +54,23 @@ DEAR = (
       for venue in ("gmx_v2", "deribit")),  # 8 each
     ("tests/test_losses.py::test_totals_are_the_engine_s_and_deficits_the_reference_s"
      "[restore target, rates by size, delayed, ADL without a fund]"),  # 8
+    "tests/test_docs_commands.py::test_commands_reach_the_engine[docs/guides/critical.md]",  # 15
+    "tests/test_docs_commands.py::test_commands_reach_the_engine[docs/guides/fund.md]",  # 9
+    "tests/test_docs_commands.py::test_commands_reach_the_engine[docs/concepts/margin.md]",  # 8
+    "tests/test_desk.py::test_an_interrupted_decision_is_finished_by_its_folder",  # 18
+    "tests/test_launchers.py::test_a_launcher_changes_no_number[joblib]",  # 19
+    "tests/test_launchers.py::test_what_is_no_longer_the_same_is_redone",  # 6
+    "tests/test_processes.py::test_processes_with_different_settings_say_so",  # 6
+    "tests/test_shocks_reference.py::test_engine_agrees_with_the_reference[wrong index, outage, guarded oracle, vault]",
+    "tests/test_report.py::test_stale_pictures_go_and_fine_ones_stay_small",  # 9
+    "tests/test_ladder.py::test_blocks_of_any_size_give_the_same_bits",  # 9
+    "tests/test_ladder.py::test_random_books[fund and pro rata]",  # 8
+    "tests/test_coins.py::test_a_coin_whose_price_stands_still_is_usd",  # 9
+    "tests/test_calibrate_models.py::test_real_prices_are_compared_on_the_same_bars",  # 8
+    "tests/test_calibrate.py::test_density_is_the_poisson_mixture_of_normals",  # 7
+    "tests/test_adl_fairness.py::test_measuring_changes_nothing",  # 8
+    "tests/test_losses.py::test_paths_of_a_run_come_to_the_same_bits",  # 7
+    "tests/test_fit_heston.py::test_likelihood_agrees_with_particles[False]",  # 6
+    "tests/test_benchmarks.py::test_engine_agrees_with_the_cross_reference",  # 7
+    "tests/test_mechanisms.py::test_cash_and_contracts_are_conserved_and_deficits_paid_once[hyperliquid]",  # 7
 )

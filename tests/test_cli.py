@@ -306,6 +306,12 @@ def test_a_sweep_composes_each_job_once(stand: Stand, monkeypatch: pytest.Monkey
     assert composed.count(("run.seed=2",)) == 1
 
 
+def test_folders_of_jobs_may_be_named_after_settings(stand: Stand) -> None:
+    assert main(["-m", "protocol.insurance_fund=5,7", "hydra.sweep.subdir=${run.seed}", "run.seed=1,2"]) == OK
+    assert [folder.name for folder in stand.folders] == ["1", "2", "1", "2"]
+    assert [config.protocol.insurance_fund for config in stand.configs] == [5, 5, 7, 7]
+
+
 def test_a_missing_sweep_report_is_no_success(stand: Stand, monkeypatch: pytest.MonkeyPatch,
                                              capsys: pytest.CaptureFixture[str]) -> None:
     def broken(folder: Path) -> Path:

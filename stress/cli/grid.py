@@ -26,6 +26,7 @@ GRID_FILE = "grid.json"
 class Ahead:
     """What was done for the jobs of a sweep before they run, by their numbers."""
 
+    settled: dict[int, Any] = field(default_factory=dict)  # configurations, of those that are none the job says so
     studies: dict[int, Any] = field(default_factory=dict)  # of the jobs that could be built
     alone: dict[int, str] = field(default_factory=dict)  # why a job was not simulated together with others
     jobs: int = 0  # of the sweep
@@ -74,7 +75,7 @@ def _build(ahead: Ahead, number: int, job: Any, overrides: list[str]) -> dict[st
     from stress.build.study import build_study
 
     try:
-        config, container = settle(job, overrides)
+        config, container = ahead.settled[number] = settle(job, overrides)
         configure_jax(config.run, debug=config.debug)
         if config.book.export is not None:
             return None

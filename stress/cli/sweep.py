@@ -21,7 +21,7 @@ from stress.cli.earlier import earlier
 from stress.cli.grid import Ahead, insist, simulate_jobs
 from stress.cli.jobs import CONFIG_FILE, Finished, keep_job, perform, run_job, write_config, write_record
 from stress.cli.launchers import QUIET, jobs_at_a_time, kind, share_cores
-from stress.cli.once import compose_once
+from stress.cli.once import compose_once, whole
 from stress.cli.show import complain, job_line
 from stress.config.schema import Config
 from stress.errors import UserError
@@ -37,7 +37,7 @@ STATES = {OK: "ok", LIMIT: "over a limit", FAILED: "failed"}
 
 def sweep_job(composed: Any) -> float | list[float]:
     """One job of a sweep: leaves its verdict in its folder, returns its objectives (NaN: none)."""
-    hydra = HydraConfig.get()
+    composed, hydra = whole(composed), HydraConfig.get()
     folder, number = Path(hydra.runtime.output_dir), int(hydra.job.num)
     overrides = as_typed(list(hydra.overrides.task))
     share_cores(hydra.launcher)
@@ -62,11 +62,12 @@ def _finished(composed: Any, number: int, folder: Path) -> tuple[Finished, str |
         found = ahead.earlier[number]
     else:  # by itself, or wrong: settling says so
         found = None if new else earlier(folder, settle(composed, overrides)[0])
+    settled = ahead.settled.pop(number, None)
     if found is None or not found.keep:
-        finished = perform("run", composed, lambda config, folder: _run(ahead, number, config, folder))
+        finished = perform("run", composed, lambda config, folder: _run(ahead, number, config, folder), settled)
         return finished, None if found is None else found.note
     write_record(HydraConfig.instance().cfg, folder)
-    config, container = settle(composed, overrides)
+    config, container = settled or settle(composed, overrides)
     write_config(container, folder)
     return keep_job(config, folder), found.note
 

@@ -7,7 +7,7 @@ many processes take part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import jax
@@ -42,11 +42,11 @@ def join_processes(coordinator: str | None, processes: int, process: int) -> Non
         ) from error
 
 
-def agree_on(digest: str) -> None:
+def agree_on(digest: Callable[[], str]) -> None:
     """Compare the ``digest`` (hexadecimal) of a run over all processes; all raise UserError where it differs."""
     if jax.process_count() == 1:
         return
-    digests = _from_all(np.frombuffer(bytes.fromhex(digest), np.uint8))
+    digests = _from_all(np.frombuffer(bytes.fromhex(digest()), np.uint8))
     odd = np.flatnonzero((digests != digests[0]).any(1)).tolist()
     if odd:
         raise UserError(
