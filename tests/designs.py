@@ -2,8 +2,8 @@
 
 ``law`` of the impact, liquidation ``rule`` and ``adl`` policy are in each; a name that is left out says none, or the
 venue's usual. ``drawdown`` of the fund before ADL takes all, out of ``funds`` in USD; ``fairness``: it is measured.
-``tiers``: margin rates come in tiers; ``limited``: keepers have a capacity. Where neither is said books are of both
-kinds, and a program is compiled for each.
+``isolated``: share of accounts with one position. ``tiers``: margin rates come in tiers; ``limited``: keepers have a
+capacity. Where neither is said books are of both kinds, and a program is compiled for each.
 """
 
 from __future__ import annotations
@@ -195,6 +195,15 @@ DESIGNS: dict[str, Design] = {
         "adl": "none",
         "tiers": False,
         "limited": False,
+    },
+    "restore target, largest loss first, ranked": {
+        "law": "linear",
+        "rule": "restore_target",
+        "isolated": 0.1,
+        "liquidation": {"order": "largest_loss", "fee": 0.002, "close_whole_below_usd": 2e3},
+        "adl": "binance",
+        "tiers": True,
+        "limited": True,
     },
     "half at a discount, rates by size or skew, funds of markets": {
         "insurance": OF_MARKETS,
@@ -389,6 +398,47 @@ MORE_DESIGNS: dict[str, Design] = {
         "liquidation": COVER,
         "adl": "pro_rata",
         "delay": True,
+    },
+    "full, largest notional first, vault, pro rata": {
+        "law": "linear",
+        "rule": "full",
+        "isolated": 0.1,
+        "liquidation": {"order": "largest_notional", "fee": 0.002},
+        "backstop": VAULT,
+        "adl": "pro_rata",
+        "tiers": True,
+        "limited": True,
+    },
+    "close factor, random order, coins as collateral, delayed": {
+        "law": "power",
+        "rule": "close_factor",
+        "isolated": 0.1,
+        "liquidation": {"order": "random", "order_seed": 3, "fee": 0.002},
+        "coins": "size",
+        "adl": "pro_rata",
+        "delay": True,
+        "limited": False,
+        "tiers": True,
+    },
+    "half, largest requirement first, rates by size, lagging oracle": {
+        "law": "square_root",
+        "rule": "half",
+        "isolated": 0.1,
+        "liquidation": {"order": "largest_maintenance", "half_from_margin": 0.3, "fee": 0.002, **BANKRUPTCY},
+        "margin": ["root_size", "linear_size"],
+        "adl": "profit_leverage",
+        "lag": 1,
+        "tiers": False,
+        "limited": False,
+    },
+    "portion of a random position, fills settled": {
+        "law": "linear",
+        "rule": "portion",
+        "isolated": 0.1,
+        "liquidation": FILLABLE | {"limit_price": None, "order": "random", "order_seed": 5, "block_seconds": 60.0},
+        "adl": "random",
+        "tiers": False,
+        "limited": False,
     },
     "window, full, vault, pro rata": {
         "law": "linear",

@@ -30,6 +30,7 @@ FIXED = AuctionConfig(start_discount=0.05, end_discount=0.05, minutes=1.0, grace
 """An auction without one."""
 WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "rule": {"rule": "full"},
+    "order": {"order": None},
     "limit_price": {"limit_price": None},
     "settlement": {"settlement": "account"},
     "waits_for_cooldown": {"waits_for_cooldown": False},

@@ -38,7 +38,8 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
     if "fairness" in design:
         cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fairness=True))
     path = _path(rng, design.get("delay", False) and not ladder)
-    book = _book(rng, path[0], ladder or "contract" in design)  # an account has one coin
+    single = ladder or "contract" in design  # an account has one coin
+    book = _book(rng, path[0], single, design.get("isolated", 0.6))
     if "margin" in design:
         cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
     if "depositors" in design.get("insurance", {}):
@@ -95,7 +96,7 @@ def _without_waiting(cfg: Config, rng: np.random.Generator, limited: bool) -> Co
     )
 
 
-def _book(rng: np.random.Generator, prices: np.ndarray, single: bool) -> Book:
+def _book(rng: np.random.Generator, prices: np.ndarray, single: bool, isolated: float) -> Book:
     """Isolated and cross accounts of both signs; the last account balances the book, residual in half of the cases.
 
     With ``single`` no other account holds two positions, and the last is residual.
@@ -103,7 +104,7 @@ def _book(rng: np.random.Generator, prices: np.ndarray, single: bool) -> Book:
     size = np.zeros((ACCOUNTS, 2))
     notional = rng.pareto(1.5, (ACCOUNTS, 2)) * 2e4 + 1e3
     sign = rng.choice([-1.0, 1.0], (ACCOUNTS, 2))
-    one = rng.random(ACCOUNTS) < (1.0 if single else 0.6)
+    one = rng.random(ACCOUNTS) < (1.0 if single else isolated)
     keep = rng.integers(2, size=ACCOUNTS)
     held = np.ones((ACCOUNTS, 2), bool)
     held[one, 1 - keep[one]] = False

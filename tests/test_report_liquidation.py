@@ -15,7 +15,7 @@ from stress.report.liquidation import adl_trigger, backstop, liquidation, modell
 
 PRESETS = sorted(file.stem for file in (Path(__file__).parents[1] / "configs" / "protocol").glob("*.yaml"))
 WORDS = {
-    "dydx_v4": ("10 % of a position every 1 s", "$1k", "$100k", "fillable", "1.5", "each fill"),
+    "dydx_v4": ("10 % of a position every 1 s", "one after another, a random one first", "$1k", "$100k", "fillable", "1.5", "each fill"),
     "hyperliquid": ("20 % of positions above $100k", "30 s", "0.666667", "$400M", "30 min", "none below zero"),
     "binance_usdm": ("lower margin tier", "fee 1.25 %"),
     "bitmex": ("goes to the fund",),
@@ -57,6 +57,7 @@ def test_a_preset_in_words(preset: str) -> None:
     ("full", ("execution=auction", "auction={start_discount: 0.01, end_discount: 0.03, minutes: 60, grace_minutes: 5}"),
      "take over at 1 % from the oracle price, growing to 3 % in 60 min, not at all in the first 5 min"),
     ("full", ("window={seconds: 30, usd: 1e6}",), "of a market at most $1M in 30 s"),
+    ("full", ("order=largest_loss",), "one after another until the account is healthy, the one with the largest loss first"),
     ("full", ("limit_price=discount",), "1 % from the oracle price"),
     ("full", ("limit_price=bankruptcy",), "down to the bankruptcy price"),
 ])

@@ -13,6 +13,7 @@ SOURCE = DOCS.parent / "stress" / "protocol"
 MECHANISMS = {
     "Margin": "margin",
     "Liquidation": "liquidation",
+    "Order of closing": "liquidation/order",
     "Auto-deleveraging": "adl",
     "Insurance": "insurance",
     "Waterfall": "waterfall",

@@ -22,6 +22,7 @@ from stress.engine.ladder.book import Ladders, first_tier, sort_book, tier_room
 from stress.engine.state import Accounts
 from stress.errors import UserError
 from stress.mc.block import Rest
+from stress.protocol.liquidation.order.base import Entered
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.margin.tiers import MarginTable
 
@@ -61,14 +62,21 @@ def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> 
         return None, None
     if alone.all():  # the dense engine needs somebody
         alone[-1] = False
-    return sort_book(book.size.T[:, alone], book.quote[alone], book.residual[alone], margin), _rest(book, ~alone)
+    rest = _rest(book, ~alone, _in_order(cfg.protocol))
+    return sort_book(book.size.T[:, alone], book.quote[alone], book.residual[alone], margin), rest
 
 
-def _rest(book: Book, chosen: np.ndarray) -> Rest:
+def entered(book: Book) -> Entered:
+    """What orders of closing may look at."""
+    return Entered(entry=jnp.asarray(book.entry.T), number=jnp.arange(len(book.owner), dtype=jnp.int32))
+
+
+def _rest(book: Book, chosen: np.ndarray, ordered: bool) -> Rest:
     accounts = Accounts(
         entry=jnp.asarray(book.entry.T[:, chosen]),
         residual=jnp.asarray(book.residual[chosen]),
         quote_total=jnp.asarray(book.quote.sum()),
+        entered=entered(book).of(jnp.asarray(np.flatnonzero(chosen))) if ordered else None,
     )
     return Rest(accounts, jnp.asarray(book.size.T[:, chosen]), jnp.asarray(book.quote[chosen]))
 
@@ -152,6 +160,7 @@ def kernel_obstacles(
     checks = {
         **_dense_only(protocol, market, shocks, fairness, book),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
+        f"protocol.liquidation.order={rules.order}: positions are closed one after another": _in_order(protocol),
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
@@ -209,6 +218,11 @@ def _follows_book(protocol: ProtocolConfig) -> bool:
 def _guarded(protocol: ProtocolConfig) -> bool:
     """Whether accounts may wait for the oracle."""
     return protocol.oracle.stale_after_seconds is not None or protocol.oracle.divergence_limit is not None
+
+
+def _in_order(protocol: ProtocolConfig) -> bool:
+    """Whether positions of an account are closed one after another."""
+    return protocol.liquidation.order not in (None, "together")
 
 
 def _wait(protocol: ProtocolConfig) -> bool:

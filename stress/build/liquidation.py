@@ -21,6 +21,9 @@ from stress.protocol.liquidation.first_fraction import FirstFraction
 from stress.protocol.liquidation.full import Full
 from stress.protocol.liquidation.half import Half
 from stress.protocol.liquidation.limits import Bankruptcy, Discount, Fillable, LimitPrice
+from stress.protocol.liquidation.order.base import ClosingOrder
+from stress.protocol.liquidation.order.largest import LargestLoss, LargestMaintenance, LargestNotional
+from stress.protocol.liquidation.order.random import RandomOrder
 from stress.protocol.liquidation.portion import Portion
 from stress.protocol.liquidation.restore_target import RestoreTarget
 from stress.protocol.liquidation.step_down import StepDown
@@ -67,6 +70,21 @@ def build_rule(rules: LiquidationConfig, step_seconds: float) -> LiquidationRule
             )
         case _:
             return Full()
+
+
+def build_order(rules: LiquidationConfig) -> ClosingOrder | None:
+    """In which order positions are closed; None where they are closed together."""
+    match rules.order:
+        case "random":
+            return RandomOrder(seed=_i(rules.order_seed or 0))
+        case "largest_notional":
+            return LargestNotional()
+        case "largest_maintenance":
+            return LargestMaintenance()
+        case "largest_loss":
+            return LargestLoss()
+        case _:
+            return None
 
 
 def build_limit(rules: LiquidationConfig) -> LimitPrice | None:

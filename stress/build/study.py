@@ -14,7 +14,7 @@ from stress.book.inverse import mirrored
 from stress.book.load import load_book
 from stress.book.schema import Book
 from stress.build.adaptive import refuse_whole_multiples
-from stress.build.engine import kernel_obstacles, obstacles, split_book
+from stress.build.engine import entered, kernel_obstacles, obstacles, split_book
 from stress.build.insurance import insured_venue
 from stress.build.margin import build_haircuts, build_margin, planned_interest, refuse_whole_rates
 from stress.build.price import Market, build_market
@@ -123,6 +123,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
             collateral=jnp.asarray(book.wallets) if depegs_collateral(cfg.shocks) else None,
             cash=jnp.asarray(book.cash) if cfg.run.fairness and venue.adl is not None else None,
             coins=coins_of(book),
+            entered=None if venue.order is None else entered(held),
         ),
         size=jnp.asarray(held.size.T),
         quote=jnp.asarray(quote),

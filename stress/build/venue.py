@@ -19,6 +19,7 @@ from stress.build.liquidation import (
     build_backstop,
     build_keepers,
     build_limit,
+    build_order,
     build_rule,
     build_window,
 )
@@ -82,6 +83,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         insured="insurance_fund" in protocol.waterfall,
         socialised="socialised_loss" in protocol.waterfall,
         limit=build_limit(protocol.liquidation),
+        order=build_order(protocol.liquidation),
         backstop=None if protocol.backstop is None else build_backstop(protocol.backstop, step_seconds),
         adaptive=None if protocol.adaptive is None else build_adaptive(protocol.adaptive, markets, step_seconds),
         auction=build_auction(protocol.liquidation, step_seconds),
@@ -93,7 +95,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
     )
     if protocol.adaptive is not None:
         venue = dataclasses.replace(venue, maintenance=scalable(venue.maintenance, len(markets)))
-    parts = (venue.maintenance, venue.rule, venue.adl, venue.funding.rule, venue.limit, venue.oracle.mark)
+    parts = (venue.maintenance, venue.rule, venue.adl, venue.funding.rule, venue.limit, venue.oracle.mark, venue.order)
     return dataclasses.replace(venue, parts=tuple(type(part).__name__ for part in parts))
 
 

@@ -37,6 +37,12 @@ class LiquidationConfig:
     rule: str = field("how much of an account is closed", choices=(
         "full", "close_factor", "restore_target", "portion", "first_fraction", "step_down", "half",
         "cover_shortage"))
+    order: str | None = field(
+        "which position of a cross account is closed first; together: all at once, else one after another until the "
+        "account is healthy", choices=("together", "random", "largest_notional", "largest_maintenance", "largest_loss"),
+        optional=True)
+    order_seed: int | None = field("order=random: seed of the order, apart from run.seed", low=0, high=2**31 - 1,
+                                   optional=True)
     close_factor: float = field(
         "rule=close_factor, half: share of every position closed a tick; rule=portion: a block; rule=first_fraction: "
         "at first", above=0, high=1)

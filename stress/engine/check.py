@@ -12,6 +12,8 @@ from stress.engine.state import CLOSED, FLAGGED, FREED, Accounts, Row
 from stress.engine.tick import Check, Tick
 from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.liquidation.base import RiskCase
+from stress.protocol.liquidation.in_order import share_in_order, within_budget
+from stress.protocol.liquidation.order.base import ClosingOrder, OrderCase, places
 from stress.protocol.margin.health import falls_short
 from stress.protocol.oracle import OracleState
 from stress.protocol.venue import Venue
@@ -31,6 +33,8 @@ def price_seen(venue: Venue, oracle: OracleState, fundamental: Array, displaceme
 def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
     """Phase 5 at the current mark."""
     seen = check_at(venue, accounts, row.ledger.quote, row.ledger.size, oracle_price(venue, row, tick))
+    if venue.order is not None:
+        seen = replace(seen, place=queued(venue.order, accounts, row.ledger.size, seen, tick))
     if accounts.ladders is None or row.crowd is None:
         return seen
     found = look(accounts.ladders, venue, row.crowd, seen.price, tick.number)
@@ -61,6 +65,12 @@ def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price:
     )
 
 
+def queued(order: ClosingOrder, accounts: Accounts, size: Array, seen: Check, tick: Tick) -> Array:
+    """Place [A, N] of positions of ``size`` [A, N] in the order in which their account is closed."""
+    case = OrderCase(size, seen.price, seen.notional, seen.margin, tick.number, accounts.entered)
+    return places(order.priority(case), size != 0)
+
+
 def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tuple[Array, dict[str, Array]]:
     """Phase 6: share of every position to be closed [1 or A, N] before capacity, and the marks.
 
@@ -77,7 +87,8 @@ def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tup
         halted = halted | ((seen.coins.units > 0) & tick.halted[:, None]).any(0)
         worth = worth + seen.coins.value(row.mark)
     may = ready & ~acted & ~halted
-    share = venue.rule.share(risk_case(venue, row, tick, seen))
+    case, fee = risk_case(venue, row, tick, seen), venue.fees.rate
+    share = venue.rule.share(case) if seen.place is None else share_in_order(venue.rule, case, seen.place, fee)
     share = jnp.where(may, jnp.where((worth <= 0) & venue.rule.bankrupt_whole, 1.0, share), 0.0)
     if venue.auction is not None:
         share = with_liquidators(venue, row, tick, seen, share)
@@ -115,4 +126,7 @@ def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
 def limit_to_capacity(seen: Check, share: Array, capacity: Array) -> Array:
     """Phase 6: keepers take the riskiest first, as far as their capacity [] in USD goes."""
     order = risk_order(seen.equity, seen.requirement, (share > 0).any(0))
-    return within_capacity(share, (share * seen.notional).sum(0), order, capacity)
+    fits = within_capacity(share, (share * seen.notional).sum(0), order, capacity)
+    if seen.place is None:
+        return fits
+    return within_budget(share, seen.notional, seen.place, (fits * seen.notional).sum(0))

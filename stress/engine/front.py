@@ -187,6 +187,7 @@ def accounts_in_front(accounts: Accounts, front: Front) -> Accounts:
         ladders=accounts.ladders,
         coins=None if accounts.coins is None else accounts.coins.of(front.index),
         opened=accounts.opened,
+        entered=None if accounts.entered is None else accounts.entered.of(front.index),
     )
 
 

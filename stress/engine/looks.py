@@ -154,7 +154,8 @@ def unchanged(state: list[Any], given: list[Any]) -> list[Any]:
 
 def _continues(venue: Venue) -> bool:
     """Whether rounds can go on with another front: who acted in this tick holds nothing, and need not be known."""
-    return venue.rule.whole and not venue.keepers.limited and venue.limit is None and venue.window is None
+    whole = venue.rule.whole and venue.order is None
+    return whole and not venue.keepers.limited and venue.limit is None and venue.window is None
 
 
 def _depleted(rows: Row, tick: Tick) -> Array:

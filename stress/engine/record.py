@@ -28,7 +28,7 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     if done.asked is not None:
         loss = needed(venue, row, done.asked).max()
     depleted = loss > venue.fund if venue.insured else deficits > 0
-    adl_value = jnp.abs(closing.adl) * closing.adl_price
+    adl_value = jnp.abs(closing.adl * closing.adl_price)  # a loser's price may be below zero
     sold = jnp.abs(closing.book) * settled.fill + jnp.where(closing.acted, adl_value, 0.0)
     if closing.taken is not None:
         sold = sold + closing.taken

@@ -19,6 +19,7 @@ from stress.protocol.backstop import Vault
 from stress.protocol.breaker import BreakerState
 from stress.protocol.coins import Coins, SoldCoins
 from stress.protocol.insurance.fund import Funds
+from stress.protocol.liquidation.order.base import Entered
 from stress.protocol.oracle import OracleState
 from stress.types import NEVER, Array
 
@@ -45,6 +46,7 @@ class Accounts:
     cash: Array | None = None  # [N] USD at time zero, where the fairness of ADL is asked for
     coins: Coins | None = None  # collateral besides
     opened: Array | None = None  # [A] USD per unit at time zero, where losses are recorded by account
+    entered: Entered | None = None  # where an order of closing looks at it
 
 
 @jax.tree_util.register_dataclass

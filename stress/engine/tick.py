@@ -46,6 +46,7 @@ class Check:
     liquidatable: Array  # [N] bool
     due: Due | None = None  # who of the ladders is liquidatable
     coins: Coins | None = None  # of the accounts
+    place: Array | None = None  # [A, N] of each position in its account's queue, where they are closed in an order
 
     def worth(self) -> Array:
         """Equity [N] in USD without haircuts."""

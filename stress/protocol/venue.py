@@ -23,6 +23,7 @@ from stress.protocol.liquidation.auction import Auction
 from stress.protocol.liquidation.base import LiquidationRule
 from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.liquidation.limits import LimitPrice
+from stress.protocol.liquidation.order.base import ClosingOrder
 from stress.protocol.liquidation.window import LiquidationWindow
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
@@ -79,6 +80,7 @@ class Venue:
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts
+    order: ClosingOrder | None = None  # None: an account's positions are closed together
 
     @property
     def contract(self) -> Inverse | None:

@@ -11,7 +11,8 @@ from stress.report.load import Run
 def liquidation(run: Run) -> str:
     """How much is closed, at what price, at what fee, by whom."""
     rules = run.setting("protocol.liquidation") or {}
-    words = (_how_much(rules), _window(rules.get("window")), _orders(rules), _fee(rules), _keepers(rules))
+    words = (_how_much(rules), _order(rules), _window(rules.get("window")), _orders(rules), _fee(rules),
+             _keepers(rules))
     return "; ".join(word for word in words if word)
 
 
@@ -45,6 +46,23 @@ def _how_much(rules: dict[str, Any]) -> str:
             return f"{part} while equity is at least {enough} times the requirement, else all"
         case other:
             return str(other or "")
+
+
+ORDERS = {
+    "random": "a random one",
+    "largest_notional": "the largest",
+    "largest_maintenance": "the one with the largest requirement",
+    "largest_loss": "the one with the largest loss",
+}
+"""Which position of a cross account is closed first."""
+
+
+def _order(rules: dict[str, Any]) -> str:
+    first = ORDERS.get(rules.get("order") or "")
+    if first is None:
+        return ""
+    then = "" if rules.get("rule") == "portion" else " until the account is healthy"
+    return f"positions of an account one after another{then}, {first} first"
 
 
 def _window(window: dict[str, Any] | None) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.reference.check import Check
 from tests.reference.contract import notional, worth
+from tests.reference.draws import draw
 from tests.reference.state import Venue
 
 
@@ -49,21 +50,6 @@ def _binance(venue: Venue, check: Check, n: int) -> float:
     ratio = float(check.requirement[n].sum()) / means(venue, check, n)
     wallet = float(venue.cash[n] + (venue.coins[n] * check.mark).sum())
     return max(0.0, profit) / max(1.0, wallet) * ratio
-
-
-def draw(seed: int, tick: int, market: int, account: int) -> int:
-    """A hash: seed, tick, market and account are mixed in, one after the other."""
-    word = 0
-    for part in (seed, tick, market, account):
-        word = _mixed(word ^ part)
-    return word
-
-
-def _mixed(word: int) -> int:
-    """The finaliser of the 32-bit MurmurHash3."""
-    word = (word ^ word >> 16) * 0x85EBCA6B & 0xFFFFFFFF
-    word = (word ^ word >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
-    return word ^ word >> 16
 
 
 def parts(venue: Venue, check: Check, a: int, winners: list[int], need: float) -> dict[int, float]:

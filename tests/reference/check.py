@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.reference.auction import Liquidators, discount, paid_prices
+from tests.reference.closing_order import queue as closing_queue
+from tests.reference.closing_order import within as within_budget
 from tests.reference.contract import notional as value_of
 from tests.reference.contract import per_unit
 from tests.reference.margin import position_requirement
@@ -88,7 +90,8 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
         account = Account(
             equity=float(check.equity[n]), equity_at_mark=float(equity_at_mark[n]), notional=notional,
             units=np.abs(venue.size[n]), requirement=check.requirement[n], ticks_since=_since(venue, tick, n),
-            prices=per_unit(venue.rules, check.oracle), **_since_breach(venue, tick, n, step_seconds))
+            prices=per_unit(venue.rules, check.oracle), queue=(queue := _queue(venue, check, tick, n, notional)),
+            **_since_breach(venue, tick, n, step_seconds))
         share = wanted_shares(venue.rules, account, step_seconds)
         wanted = float((share * notional).sum())
         gain = liquidators.gain(n, share * venue.size[n]) if venue.rules.execution == "auction" else None
@@ -99,7 +102,8 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
             break
         tick.in_part += bool(((share > 0) & (share < 1)).any())
         if wanted > tick.capacity_left:
-            share = share * (tick.capacity_left / wanted)
+            part = tick.capacity_left / wanted
+            share = share * part if queue is None else within_budget(tick.capacity_left, share, notional, queue)
             wanted = tick.capacity_left
         tick.capacity_left -= wanted
         shares[n] = share
@@ -108,6 +112,13 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
         waits = (share - fitting.get(n, 0.0)) * np.abs(venue.size[n]) * check.oracle
         tick.capacity_left += float(waits.sum())
     return fitting
+
+
+def _queue(venue: Venue, check: Check, tick: Tick, n: int, notional: np.ndarray) -> list[int] | None:
+    if venue.rules.order in (None, "together"):
+        return None
+    profit = venue.profit(check.oracle)[n]
+    return closing_queue(venue.rules, notional, check.requirement[n], profit, n, tick.number)
 
 
 def _worth_it(venue: Venue, tick: Tick, notional: float, equity: float, gain: float | None) -> bool:

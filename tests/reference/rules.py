@@ -41,6 +41,8 @@ class Rules:
     keeper_delay_seconds: float
     keeper_capacity_usd_per_minute: float | None
     max_rounds: int
+    order: str | None = None  # together, random, largest_notional, largest_maintenance, largest_loss
+    order_seed: int | None = None
     block_seconds: float | None = None
     close_at_least_usd: float | None = None
     close_at_most_usd: float | None = None

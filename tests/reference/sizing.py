@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.reference import closing_order
 from tests.reference.margin import position_requirement, restoring_share
 from tests.reference.rates import SizeRate, Tiers
 from tests.reference.rules import Rules
@@ -26,6 +27,7 @@ class Account:
     ticks_short: int = 0  # since it was first liquidatable
     covered: float = 0.0  # USD of shortage since then
     discount: float = 0.0  # at which liquidators take over
+    queue: list[int] | None = None  # markets by what is closed first; None: all together
 
 
 def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:
@@ -33,6 +35,25 @@ def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.nda
     whole = np.ones(len(account.notional))
     if rules.rule != "portion" and account.equity_at_mark <= 0:
         return whole
+    if account.queue is not None:
+        return _in_order(rules, account, step_seconds, account.queue)
+    return _together(rules, account, step_seconds)
+
+
+def _in_order(rules: Rules, account: Account, step_seconds: float, queue: list[int]) -> np.ndarray:
+    """Position by position. Reading: dYdX takes one a block, so a tick of fewer blocks than positions reaches as many."""
+    if rules.rule == "portion":
+        return _portion(rules, account.notional, step_seconds, queue)
+    if rules.rule == "restore_target" and account.notional.sum() >= rules.close_whole_below_usd:
+        return closing_order.restoring(rules, account.equity, account.notional, account.prices, queue)
+    together = _together(rules, account, step_seconds)
+    if rules.rule == "restore_target":
+        return together
+    return closing_order.until_healthy(rules, account.equity, account.notional, account.prices, together, queue)
+
+
+def _together(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:
+    whole = np.ones(len(account.notional))
     match rules.rule:
         case "full":
             return whole
@@ -78,14 +99,15 @@ def _cover_shortage(rules: Rules, account: Account, step_seconds: float) -> floa
     return min(now / (each * notional), 1.0)
 
 
-def _portion(rules: Rules, notional: np.ndarray, step_seconds: float) -> np.ndarray:
+def _portion(rules: Rules, notional: np.ndarray, step_seconds: float, queue: list[int] | None = None) -> np.ndarray:
     """dYdX, block by block: one position a block. Reading: with at least one block a position they get equally many,
     whole or not; else the largest position has the tick's only block."""
     blocks = max(1.0, step_seconds / (rules.block_seconds or step_seconds))
     held = np.flatnonzero(notional)
     shares = np.zeros(len(notional))
     each = blocks / len(held) if blocks >= len(held) else 1.0
-    for a in held if blocks >= len(held) else [int(np.argmax(notional))]:
+    few = [int(np.argmax(notional))] if queue is None else queue[: math.floor(blocks)]
+    for a in held if blocks >= len(held) else few:
         left_over = (1.0 - rules.close_factor) ** each
         least = min((rules.close_at_least_usd or 0.0) * each, notional[a])
         most = math.inf if rules.close_at_most_usd is None else rules.close_at_most_usd * each

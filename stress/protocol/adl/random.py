@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from stress.protocol.adl.base import AdlCase, AdlMatch, Standing
 from stress.protocol.adl.pair import overlap
 from stress.protocol.adl.ranked import fill_by_rank, only
+from stress.protocol.draws import draws
 from stress.protocol.liquidation.prices import bankruptcy_price
 from stress.types import Array
 
@@ -34,7 +35,8 @@ class Random:
     def match(self, case: AdlCase) -> AdlMatch:
         """Fill every market and side in random order."""
         markets, accounts = case.standing.size.shape
-        return fill_by_rank(only(case, valid_pairs(case)), draws(self.seed, case.standing.tick, markets, accounts))
+        order = draws(self.seed, case.standing.tick, markets, jnp.arange(accounts))
+        return fill_by_rank(only(case, valid_pairs(case)), order)
 
 
 def valid_pairs(case: AdlCase) -> Array:
@@ -49,17 +51,3 @@ def own_bankruptcy(standing: Standing) -> Array:
     oracle, total = standing.oracle[:, None], standing.margin.sum(0)
     share = standing.margin / jnp.where(total > 0, total, 1.0)
     return bankruptcy_price(oracle, standing.size, standing.worth(standing.oracle), share)
-
-
-def draws(seed: Array, tick: Array, markets: int, accounts: int) -> Array:
-    """Uniform draws [A, N] in [0, 2^32), by hashing."""
-    hashed = _mixed(_mixed(jnp.asarray(seed).astype(jnp.uint32)) ^ jnp.asarray(tick).astype(jnp.uint32))
-    market = _mixed(hashed ^ jnp.arange(markets, dtype=jnp.uint32))
-    return _mixed(market[:, None] ^ jnp.arange(accounts, dtype=jnp.uint32)).astype(jnp.float64)
-
-
-def _mixed(word: Array) -> Array:
-    """Each bit of a 32-bit word changes each other with a chance of one half (the finaliser of MurmurHash3)."""
-    word = (word ^ (word >> 16)) * jnp.uint32(0x85EBCA6B)
-    word = (word ^ (word >> 13)) * jnp.uint32(0xC2B2AE35)
-    return word ^ (word >> 16)

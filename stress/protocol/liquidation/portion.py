@@ -43,7 +43,7 @@ def share(notional: Values, chosen: Values, smallest: Values, portion: Values, l
 def largest(notional: Values) -> Values:
     """Marks [A, N] of the largest position of every account, of equals the first.
 
-    dYdX starts at a random position; the largest is the usual choice of liquidation bots elsewhere.
+    dYdX starts at a random position (``order.random``); the largest is the usual choice of liquidation bots elsewhere.
     """
     xp = namespace(notional)
     markets = xp.arange(notional.shape[0])[:, None]
@@ -66,9 +66,17 @@ class Portion:
 
     def share(self, case: RiskCase) -> Array:
         """Shares [A, N]."""
+        return self._of(case, largest(case.notional))
+
+    def share_in_order(self, case: RiskCase, place: Array) -> Array:
+        """Shares [A, N]; where there are fewer blocks than positions, of as many of the first by ``place`` [A, N]."""
+        return self._of(case, place < jnp.floor(self.blocks))
+
+    def _of(self, case: RiskCase, first: Array) -> Array:
+        """Shares [A, N]: a block for each of the positions ``first`` [A, N] where there are not enough for all."""
         held = (case.notional > 0).sum(0)
         enough = self.blocks >= held
         mine = jnp.where(enough, self.blocks / jnp.maximum(held, 1), 1.0)
-        chosen = enough | largest(case.notional)
+        chosen = enough | first
         portion = 1.0 - (1.0 - self.portion) ** mine
         return share(case.notional, chosen, self.smallest * mine, portion, self.most * mine)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.liquidation.base import RiskCase
+from stress.protocol.liquidation.order.base import before
 from stress.types import Array
 
 
@@ -41,3 +42,23 @@ class RestoreTarget:
 
         x = jax.lax.fori_loop(0, curve.newton_steps, newton, jnp.zeros_like(case.equity))
         return jnp.where(total < self.whole_below, 1.0, x)[None]
+
+    def share_in_order(self, case: RiskCase, place: Array) -> Array:
+        """Shares [A, N] by ``place`` [A, N]: of each position the root of f when those before it are closed whole.
+
+        Zero where those before are enough, one where it is not enough itself.
+        """
+        curve, fee, total = case.curve, case.fee(self.fee), case.notional.sum(0)
+        margin = curve.requirement(case.units, case.notional)
+        others = case.requirement - before(margin, place) - margin
+        spare = case.equity - fee * before(case.notional, place) - self.multiple * others
+
+        def newton(_: int, x: Array) -> Array:
+            units, left = (1.0 - x) * case.units, (1.0 - x) * case.notional
+            gap = spare - fee * x * case.notional - self.multiple * curve.requirement(units, left)
+            slope = (self.multiple * curve.marginal(units, left) - fee) * case.notional
+            step = jnp.where(slope > 0, -gap / jnp.where(slope > 0, slope, 1.0), 1.0)
+            return jnp.clip(jnp.where(gap < 0, x + step, x), 0.0, 1.0)
+
+        x = jax.lax.fori_loop(0, curve.newton_steps, newton, jnp.zeros_like(case.notional))
+        return jnp.where(total < self.whole_below, 1.0, x)
