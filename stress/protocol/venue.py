@@ -26,6 +26,7 @@ from stress.protocol.liquidation.limits import LimitPrice
 from stress.protocol.liquidation.window import LiquidationWindow
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
+from stress.protocol.withdrawals import Withdrawals
 from stress.types import Array
 from stress.window import Window
 
@@ -79,6 +80,7 @@ class Venue:
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts
+    withdrawals: Withdrawals | None = None  # None: nothing leaves accounts
 
     @property
     def contract(self) -> Inverse | None:
