@@ -201,6 +201,7 @@ DESIGNS: dict[str, Design] = {
     },
     "half at a discount, rates by size or skew, funds of markets": {
         "insurance": OF_MARKETS,
+        "funds": [30.0, 100.0, 300.0],  # of the size of what limited orders leave
         "law": "square_root",
         "rule": "half",
         "liquidation": DISCOUNT,
