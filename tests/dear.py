@@ -7,13 +7,14 @@ from __future__ import annotations
 
 EXPERIMENTS = ("adl_policies", "circuit_breaker", "concentrated_whale", "fund_scope", "gap_severity", "keeper_congestion",
                "leverage_cap", "liquidation_rule", "liquidation_speed", "maintenance_margin", "oracle_lag",
-               "oracle_lag_volatility", "size_margin", "slow_keepers", "stablecoin_depeg")
+               "oracle_lag_volatility", "size_margin", "slow_keepers", "stablecoin_depeg", "withdrawal_run")
 """Those that sweep."""
 DESIGNS = ("portion, fillable price, fills settled, random order-0",
            "first fraction, vault, ADL at the mark-0", "close factor, ranked, median mark, margins by volatility-0",
            "close factor, fund, pro rata after a drawdown, socialised-0", "full, pool, lagging oracle-0",
            "first fraction that waits, fund only, keepers stay away-0", "auction, pro rata-0",
-           "half at a discount, rates by size or skew, funds of markets-0")
+           "half at a discount, rates by size or skew, funds of markets-0",
+           "close factor, delayed, traders run from a falling fund behind a gate-0")
 """Of random books; their parts are in the other designs."""
 
 DEAR = (

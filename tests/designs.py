@@ -72,6 +72,9 @@ STAYING_AWAY = {
 VAULT = {"below": 0.7, "bankrupt": False, "charge": None, "half_life": 3.0, "capital": [None, 2e3]}
 POOL = {"below": 1.0, "bankrupt": True, "charge": 0.003, "half_life": None, "capital": [2e3]}
 
+FALLING_FUND = {"begins": "fund", "gates": ["water", "move", "fund"]}
+MOVING_PRICE = {"begins": "move", "gates": ["water", "move", None]}
+
 OF_MARKETS = {"scope": "market", "shares": True, "income": True}
 LIMITED = {"scope": "shared", "paid_at_most_usd": True, "paid_within_seconds": 5 * STEP, "paid_at_most_per": "fund"}
 LIMITED_EACH = {"scope": "market", "paid_at_most_usd": True, "paid_within_seconds": STEP, "paid_at_most_per": "account"}
@@ -207,6 +210,7 @@ DESIGNS: dict[str, Design] = {
     },
     "half at a discount, rates by size or skew, funds of markets": {
         "insurance": OF_MARKETS,
+        "funds": [30.0, 100.0, 300.0],  # of the size of what limited orders leave
         "law": "square_root",
         "rule": "half",
         "liquidation": DISCOUNT,
@@ -214,6 +218,15 @@ DESIGNS: dict[str, Design] = {
         "adl": "position_size",
         "lag": 2,
         "tiers": False,
+        "limited": False,
+    },
+    "close factor, delayed, traders run from a falling fund behind a gate": {
+        "law": "linear",
+        "rule": "close_factor",
+        "adl": "pro_rata",
+        "delay": True,
+        "withdrawals": FALLING_FUND,
+        "tiers": True,
         "limited": False,
     },
 }
@@ -499,6 +512,42 @@ MORE_DESIGNS: dict[str, Design] = {
         "lag": 1,
         "tiers": False,
         "limited": False,
+    },
+    "full, traders run from a move, rates by size, lagging oracle, rising margins": {
+        "law": "power",
+        "rule": "full",
+        "adl": "profit_leverage",
+        "margin": ["root_size", "linear_size", "skew"],
+        "adaptive": ["staged"],
+        "withdrawals": MOVING_PRICE,
+        "lag": 1,
+        "tiers": False,
+        "limited": False,
+    },
+    "restore target, traders run, collateral in coins, funding by skew": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "adl": "none",
+        "coins": "size",
+        "withdrawals": MOVING_PRICE,
+        "funding": "velocity",
+        "shocks": ["outage"],
+    },
+    "inverse contracts, traders run": {
+        "law": "linear",
+        "rule": "full",
+        "contract": "inverse",
+        "adl": "pro_rata",
+        "withdrawals": MOVING_PRICE,
+    },
+    "funds of markets, traders run from a falling fund, close factor": {
+        "law": "linear",
+        "rule": "close_factor",
+        "adl": "binance",
+        "insurance": OF_MARKETS,
+        "withdrawals": FALLING_FUND,
+        "tiers": True,
+        "limited": True,
     },
 }
 """Further ones, for the slow tests."""

@@ -26,6 +26,16 @@ def _insured(**changes: Any) -> Callable[[Rules], dict[str, Any]]:
     return changed
 
 
+def _leaving(**changes: Any) -> Callable[[Rules], dict[str, Any]]:
+    """The venue with another run of traders or gate."""
+
+    def changed(rules: Rules) -> dict[str, Any]:
+        assert rules.withdrawals is not None
+        return {"withdrawals": dataclasses.replace(rules.withdrawals, **changes)}
+
+    return changed
+
+
 FIXED = AuctionConfig(start_discount=0.05, end_discount=0.05, minutes=1.0, grace_minutes=0.0)
 """An auction without one."""
 WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
@@ -53,6 +63,8 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "contract": {"contract": "linear"},
     "delay": {"keeper_delay_seconds": 0.0},
     "coins": {"haircuts": ((1.0, 0.0), (1.0, 0.0))},
+    "begins": _leaving(run=None),
+    "gates": _leaving(gate=None),
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
 }
 """The venue without a mechanism."""
@@ -60,7 +72,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
 
 def mechanisms(design: Design) -> list[str]:
     """Names in :data:`WITHOUT`."""
-    given = {**design, **design.get("liquidation", {}), **design.get("insurance", {})}
+    given = {**design, **design.get("liquidation", {}), **design.get("insurance", {}), **design.get("withdrawals", {})}
     absent = {
         "rule": "full", "adl": "none", "settlement": "account", "scope": "shared", "contract": "linear",
         "execution": "book",
@@ -109,6 +121,8 @@ class Lively:
             assert some["bad_debt"] > 0 or "keeper_cost_usd" in given, some
         if "coins" in given:
             assert some["coin_proceeds"] > 0, some
+        if "withdrawals" in given:
+            assert some["collateral_withdrawn"] > 0 and some["gate_shut_ticks"] > 0, some
         if "backstop" in given:
             assert some["taken_over"] > 0 and some["vault_low"] < 0, some
 

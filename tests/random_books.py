@@ -22,6 +22,7 @@ from stress.config.margin import MarginConfig
 from stress.config.oracle import MarkConfig, StableConfig
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.config.shock import ShockConfig
+from stress.config.withdrawals import WithdrawalGateConfig, WithdrawalRunConfig, WithdrawalsConfig
 from stress.price.given import GivenPath
 from tests.designs import FUNDING, STEP, Design
 
@@ -42,7 +43,7 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
     book = _book(rng, path[0], single, design.get("isolated", 0.6))
     if "margin" in design:
         cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
-    if "depositors" in design.get("insurance", {}):
+    if "depositors" in design.get("insurance", {}) or design.get("withdrawals", {}).get("begins") == "fund":
         cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fund_curve=False))
     if "coins" in design:
         cfg = dataclasses.replace(cfg, protocol=_with_haircuts(cfg.protocol, design["coins"], rng))
@@ -257,6 +258,7 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         insurance=_insurance(design["insurance"], rng) if "insurance" in design else None,
         socialised_loss=SocialisedLossConfig(by=design["levied_by"]) if "levied_by" in design else None,
         adaptive=_adaptive(design, rng),
+        withdrawals=_withdrawals(design["withdrawals"], rng) if "withdrawals" in design else None,
         margin_tiers={"default": tiers},
         initial_margin=None,
         maintenance_margin=None if tiered else flat,
@@ -293,6 +295,26 @@ def _insurance(terms: dict[str, Any], rng: np.random.Generator) -> InsuranceConf
             delay_hours=rng.choice([0.0, 0.05]),
         )
     return InsuranceConfig(**drawn)
+
+
+def _withdrawals(terms: dict[str, Any], rng: np.random.Generator) -> WithdrawalsConfig:
+    """Traders who take much out within thirty ticks, and a gate of one of the kinds."""
+    fund, reason = rng.uniform(0.7, 0.999), rng.choice(terms["gates"])
+    run = WithdrawalRunConfig(
+        fund_below=fund if terms["begins"] == "fund" else None,
+        move_above=rng.uniform(0.005, 0.03) if terms["begins"] == "move" else None,
+        leaves_per_hour=rng.uniform(0.5, 0.99),
+        delay_hours=rng.choice([0.0, 0.05]),
+        every_minutes=rng.choice([1.0, 2.0, 5.0]),
+        unrealised_profit=bool(rng.integers(2)),
+    )
+    gate = WithdrawalGateConfig(
+        fund_below=fund * rng.uniform(0.3, 1.0) if reason == "fund" else None,
+        move_above=rng.uniform(0.05, 0.1) if reason == "move" else None,
+        under_water=reason == "water",
+        lasts_seconds=rng.choice([0.0, 100.0, 300.0]),
+    )
+    return WithdrawalsConfig(window_minutes=rng.uniform(1.0, 5.0), run=run, gate=None if reason is None else gate)
 
 
 def _adaptive(design: Design, rng: np.random.Generator) -> AdaptiveMarginConfig | None:

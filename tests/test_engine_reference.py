@@ -89,6 +89,8 @@ def compare(result: Any, variant: int, expected: Result, case: str) -> None:
         )
     if result.funds is not None:
         compare_funds(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.funds), expected, scale, case)
+    if result.withdrawn is not None:
+        compare_withdrawn(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.withdrawn), expected, scale, case)
     if result.fairness is not None:
         compare_fairness(jax.tree.map(lambda leaf: np.asarray(leaf)[variant, 0], result.fairness), expected, scale, case)
     if result.sold_coins is not None:
@@ -119,6 +121,13 @@ def compare_funds(ours: Any, expected: Result, scale: float, case: str) -> None:
     assert (ours.depleted != NEVER).tolist() == expected.funds_depleted, f"{case}: depleted funds"
     close(ours.drawdown, expected.fund_drawdowns, scale, f"{case}: drawdown of each fund")
     close(0.0 if ours.queue is None else ours.queue.taken, expected.withdrawn, scale, f"{case}: withdrawn")
+
+
+def compare_withdrawn(ours: Any, expected: Result, scale: float, case: str) -> None:
+    """What traders took out, when their run began, and how long the gate was shut."""
+    close(ours.taken, expected.collateral_withdrawn, scale + expected.collateral_withdrawn, f"{case}: withdrawn by traders")
+    assert (None if ours.began == NEVER else ours.began) == expected.run_began, f"{case}: begin of the run"
+    assert ours.shut_ticks == expected.gate_shut_ticks, f"{case}: ticks in which the gate was shut"
 
 
 def compare_fairness(ours: Any, expected: Result, scale: float, case: str) -> None:

@@ -193,6 +193,7 @@ def _dense_only(
         "protocol.collateral: coins are worth what their prices are": book is not None and book.coins is not None,
         "protocol.oracle: accounts wait for an index that can be trusted": _guarded(protocol),
         "protocol.adaptive: margin requirements change": protocol.adaptive is not None,
+        "protocol.withdrawals.run: free collateral leaves accounts": _leave(protocol),
         "protocol.oracle.mark: the risk check has a price of its own": protocol.oracle.mark is not None,
         "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
         "shocks: the index is manipulated": manipulates_index(shocks),
@@ -213,6 +214,11 @@ def _premium_moves(protocol: ProtocolConfig) -> bool:
 def _follows_book(protocol: ProtocolConfig) -> bool:
     """Whether the funding rate follows the skew of the book."""
     return protocol.funding.kind in BY_SKEW and protocol.funding.interval_hours is not None
+
+
+def _leave(protocol: ProtocolConfig) -> bool:
+    """Whether traders may take collateral out."""
+    return protocol.withdrawals is not None and protocol.withdrawals.run is not None
 
 
 def _guarded(protocol: ProtocolConfig) -> bool:

@@ -20,6 +20,7 @@ from stress.build.margin import build_haircuts, build_margin, planned_interest, 
 from stress.build.price import Market, build_market
 from stress.build.shocks import depegs_collateral, shocked_market, shocked_venue
 from stress.build.venue import build_venue, inverse, stack, twin, unlimited
+from stress.build.withdrawals import leaving_venue
 from stress.config.schema import Config
 from stress.engine.state import Accounts
 from stress.mc.block import Job
@@ -102,6 +103,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
     venue = shocked_venue(venue, cfg.shocks, cfg.price.markets, market.step_seconds)
     interest = book.open_interest(market.prices)
     venue = insured_venue(venue, cfg.protocol.insurance, cfg.price.markets, interest, market.step_seconds)
+    venue = leaving_venue(venue, cfg.protocol.withdrawals, initial, market.step_seconds)
     held = book  # as the engine has it
     if cfg.protocol.contract == "inverse":
         venue, held = inverse(venue, market.prices), mirrored(book, market.prices)

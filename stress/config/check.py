@@ -31,6 +31,7 @@ METRICS = (
     "fund_drawdown_var_99", "fund_drawdown_es_99", "required_fund_99", "required_fund_999", "required_fund_9999",
     "fund_shortfall", "withdrawn", "taken_over", "backstop_loss", "backstop_depletion_probability", "adl_hit_share",
     "adl_largest_haircut", "adl_gini", "adl_cost", "adl_overshoot", "oracle_blocked_hours", "margin_multiplier",
+    "withdrawal_run_probability", "collateral_withdrawn", "gate_shut_hours",
 )
 """Metrics that may carry a limit."""
 
@@ -153,6 +154,9 @@ def _optional_limits(config: Config) -> Iterator[str]:
          "is about accounts that wait for the oracle: set protocol.oracle.stale_after_seconds or divergence_limit."),
         (("margin_multiplier",), "protocol.adaptive=null", protocol.adaptive is not None,
          "is about requirements that change: give protocol.adaptive."),
+        (("withdrawal_run_probability", "collateral_withdrawn", "gate_shut_hours"), "protocol.withdrawals.run=null",
+         protocol.withdrawals is not None and protocol.withdrawals.run is not None,
+         "is about traders who withdraw: give protocol.withdrawals a run."),
     ):
         for name in names:
             limit = config.limits.get(name)

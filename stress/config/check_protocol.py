@@ -13,6 +13,7 @@ from stress.config.check_insurance import check_insurance
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
 from stress.config.check_oracle import check_oracle
 from stress.config.check_order import check_order
+from stress.config.check_withdrawals import check_withdrawals
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.errors import UserError, bad_value
 
@@ -37,6 +38,7 @@ def check_protocol(config: Config) -> Iterator[str]:
     yield from check_execution(config.protocol)
     yield from check_order(config.protocol)
     yield from check_window(config.protocol.liquidation.window, config.run.step_seconds)
+    yield from check_withdrawals(config)
 
 
 NEEDED = {

@@ -21,6 +21,7 @@ from stress.config.margin import MarginConfig
 from stress.config.oracle import OracleConfig
 from stress.config.shock import ShockConfig
 from stress.config.sweep import SweepConfig
+from stress.config.withdrawals import WithdrawalsConfig
 
 
 # --- price: the market model -----------------------------------------------------------------------------------------
@@ -254,6 +255,8 @@ class ProtocolConfig:
     adaptive: AdaptiveMarginConfig | None = field(
         "margin requirements that rise with volatility or stress; null: they do not change", optional=True)
     backstop: BackstopConfig | None = field("vault or pool that takes accounts over; null for none", optional=True)
+    withdrawals: WithdrawalsConfig | None = field(
+        "what traders take out of their accounts, and what stops them; null: nothing leaves", optional=True)
     provenance: dict[str, Any] | None = field(
         "whose rules these are, where they come from and which are assumed; carried into the report", optional=True)
 

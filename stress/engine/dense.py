@@ -26,9 +26,14 @@ from stress.engine.rows import CLOCK, Rows, pack_holdings, parts_of, row_of
 from stress.engine.screen import outside
 from stress.engine.state import Accounts, Row
 from stress.engine.tick import Tick
+from stress.engine.withdrawals import withdraw
 from stress.protocol.backstop import Vault
 from stress.protocol.venue import Venue
+from stress.protocol.withdrawals import WithdrawalState
 from stress.types import Array
+
+Purses = tuple[Packed, Packed, Vault | None, WithdrawalState | None]
+"""Books and holdings of rows, and what else phase 3 changes."""
 
 
 def advance(
@@ -62,12 +67,15 @@ def advance(
     if rules.adaptive is not None:
         venue, rows, raised = with_requirements(rules, opened, rows, _main(rows.books, number, companion))
     pays = step.moves_cash(rules, number).any()
+    if opened.withdrawals is not None:
+        pays = pays | (opened.withdrawals.share > 0).any()
 
-    def pay(parts: tuple[Packed, Packed, Vault | None]) -> tuple[Packed, Packed, Vault | None]:
+    def pay(parts: Purses) -> Purses:
         return _all_paid(accounts, rules, opened, Rows(rows.clock, *parts[:2]), tick, batch > 1)
 
-    books, holdings, vault = when(pays, pay, (rows.books, rows.holdings, opened.vault))
-    opened = replace(opened, vault=vault)
+    own = (rows.books, rows.holdings, opened.vault, opened.withdrawals)
+    books, holdings, vault, left = when(pays, pay, own)
+    opened = replace(opened, vault=vault, withdrawals=left)
     look = jax.vmap(outside)(rules, opened, tick) | pays
     if raised is not None:
         look = look | raised
@@ -158,15 +166,15 @@ def _beyond(books: Packed, price: Array) -> Array:
 
 def _all_paid(
     accounts: Accounts, venue: Venue, opened: Row, rows: Rows, tick: Tick, together: bool
-) -> tuple[Packed, Packed, Vault | None]:
-    """Phase 3 of all rows: books and holdings, with nobody in front, and vaults."""
+) -> Purses:
+    """Phase 3 of all rows: books and holdings, with nobody in front, vaults and withdrawals."""
     row, width = rows.row(together), rows.books.unpack()["front"].index.shape[1]
     row = paid(accounts, venue, replace(opened, ledger=row.ledger, marks=row.marks, crowd=row.crowd), tick)
     if accounts.ladders is not None and row.crowd is not None:
         status = jax.vmap(partial(after_funding, accounts.ladders))(row.crowd, row.outcome.status)
         row = replace(row, outcome=replace(row.outcome, status=status))
     _, books, holdings = parts_of(row, jax.vmap(partial(nobody_in_front, width=width))(row))
-    return pack(books), pack_holdings(holdings), row.vault
+    return pack(books), pack_holdings(holdings), row.vault, row.withdrawals
 
 
 def _ticks_of_sleepers(tick: Tick, awake: Array, companion: int) -> Tick:
@@ -203,4 +211,8 @@ def premium_moved(venue: Venue, rows: Row, number: Array, normal: Array) -> Row:
 def paid(accounts: Accounts, venue: Venue, rows: Row, tick: Tick) -> Row:
     """Phase 3 of all rows."""
     rows = jax.vmap(step.pay_funding, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
-    return jax.vmap(step.revalue, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick) if venue.depegs else rows
+    if venue.depegs:
+        rows = jax.vmap(step.revalue, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
+    if venue.withdrawals is not None:
+        rows = jax.vmap(withdraw, in_axes=(0, None, 0, 0))(venue, accounts, rows, tick)
+    return rows

@@ -112,6 +112,8 @@ def conserve(accounts: Accounts, row: Row, rest_quote: Array | float = 0.0, rest
         held = held + row.vault.size + row.vault.sold_size
     if row.funds is not None:
         owned = owned + row.funds.outside
+    if row.withdrawals is not None:
+        owned = owned + row.withdrawals.done.taken
     cash = owned + ledger.outside_quote + row.fund_flow() + ledger.keepers - accounts.quote_total
     units = (held + ledger.outside_size) * row.mark
     out = row.outcome

@@ -28,6 +28,7 @@ from stress.engine.state import GIVEN_UP, ROUNDS_EXHAUSTED, Accounts, Row
 from stress.engine.tick import Check, Closing, Payout, Round, Settlement, Tick
 from stress.engine.waterfall import insure, shortfall, socialise
 from stress.engine.window import limit_to_window
+from stress.engine.withdrawals import note_under_water
 from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import owed
@@ -56,6 +57,8 @@ def liquidation_round(
         waits = seen.due.waits()
         box = box if waits is None else replace(box, always=box.always | waits.any(1))
         rows = replace(rows, crowd=replace(rows.crowd, pending=seen.due.pending))
+    if venue.withdrawals is not None:
+        rows = jax.vmap(note_under_water)(venue, rows, tick, seen)
     return replace(rows, marks=marks, screen=box), share, seen
 
 

@@ -80,6 +80,10 @@ def walk(
 
 
 def held_after(ledger: Ledger, closing: Closing) -> Array:
-    """Units [A, N] that accounts hold afterwards."""
+    """Units [A, N] that accounts hold afterwards.
+
+    Of what ADL takes of an account the end of a queue is a sum over the queue, and as exact as that.
+    """
     left = jnp.where(closing.whole, 0.0, ledger.size - closing.book - closing.adl)
-    return jnp.where(jnp.abs(left) <= CRUMB * jnp.abs(ledger.size), 0.0, left)
+    queue = jnp.where(closing.adl != 0, jnp.abs(closing.adl).sum(1, keepdims=True), 0.0)
+    return jnp.where(jnp.abs(left) <= CRUMB * jnp.maximum(jnp.abs(ledger.size), queue), 0.0, left)

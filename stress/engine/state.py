@@ -21,6 +21,7 @@ from stress.protocol.coins import Coins, SoldCoins
 from stress.protocol.insurance.fund import Funds
 from stress.protocol.liquidation.order.base import Entered
 from stress.protocol.oracle import OracleState
+from stress.protocol.withdrawals import WithdrawalState
 from stress.types import NEVER, Array
 
 OK, ROUNDS_EXHAUSTED, BEYOND_LADDER, NOT_FINITE = 0, 1, 2, 3
@@ -163,6 +164,7 @@ class Row:
     premium: Array | None = None  # [A] exogenous funding premium of the last payment, where it is a process
     funds: Funds | None = None  # where the venue has rules for its insurance funds
     sold_coins: SoldCoins | None = None  # collateral that the outside market bought
+    withdrawals: WithdrawalState | None = None  # of traders
 
     def fund_flow(self) -> Array:
         """Cumulative net flow [...] of the insurance fund in USD, of all markets'."""

@@ -4,6 +4,7 @@
     2 recovery   absorbed flow decays; the backstop sells; mark and oracle follow;
                  the fund's income and what depositors take                         open_tick
     3 funding    on its interval; collateral that lost its peg                      move_premium, pay_funding, revalue
+                 free collateral that traders take out                              withdrawals
     4 breaker    a market out of its band halts                                     open_tick
     5 check      equity against requirement at the oracle price                     check.check
     6 sizing     the rule's share of every account, cut by keepers                  check.wanted, limit_to_capacity
@@ -69,6 +70,10 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     if venue.adaptive is not None and row.adaptive is not None:
         index = venue.oracle.index(oracle, oracle_fundamental, turned)
         row = replace(row, adaptive=venue.adaptive.observe(row.adaptive, index, number))
+    if venue.withdrawals is not None and row.withdrawals is not None:
+        index, fund = venue.oracle.index(oracle, oracle_fundamental, turned), venue.fund + row.fund_flow()
+        still = stands_still(venue, number)
+        row = replace(row, withdrawals=venue.withdrawals.start_tick(row.withdrawals, fund, index, number, still))
     if venue.window is not None and row.window is not None:
         row = replace(row, window=venue.window.next(row.window))
     return row, tick

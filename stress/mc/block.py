@@ -42,6 +42,7 @@ from stress.protocol.funding.base import SkewRule
 from stress.protocol.insurance.fund import Funds
 from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.venue import Venue
+from stress.protocol.withdrawals import Withdrawn
 from stress.types import NEVER, Array
 
 
@@ -112,6 +113,7 @@ class BlockResult:
     sold_coins: SoldCoins | None = None  # [V, B, ...]
     blocked: Array | None = None  # [V, B] int32 ticks in which some market's accounts waited for the oracle
     factor: Array | None = None  # [V, B] largest factor on margin requirements
+    withdrawn: Withdrawn | None = None  # [V, B] by traders
 
 
 def simulate_block(job: Job, block: Array, traced: Array) -> BlockResult:
@@ -212,6 +214,7 @@ def left_by(venue: Venue, last: Row) -> dict[str, Any]:
         "sold_coins": last.sold_coins,
         "blocked": None if last.oracle.guard is None else last.oracle.guard.ticks,
         "factor": None if last.adaptive is None else last.adaptive.most,
+        "withdrawn": None if last.withdrawals is None else last.withdrawals.done,
     }
 
 
@@ -265,6 +268,7 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
         sold_coins=None if job.accounts.coins is None else nothing_sold(job.prices.shape[0]),
+        withdrawals=None if venue.withdrawals is None else venue.withdrawals.init(venue.fund, job.prices),
     )
 
 
@@ -311,6 +315,7 @@ def _with_sleepers(rows: Row, companion: int) -> Row:
         funds=jax.tree.map(pick, rows.funds),
         fairness=jax.tree.map(pick, rows.fairness),
         sold_coins=jax.tree.map(pick, rows.sold_coins),
+        withdrawals=jax.tree.map(pick, rows.withdrawals),
     )
 
 

@@ -10,6 +10,7 @@ from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
 from stress.protocol.coins import SoldCoins
 from stress.protocol.insurance.fund import Funds
+from stress.protocol.withdrawals import Withdrawn
 from stress.types import NEVER, Array
 from stress.units import HOURS_PER_YEAR, SECONDS_PER_YEAR
 
@@ -96,6 +97,8 @@ def path_columns(
         columns["oracle_blocked_hours"] = np.asarray(result.blocked)[main] * hours
     if result.factor is not None:
         columns["margin_multiplier"] = np.asarray(result.factor)[main]
+    if result.withdrawn is not None:
+        columns |= _withdrawn(result.withdrawn, step_seconds)
     columns["cash_residual"] = np.asarray(out.cash_residual).max(0)
     columns["contracts_residual"] = np.asarray(out.contracts_residual).max(0)
     return columns
@@ -129,6 +132,17 @@ def _coins(sold: SoldCoins, markets: list[str]) -> dict[str, np.ndarray]:
     """Columns of collateral in coins: what was sold of it, in USD and in units of each."""
     units = {f"coins_sold_{m}": np.asarray(sold.units)[0, :, a] for a, m in enumerate(markets)}
     return {"coins_sold": np.asarray(sold.value)[0], **units}
+
+
+def _withdrawn(withdrawn: Withdrawn, step_seconds: float) -> dict[str, np.ndarray]:
+    """Columns of a run of traders: what left accounts, when the run began if it did, how long the gate was shut."""
+    hours, began = step_seconds / SECONDS_PER_YEAR * HOURS_PER_YEAR, np.asarray(withdrawn.began)[0]
+    return {
+        "collateral_withdrawn": np.asarray(withdrawn.taken)[0],
+        "withdrawal_run": began != NEVER,
+        "time_to_run_hours": np.where(began != NEVER, began * hours, np.nan),
+        "gate_shut_hours": np.asarray(withdrawn.shut_ticks)[0] * hours,
+    }
 
 
 def _status(status: Array) -> np.ndarray:

@@ -100,7 +100,8 @@ def _tick(
     venue = follow(venue, row)
     if normal is not None:
         row = premium_moved(venue, row, jnp.int32(number), normal)
-    row, held = _paid(job.accounts, venue, row, tick), np.asarray(row.ledger.size[0])
+    opened, row = row, _paid(job.accounts, venue, row, tick)
+    held, withdrawn = np.asarray(row.ledger.size[0]), _withdrawn(job, book, venue, opened, row, tick)
     accounts = jax.tree.map(lambda leaf: leaf[None], job.accounts)
     acted, rounds = jnp.zeros((1, book.accounts), bool), 0
     liquidations: list[dict[str, Any]] = []
@@ -131,6 +132,7 @@ def _tick(
         "socialised": socialised,
         **({} if job.accounts.coins is None else {"coins": coins}),
         **({"revalued": _revalued(job, book, venue, held, number)} if venue.depegs else {}),
+        **({} if opened.withdrawals is None else {"withdrawn": withdrawn}),
     }
 
 
@@ -139,6 +141,18 @@ def _revalued(job: Job, book: Book, venue: Venue, held: np.ndarray, number: int)
     change = sum(float(depeg.change(jnp.int32(number))[0]) for depeg in venue.depegs)
     gained = np.where((held != 0).any(0), np.asarray(job.accounts.collateral) * change, 0.0)
     return {_owner(book, int(n)): float(gained[n]) for n in np.flatnonzero(gained)}
+
+
+def _withdrawn(job: Job, book: Book, venue: Venue, opened: Row, row: Row, tick: Tick) -> dict[str, float]:
+    """What traders took out in USD, by account: what phase 3 would have left them without it, less what it did."""
+    if opened.withdrawals is None:
+        return {}
+    nobody = replace(opened.withdrawals, share=jnp.zeros_like(opened.withdrawals.share))
+    kept = _paid(job.accounts, venue, replace(opened, withdrawals=nobody), tick).ledger.quote
+    taken, by_owner = np.asarray(kept - row.ledger.quote)[0], dict[str, float]()
+    for n in np.flatnonzero(taken):
+        by_owner[_owner(book, int(n))] = by_owner.get(_owner(book, int(n)), 0.0) + float(taken[n])
+    return by_owner
 
 
 def _sold(book: Book, done: Round) -> list[dict[str, Any]]:
@@ -252,6 +266,7 @@ def _outcome(row: Row, step_seconds: float) -> dict[str, Any]:
         "fees_to_fund": float(out.fees_to_fund),
         **{column: float(getattr(out, name)) for column, name in MONEY.items()},
         **_fairness(row),
+        **({} if row.withdrawals is None else {"collateral_withdrawn": float(row.withdrawals.done.taken[0])}),
         "cash_residual": float(out.cash_residual),
         "contracts_residual": float(out.contracts_residual),
     }

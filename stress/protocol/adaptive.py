@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
+from stress.protocol.stress_index import largest_move, nothing_moved, remembered
 from stress.types import Array
 
 
@@ -66,13 +67,12 @@ class ByStage:
 
     def init(self, prices: Array) -> Array:
         """Nothing moved."""
-        return jnp.broadcast_to(prices, (self.window, *prices.shape))
+        return nothing_moved(prices, self.window)
 
     def next(self, memory: Array, index: Array, tick: Array) -> tuple[Array, Array]:
         """The highest stage whose move is exceeded; one without any."""
-        moved = jnp.abs(index / memory - 1.0).max()
-        factor = jnp.where(moved > self.move, self.multiplier, 1.0).max()
-        return memory.at[tick % self.window].set(index), jnp.broadcast_to(factor, index.shape)
+        factor = jnp.where(largest_move(memory, index) > self.move, self.multiplier, 1.0).max()
+        return remembered(memory, index, tick), jnp.broadcast_to(factor, index.shape)
 
 
 @jax.tree_util.register_dataclass

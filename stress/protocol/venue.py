@@ -27,6 +27,7 @@ from stress.protocol.liquidation.order.base import ClosingOrder
 from stress.protocol.liquidation.window import LiquidationWindow
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.oracle import Oracle
+from stress.protocol.withdrawals import Withdrawals
 from stress.types import Array
 from stress.window import Window
 
@@ -81,6 +82,7 @@ class Venue:
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts
     order: ClosingOrder | None = None  # None: an account's positions are closed together
+    withdrawals: Withdrawals | None = None  # None: nothing leaves accounts
 
     @property
     def contract(self) -> Inverse | None:

@@ -16,6 +16,7 @@ from stress.report.load import Run
 from stress.report.margin import adaptive_margin, interest_margin, size_margin
 from stress.report.oracle import oracle
 from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
+from stress.report.withdrawals import BOOK_SHRINKS, leaves, withdrawals
 
 
 def assumptions(run: Run) -> list[tuple[str, str]]:
@@ -28,6 +29,7 @@ def assumptions(run: Run) -> list[tuple[str, str]]:
             ("Collateral", collateral(run, _each)), ("Liquidation", liquidation(run)),
             ("Backstop", backstop(run)), ("Who pays", _waterfall(run)),
             ("Insurance fund", insurance(run, _each)),
+            ("Withdrawals", withdrawals(run)),
             ("Funding", _funding(run)), ("Oracle", oracle(run)), ("Circuit breaker", _breaker(run)),
             ("Order book", _liquidity(run)), ("Time", _time(run)), ("Engine", _engine(run))]
     return [(topic, text) for topic, text in rows if text]
@@ -231,8 +233,9 @@ _FEES_ONLY = ("The fund receives liquidation fees only: no top-ups, yield or wit
               "the ledger.")
 _OF_RULES = ("The fund receives liquidation fees and what its rules above say, a constant flow whatever happens to "
              "trading: no other top-ups. Uncovered deficits stay on the ledger.")
+_HELD_FIXED = "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon."
 _LEFT_OUT = (
-    "The book is held fixed: nobody tops up margin, closes voluntarily or opens positions during the horizon.",
+    _HELD_FIXED,
     "No cross-market impact: liquidations in one market do not move the price of another.",
     AT_PAR,
     "The other side of liquidations is an outside market of unlimited means; it is never deleveraged or levied.",
@@ -259,6 +262,8 @@ def limitations(run: Run) -> list[str]:
 def _left_out(run: Run) -> list[str]:
     """What is left out, but for what the venue or the shocks of the run bring in."""
     instead = {_FEES_ONLY: _OF_RULES} if run.setting("protocol.insurance") else {}
+    if leaves(run):
+        instead[_HELD_FIXED] = BOOK_SHRINKS
     depegged = has_kind(run, "collateral_depeg") and not history(run)
     instead[AT_PAR] = COINS if inverse(run) else left_out(run, depegged)
     return [instead.get(text, text) for text in _LEFT_OUT]

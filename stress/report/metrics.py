@@ -125,6 +125,15 @@ WORDINGS = {
         "Highest margin requirements", "plain",
         "At the most requirements are {value} times the usual, on average over paths.",
         "Requirements never rose."),
+    "withdrawal_run_probability": Wording(
+        "Traders run", "percent", "In {value} of periods ({odds}) a run of traders begins.",
+        "Traders ran on no path; with {confidence} confidence the probability is below {high}."),
+    "collateral_withdrawn": Wording(
+        "Withdrawn by traders", "usd", "Traders take {value} of free collateral out, on average over paths.",
+        "Traders took nothing out on any path."),
+    "gate_shut_hours": Wording(
+        "Withdrawal gate shut", "hours", "For {value} of {horizon}, on average, the gate lets nothing out.",
+        "The gate was never shut on any path."),
     "max_displacement": Wording(
         "Largest displacement", "percent", "At its worst the venue's own selling moves the mark {value} from the "
                                            "fundamental price, "

@@ -22,6 +22,24 @@ class SizeRate:
     root: bool  # max(base, 0.8 base + growth sqrt(units)) instead of base + growth units
 
 
+def initial_margin(protocol: ProtocolConfig, market: str) -> Tiers | SizeRate:
+    """Initial margin of a market, as a config asks for it, of any open interest."""
+    margin = protocol.margin
+    if margin is not None and margin.kind == "leverage":
+        return [(_bound(row), 1 / row.max_leverage) for row in _served(margin.leverage_tiers, market)]
+    if margin is not None and margin.kind != "tiers":
+        rate = _served(margin.initial_margin, market)
+        if margin.kind == "root_size":
+            return SizeRate(rate, _served(margin.size_factor, market), root=True)
+        if margin.kind == "linear_size":
+            return SizeRate(rate, _served(margin.size_slope, market), root=False)
+        return SizeRate(rate, _served(margin.skew_fraction, market) / _served(margin.skew_scale, market), root=False)
+    if protocol.initial_margin is not None:
+        return [(math.inf, protocol.initial_margin)]
+    lowest = protocol.maintenance_margin or 0.0  # a flat one may be above what the tiers ask for at first
+    return [(_bound(row), max(row.initial_margin, lowest)) for row in _served(protocol.margin_tiers, market)]
+
+
 def market_margin(protocol: ProtocolConfig, market: str) -> Tiers | SizeRate:
     """Maintenance margin of a market, as a config asks for it."""
     margin = protocol.margin

@@ -58,6 +58,10 @@ class Result:
     funds_depleted: list[bool] = field(default_factory=list)  # [G]
     fund_drawdowns: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [G] USD, as fund_drawdown of each alone
     withdrawn: float = 0.0  # USD that depositors took
+    # traders who withdraw
+    collateral_withdrawn: float = 0.0  # USD
+    run_began: int | None = None  # tick
+    gate_shut_ticks: int = 0
     # collateral in coins
     coin_proceeds: float = 0.0  # USD
     coins_sold: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]

@@ -16,7 +16,8 @@ from stress.config.markets import per_market
 from stress.config.oracle import MarkConfig
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
-from tests.reference.rates import SizeRate, Tiers, market_margin
+from stress.config.withdrawals import WithdrawalsConfig
+from tests.reference.rates import SizeRate, Tiers, initial_margin, market_margin
 
 GAMMA = {"linear": 1.0, "square_root": 0.5}
 
@@ -99,6 +100,8 @@ class Rules:
     divergence_half_life_seconds: float | None = None  # of that mean
     mark_price: MarkConfig | None = None  # of the risk check; None: what the oracle publishes
     adaptive: AdaptiveMarginConfig | None = None  # margin requirements that follow the market
+    withdrawals: WithdrawalsConfig | None = None  # of traders
+    initial_tiers: tuple[Tiers | SizeRate, ...] = ()  # [A] where there are such
     # hypothetical shocks
     freezes: tuple[tuple[float, float, tuple[str, ...]], ...] = ()  # from and for how many hours which oracles are silent
     manipulations: tuple[tuple[float, float, tuple[float, ...]], ...] = ()  # from, for how many hours, error [A]
@@ -145,6 +148,8 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "levied_by": "profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
         "haircuts": _haircuts(protocol, markets),
         "adaptive": protocol.adaptive,
+        "withdrawals": protocol.withdrawals,
+        "initial_tiers": () if protocol.withdrawals is None else tuple(initial_margin(protocol, m) for m in markets),
         "adl_price": protocol.adl.price,
         "adl_seed": protocol.adl.seed,
         "adl_drawdown": protocol.adl.drawdown if protocol.adl.trigger == "fund_drawdown" else None,

@@ -102,7 +102,7 @@ def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settle
     for fill in [*matches.losers, *matches.winners, *result.book]:
         result.cash[fill.account] += fill.brings(venue.rules, venue.book.entry[fill.account, fill.market])
         result.size[fill.account, fill.market] -= fill.quantity
-    result.size[np.abs(result.size) <= DUST * np.abs(venue.size)] = 0.0
+    result.size[np.abs(result.size) <= DUST * np.maximum(np.abs(venue.size), _queues(venue, matches))] = 0.0
     coins.sell(venue, tick, result, [*shares, *(fill.account for fill in matches.losers)])
     if venue.rules.settlement == "fill":
         _settle_fills(venue, orders, result)
@@ -112,6 +112,15 @@ def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settle
     if venue.rules.settlement == "fill" or venue.rules.limit_price is not None:
         _drop_rounding(venue, result)
     return result
+
+
+def _queues(venue: Venue, matches: Matches) -> np.ndarray:
+    """Units [N, A] of ADL in each market, of accounts that have a part in it: what is left of one is as exact as that."""
+    fills = [*matches.losers, *matches.winners]
+    units = np.zeros_like(venue.size)
+    for fill in fills:
+        units[fill.account, fill.market] = sum(abs(other.quantity) for other in fills if other.market == fill.market)
+    return units
 
 
 def _walk(venue: Venue, tick: Tick, to_book: np.ndarray) -> Settlement:

@@ -46,6 +46,7 @@ class Venue:
     vault_low: float = 0.0  # the least it was worth at the start of a tick
     taken_over: float = 0.0  # USD
     funds: Funds | None = None  # where insurance has rules of its own
+    withdrawn: float = 0.0  # USD that traders took out of their accounts
 
     @classmethod
     def open(cls, book: Book, rules: Rules) -> Venue:
@@ -129,7 +130,8 @@ class Conservation:
     @staticmethod
     def _cash(venue: Venue) -> float:
         accounts = [*venue.cash, *(-venue.size * worth(venue.rules, venue.book.entry)).ravel()]
-        return math.fsum([*accounts, venue.fund_flow, venue.keepers, venue.outside_cash, venue.vault_cash])
+        return math.fsum([*accounts, venue.fund_flow, venue.keepers, venue.outside_cash, venue.vault_cash,
+                          venue.withdrawn])
 
     @staticmethod
     def _contracts(venue: Venue) -> np.ndarray:

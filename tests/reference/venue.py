@@ -20,6 +20,7 @@ from tests.reference.result import Result
 from tests.reference.rules import Rules
 from tests.reference.settlement import Matches, Settlement, settle
 from tests.reference.state import Conservation, Tick, Venue
+from tests.reference.withdrawals import Withdrawals
 
 
 def simulate(book: Book, rules: Rules, prices: np.ndarray, depth_multiplier: np.ndarray, step_seconds: float) -> Result:
@@ -47,6 +48,7 @@ class Path:
         self.factors = Factors(rules, prices[0], step_seconds)
         self.breaker = Breaker(rules, prices[0], step_seconds)
         self.funding = Funding(rules, step_seconds)
+        self.withdrawals = Withdrawals(rules, prices[0], step_seconds)
         self.conservation = Conservation(self.venue, prices[0])
         if self.venue.funds is not None:
             self.venue.funds.open(self.prices[0])
@@ -69,6 +71,8 @@ class Path:
         result.coin_proceeds, result.coins_sold, result.coins = venue.coin_proceeds, venue.outside_coins, venue.coins
         result.taken_over, result.vault_cash, result.vault_size = venue.taken_over, venue.vault_cash, venue.vault_size
         result.vault_low = min(venue.vault_low, venue.vault_worth(last))
+        result.collateral_withdrawn, result.run_began = self.withdrawals.taken, self.withdrawals.began
+        result.gate_shut_ticks = self.withdrawals.shut_ticks
         if venue.funds is not None:
             result.fund_flows, result.funds_depleted = venue.funds.flow, venue.funds.depleted
             result.withdrawn, result.fund_drawdowns = venue.funds.withdrawn, venue.funds.drawdown
@@ -101,6 +105,7 @@ class Path:
         self._revalue(k)
         if funding_due(k, rules, self.step) and not still:
             self._pay_funding(mark, fundamental)
+        self._withdraw(k, index, self.mark_price.price(index, mark), still)
         last_mark = self.result.mark[k - 2] if k > 1 else self.prices[0]
         capacity = rules.keeper_capacity_usd_per_minute
         return Tick(
@@ -131,6 +136,13 @@ class Path:
             self.venue.vault_cash -= per_unit * float(self.venue.vault_size[a])
         self.conservation.check(self.venue)
 
+    def _withdraw(self, k: int, index: np.ndarray, oracle: np.ndarray, still: bool) -> None:
+        """What traders take out leaves the venue."""
+        leaves = self.withdrawals.start_tick(k, self.venue, index, oracle, self.factors.factors, still)
+        self.venue.cash -= leaves
+        self.venue.withdrawn += float(leaves.sum())
+        self.conservation.check(self.venue)
+
     def _revalue(self, k: int) -> None:
         """Cross wallets lose or regain value, of accounts with a position; the outside market has the other side."""
         venue, book = self.venue, self.venue.book
@@ -152,6 +164,7 @@ class Path:
         if done == self.rules.max_rounds:
             mark, oracle = self._prices_now(tick)
             check = risk_check(self.venue, oracle, mark)
+            self.withdrawals.watch(tick.number, check)
             waiting = dict(self.venue.first_seen)
             watch(self.venue, check, tick.number)
             free = may_act(self.venue, check, tick, self.step)
@@ -166,6 +179,7 @@ class Path:
         venue, result = self.venue, self.result
         mark, oracle = self._prices_now(tick)
         check = risk_check(venue, oracle, mark)
+        self.withdrawals.watch(tick.number, check)
         watch(venue, check, tick.number)
         shares = closing_shares(venue, check, tick, may_act(venue, check, tick, self.step), self.step)
         if not shares:

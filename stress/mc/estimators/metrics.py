@@ -262,12 +262,20 @@ GUARDED: dict[str, Definition] = {"oracle_blocked_hours": _mean("oracle_blocked_
 ADAPTIVE: dict[str, Definition] = {"margin_multiplier": _mean("margin_multiplier", "ratio")}
 """Metrics of venues whose margin requirements follow the market."""
 
+WITHDRAWALS: dict[str, Definition] = {
+    "withdrawal_run_probability": _share("withdrawal_run"),
+    "collateral_withdrawn": _mean("collateral_withdrawn"),
+    "gate_shut_hours": _mean("gate_shut_hours", "hours"),
+}
+"""Metrics of venues whose traders may run."""
+
 MECHANISMS = {
     "taken_over": BACKSTOP, "withdrawn": DEPOSITORS, "adl_cost": FAIRNESS, "coins_sold": COINS,
     "oracle_blocked_hours": GUARDED, "margin_multiplier": ADAPTIVE,
+    "collateral_withdrawn": WITHDRAWALS,
 }
 """Metrics that a run only has with some mechanism, by a column that it then has."""
-ALL = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS | GUARDED | ADAPTIVE
+ALL = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS | GUARDED | ADAPTIVE | WITHDRAWALS
 """Whatever may carry a limit."""
 
 

@@ -23,6 +23,7 @@ from stress.protocol.backstop import Vault
 from stress.protocol.coins import SoldCoins
 from stress.protocol.insurance.fund import Funds
 from stress.protocol.venue import Venue
+from stress.protocol.withdrawals import Withdrawn
 from stress.types import Array
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class RowResult:
     sold_coins: SoldCoins | None
     blocked: Array | None
     factor: Array | None
+    withdrawn: Withdrawn | None
     fan: Array  # [R, G, A] float32 mark
     sold: Array  # [R, T] USD liquidated in each tick
 

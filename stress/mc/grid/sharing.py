@@ -51,6 +51,8 @@ def obstacle(plan: Plan) -> str | None:
         return "its prices answer the venue's liquidations, so each setting has a market of its own"
     if job.venues.insurance is not None:
         return "its insurance funds have rules that look at their balance (protocol.insurance)"
+    if job.venues.withdrawals is not None:
+        return "what its traders take out may depend on the fund (protocol.withdrawals)"
     return None
 
 

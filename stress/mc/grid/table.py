@@ -51,7 +51,7 @@ class Table:
         """What a setting's variants leave, rows [V, P] of the table being its own."""
         table, sold = self.whole()
         left = {name: getattr(table, name) for name in ("outcome", "fund_flow", "vault", "funds", "fairness",
-                                                        "sold_coins", "blocked", "factor")}
+                                                        "sold_coins", "blocked", "factor", "withdrawn")}
         return BlockResult(
             **jax.tree.map(lambda leaf: leaf[rows], left),
             cascade=cascades(rule, sold, rows),  # type: ignore[arg-type]

@@ -16,6 +16,9 @@ import jax.numpy as jnp
 from stress.protocol.coins import Coins
 from stress.types import Array
 
+ROUNDING = 1e-12
+"""Share of a sum of positions that the order of its terms may matter to."""
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -106,9 +109,9 @@ class AdlPolicy(Protocol):
 
 
 def matched_share(case: AdlCase) -> tuple[Array, Array]:
-    """Units to be matched [2, A] and the share of the need they are."""
+    """Units to be matched [2, A] and the share of the need they are; what lacks by the rounding of sums is there."""
     need, room = case.need.sum(-1), case.room.sum(-1)
-    share = jnp.where(need > room, room / jnp.where(need > 0, need, 1.0), 1.0)
+    share = jnp.where(need * (1.0 - ROUNDING) > room, room / jnp.where(need > 0, need, 1.0), 1.0)
     return jnp.minimum(need, room), share
 
 

@@ -1,0 +1,43 @@
+"""Phase 3 of ``engine.step`` where traders run: free collateral leaves accounts; and what their gate looks at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+
+from stress.engine.check import check_at, oracle_price
+from stress.engine.state import Accounts, Row
+from stress.engine.tick import Check, Tick
+from stress.protocol.margin.base import spread
+from stress.protocol.venue import Venue
+from stress.types import Array
+
+
+def withdraw(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
+    """The row after what leaves in this tick left, at the oracle price. The residual account stays."""
+    rules, state, ledger = venue.withdrawals, row.withdrawals, row.ledger
+    assert rules is not None and state is not None  # the caller's branch
+    seen = check_at(venue, accounts, ledger.quote, ledger.size, oracle_price(venue, row, tick))
+    cash, worth = (ledger.quote + (ledger.size * price).sum(0) for price in (accounts.entry, seen.price[:, None]))
+    free = rules.free(seen.equity, initial_margin(venue, row, seen), cash, worth)
+    leaves = state.share * jnp.where(accounts.residual, 0.0, free)
+    done = replace(state.done, taken=state.done.taken + leaves.sum())
+    return replace(row, ledger=replace(ledger, quote=ledger.quote - leaves), withdrawals=replace(state, done=done))
+
+
+def initial_margin(venue: Venue, row: Row, seen: Check) -> Array:
+    """Initial requirement [N] in USD of positions at the price of a check."""
+    assert venue.withdrawals is not None  # the caller's branch
+    units = venue.size_units(jnp.abs(row.ledger.size), seen.notional)
+    margin = venue.withdrawals.initial.requirement(units, seen.notional)
+    if row.adaptive is not None:
+        margin = spread(row.adaptive.factor, margin) * margin
+    return margin.sum(0)
+
+
+def note_under_water(venue: Venue, row: Row, tick: Tick, seen: Check) -> Row:
+    """The row after a risk check: whether the gate has a reason to shut."""
+    assert venue.withdrawals is not None and row.withdrawals is not None  # the caller's branch
+    anybody = (seen.liquidatable & (seen.worth() < 0)).any()
+    return replace(row, withdrawals=venue.withdrawals.seen_under_water(row.withdrawals, anybody, tick.number))
