@@ -123,6 +123,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
             collateral=jnp.asarray(book.wallets) if depegs_collateral(cfg.shocks) else None,
             cash=jnp.asarray(book.cash) if cfg.run.fairness and venue.adl is not None else None,
             coins=coins_of(book),
+            entries_in_front=venue.pool is not None,
         ),
         size=jnp.asarray(held.size.T),
         quote=jnp.asarray(quote),
