@@ -60,6 +60,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "guarded": {"stale_after_seconds": None, "divergence_limit": None},
     "adl": {"adl_policy": "none"},
     "drawdown": {"adl_drawdown": None},
+    "pool": {"adl_pool": None},
     "contract": {"contract": "linear"},
     "delay": {"keeper_delay_seconds": 0.0},
     "coins": {"haircuts": ((1.0, 0.0), (1.0, 0.0))},

@@ -15,6 +15,7 @@ from stress.build.price import Market
 from stress.build.study import Study, assemble
 from stress.cli.compose import load
 from stress.config.adaptive import AdaptiveMarginConfig, StageConfig
+from stress.config.adl import AdlPoolConfig
 from stress.config.collateral import CollateralConfig
 from stress.config.insurance import DepositorsConfig, InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig
@@ -267,11 +268,29 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         waterfall=design.get("waterfall", ["insurance_fund", "adl", "socialised_loss"]),
         adl=dataclasses.replace(
             protocol.adl, policy=design["adl"], price=design.get("adl_price", "bankruptcy"), seed=SEED,
-            trigger="fund_drawdown" if "drawdown" in design else "fund_empty", drawdown=design.get("drawdown"),
+            trigger=_trigger(design), drawdown=design.get("drawdown"), pool=_pool(design, rng),
         ),
         funding=funding,
         oracle=oracle,
         breaker=breaker,
+    )
+
+
+def _trigger(design: Design) -> str:
+    return "fund_drawdown" if "drawdown" in design else "pnl_to_pool" if "pool" in design else "fund_empty"
+
+
+def _pool(design: Design, rng: np.random.Generator) -> AdlPoolConfig | None:
+    """A pool for each side that a few moves of two percent bring into need."""
+    if "pool" not in design:
+        return None
+    largest = rng.uniform(0.2, 0.6)
+    return AdlPoolConfig(
+        long_usd=rng.uniform(5e3, 5e4, 2).tolist(),
+        short_usd=rng.uniform(5e3, 5e4, 2).tolist(),
+        max_factor=largest,
+        target_factor=largest * rng.uniform(0.5, 1.0),
+        max_paid_factor=rng.choice(design["pool"]["paid"]),
     )
 
 

@@ -82,5 +82,11 @@ def test_a_fund_that_adl_spares_is_told_apart() -> None:
         assert ("while the fund is more than 30 % below its peak" in adl_trigger(run).replace("\xa0", " ")) == told
 
 
+@pytest.mark.parametrize(("policy", "told"), [("pro_rata", True), ("none", False)])
+def test_adl_for_a_pool_in_words(policy: str, told: bool) -> None:
+    said = adl_trigger(run_of(["protocol=gmx_v2", f"protocol.adl.policy={policy}"])).replace("\xa0", " ")
+    assert ("above 85 % of what backs it, until it is 77 %" in said) == told
+
+
 def test_nothing_is_said_of_a_run_without_configuration() -> None:
     assert assumptions(SimpleNamespace(config={}))[0][0] == "Configuration"

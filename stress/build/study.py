@@ -126,6 +126,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
             cash=jnp.asarray(book.cash) if cfg.run.fairness and venue.adl is not None else None,
             coins=coins_of(book),
             entered=None if venue.order is None else entered(held),
+            entries_in_front=venue.pool is not None,
         ),
         size=jnp.asarray(held.size.T),
         quote=jnp.asarray(quote),

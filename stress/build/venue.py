@@ -35,6 +35,7 @@ from stress.protocol.adl.base import AdlPolicy
 from stress.protocol.adl.binance import Binance
 from stress.protocol.adl.bitmex import BitMex
 from stress.protocol.adl.hyperliquid import Hyperliquid
+from stress.protocol.adl.pool import PoolTrigger
 from stress.protocol.adl.position_size import PositionSize
 from stress.protocol.adl.pro_rata import ProRata
 from stress.protocol.adl.pro_rata_profit import ProRataProfit
@@ -92,6 +93,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         adl_price=protocol.adl.price,
         levied_by="profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
         drawdown=_f(protocol.adl.drawdown or 1.0) if with_adl and protocol.adl.trigger == "fund_drawdown" else None,
+        pool=_pool(protocol.adl, markets),
     )
     if protocol.adaptive is not None:
         venue = dataclasses.replace(venue, maintenance=scalable(venue.maintenance, len(markets)))
@@ -123,6 +125,22 @@ def stack(venues: list[Venue]) -> Venue:
 
 def _adl(adl: AdlConfig) -> AdlPolicy:
     return Random(seed=_i(adl.seed)) if adl.policy == "random" else ADL_POLICIES[adl.policy]()
+
+
+def _pool(adl: AdlConfig, markets: list[str]) -> PoolTrigger | None:
+    """The pool whose profits ADL looks at; None where it looks at the fund."""
+    pool = adl.pool
+    if adl.trigger != "pnl_to_pool" or pool is None or adl.policy == "none":
+        return None
+    sides = (("long_usd", pool.long_usd), ("short_usd", pool.short_usd))
+    backing = [per_market(value, markets, f"protocol.adl.pool.{name}") for name, value in sides]
+    return PoolTrigger(
+        backing=jnp.asarray(np.stack(backing, axis=1)),
+        largest=_f(pool.max_factor),
+        target=_f(pool.target_factor),
+        paid=_f(math.inf if pool.max_paid_factor is None else pool.max_paid_factor),
+        policy=_adl(adl),
+    )
 
 
 def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Liquidity:

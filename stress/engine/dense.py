@@ -22,6 +22,7 @@ from stress.engine.front import beyond, nobody_in_front
 from stress.engine.ladder.state import after_funding
 from stress.engine.looks import glance, look_at_all, look_at_front, new_fronts, new_fronts_together, unchanged
 from stress.engine.loops import by_rows, when
+from stress.engine.pool import watched
 from stress.engine.rows import CLOCK, Rows, pack_holdings, parts_of, row_of
 from stress.engine.screen import outside
 from stress.engine.state import Accounts, Row
@@ -77,6 +78,10 @@ def advance(
     books, holdings, vault, left = when(pays, pay, own)
     opened = replace(opened, vault=vault, withdrawals=left)
     look = jax.vmap(outside)(rules, opened, tick) | pays
+    due = None
+    if opened.pool is not None:
+        opened, due = jax.vmap(watched)(rules, opened, tick)
+        look = look | due
     if raised is not None:
         look = look | raised
         opened = looked_at(opened, look)
@@ -85,7 +90,8 @@ def advance(
         awake = awakened(books.unpack()["outcome"].depletion_tick < number, companion)
         look, tick = look & awake, _ticks_of_sleepers(tick, awake, companion)
     none = jnp.zeros_like(look)
-    marks = {"todo": look, "undone": none, "wakes": none, "count": jnp.zeros(look.shape, jnp.int32)}
+    undone = none if due is None else look & due
+    marks = {"todo": look & ~undone, "undone": undone, "wakes": none, "count": jnp.zeros(look.shape, jnp.int32)}
     looks = _Looks(accounts, venue, tick, companion, batch, true=fundamental[0, 0] > 0)
     state = [pack(clock | marks), books, holdings]
     state = jax.lax.while_loop(lambda now: now[0].unpack()["todo"].any(), looks.at_fronts, state)

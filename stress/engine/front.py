@@ -179,15 +179,19 @@ def all_written_back(holdings: dict[str, Array], fronts: Front, together: bool) 
 
 
 def accounts_in_front(accounts: Accounts, front: Front) -> Accounts:
-    """Their fixed part: never the residual account; entry prices only matter to ADL and levies."""
+    """Their fixed part: never the residual account; entry prices only matter to ADL and levies, and to pools."""
+    entry = jnp.zeros_like(front.size)
+    if accounts.entries_in_front:
+        entry = accounts.entry.at[:, front.index].get(mode="fill", fill_value=0.0)
     return Accounts(
-        entry=jnp.zeros_like(front.size),
+        entry=entry,
         residual=jnp.zeros(front.index.shape, bool),
         quote_total=accounts.quote_total,
         ladders=accounts.ladders,
         coins=None if accounts.coins is None else accounts.coins.of(front.index),
         opened=accounts.opened,
         entered=None if accounts.entered is None else accounts.entered.of(front.index),
+        entries_in_front=accounts.entries_in_front,
     )
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from stress.engine.insurance import booked
 from stress.engine.ladder.beside import after_round
 from stress.engine.ladder.crowd import Crowd
+from stress.engine.pool import pool_after
 from stress.engine.record import inflow, record
 from stress.engine.state import CLOSED, FLAGGED, Accounts, Ledger, Row
 from stress.engine.tick import Closing, Round, Tick
@@ -44,6 +45,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
         peak=peak_after(venue, row, done.settled),
         sold_coins=row.sold_coins if sale is None or row.sold_coins is None else row.sold_coins.after(sale),
         window=window_after(row, done.closing),
+        pool=pool_after(row, accounts, done.settled.size, done.closing),
         z=done.settled.z,
         displacement=done.settled.displacement,
         mark=done.settled.mark,

@@ -34,6 +34,7 @@ from stress.engine.front import (
     write_back,
 )
 from stress.engine.loops import by_rows, held
+from stress.engine.pool import deleveraged_rows
 from stress.engine.record import conserve
 from stress.engine.rounds import Rounds, run_rounds
 from stress.engine.rows import pack_holdings, parts_of, row_of
@@ -132,11 +133,16 @@ def look_at_front(accounts: Accounts, companion: bool, state: list[Tree], given:
 
 
 def look_at_all(accounts: Accounts, state: list[Tree], given: list[Any]) -> list[Tree]:
-    """The rounds of all accounts, after which nobody is in front: the next look chooses."""
+    """ADL of a pool, where it is due, and the rounds of all accounts.
+
+    Nobody is in front afterwards: the next look chooses.
+    """
     (clock, books, holdings), (venue, tick) = state, given
     batch = books["front"].index.shape[0]
     rows = row_of(clock, books, all_written_back(holdings, books["front"], together=batch > 1))
     many = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), accounts)
+    if venue.pool is not None:
+        rows = deleveraged_rows(venue, many, rows, tick)
     end = run_rounds(many, venue, rows, tick, clock["count"], None)
     rows = replace(end.rows, outcome=jax.vmap(conserve, in_axes=(None, 0))(accounts, end.rows))
     nobody = partial(nobody_in_front, width=books["front"].index.shape[1])

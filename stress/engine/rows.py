@@ -16,7 +16,7 @@ from stress.engine.front import Front, all_written_back, nobody_in_front
 from stress.engine.state import Ledger, Row
 
 CLOCK = ("z", "displacement", "mark", "oracle", "breaker", "screen", "premium", "vault", "funds", "adaptive", "window",
-         "withdrawals")
+         "withdrawals", "pool")
 PURSE = ("outside_quote", "outside_size", "fund_flow", "keepers")
 Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 """Clock, books and holdings of rows."""

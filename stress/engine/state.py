@@ -6,7 +6,7 @@ Every class describes one path under one variant; the engine holds them with a l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import Crowd
 from stress.protocol.adaptive import AdaptiveState
 from stress.protocol.adl.fairness import Fairness
+from stress.protocol.adl.pool import PoolBook
 from stress.protocol.backstop import Vault
 from stress.protocol.breaker import BreakerState
 from stress.protocol.coins import Coins, SoldCoins
@@ -48,6 +49,7 @@ class Accounts:
     coins: Coins | None = None  # collateral besides
     opened: Array | None = None  # [A] USD per unit at time zero, where losses are recorded by account
     entered: Entered | None = None  # where an order of closing looks at it
+    entries_in_front: bool = field(default=False, metadata={"static": True})  # and not those of all accounts alone
 
 
 @jax.tree_util.register_dataclass
@@ -158,6 +160,7 @@ class Row:
     vault: Vault | None = None  # of the backstop
     fairness: Fairness | None = None  # of ADL, where it is asked for
     peak: Array | None = None  # [] USD, most that the fund held so far, where ADL looks at it
+    pool: PoolBook | None = None  # where ADL looks at the profits that a pool owes
     funding_level: Array | None = None  # [A] what a rate that moves with the book has come to (``SkewRule``)
     adaptive: AdaptiveState | None = None  # of margin requirements that follow the market
     window: Array | None = None  # [A, ticks] units liquidated in the last ticks (``LiquidationWindow``)

@@ -5,7 +5,7 @@
                  the fund's income and what depositors take                         open_tick
     3 funding    on its interval; collateral that lost its peg                      move_premium, pay_funding, revalue
                  free collateral that traders take out                              withdrawals
-    4 breaker    a market out of its band halts                                     open_tick
+    4 breaker    a market out of its band halts; a pool deleverages its winners     open_tick, pool
     5 check      equity against requirement at the oracle price                     check.check
     6 sizing     the rule's share of every account, cut by keepers                  check.wanted, limit_to_capacity
     7 execution  the backstop takes, limits hold orders, the net flow walks         orders, settle

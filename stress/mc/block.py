@@ -36,6 +36,7 @@ from stress.mc.noise import TILE
 from stress.mc.premium import first_premium_noise, premium_noise
 from stress.price.base import MarketModel
 from stress.protocol.adl.fairness import UNTOUCHED, Fairness, nobody_hit
+from stress.protocol.adl.pool import PoolBook
 from stress.protocol.backstop import Vault
 from stress.protocol.coins import SoldCoins, nothing_sold
 from stress.protocol.funding.base import SkewRule
@@ -264,12 +265,19 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         funds=None if venue.insurance is None else venue.insurance.open(venue.fund),
         peak=None if venue.drawdown is None else venue.fund,
         fairness=nobody_hit() if fair else None,
+        pool=first_pool(venue, job),
         window=None if venue.window is None else venue.window.open(),
         funding_level=funding_level(venue),
         premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
         sold_coins=None if job.accounts.coins is None else nothing_sold(job.prices.shape[0]),
         withdrawals=None if venue.withdrawals is None else venue.withdrawals.init(venue.fund, job.prices),
     )
+
+
+def first_pool(venue: Venue, job: Job) -> PoolBook | None:
+    """What a pool that ADL looks at has with its traders at time zero."""
+    accounts = job.accounts
+    return None if venue.pool is None else venue.pool.open(job.size, accounts.entry, ~accounts.residual, job.prices)
 
 
 def first_marks(venue: Venue, accounts: tuple[int, ...]) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from stress.book.schema import Book
 from stress.engine.adapt import follow
 from stress.engine.check import oracle_price
 from stress.engine.dense import open_rows, paid, premium_moved
+from stress.engine.pool import after_closing, pool_closing, watched
 from stress.engine.record import conserve
 from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import Row
@@ -35,6 +36,9 @@ _open = jax.jit(open_rows)
 _paid = jax.jit(paid)
 _look = jax.jit(liquidation_round)
 _act = jax.jit(execute)
+_watched = jax.jit(jax.vmap(watched))
+_pool_closing = jax.jit(jax.vmap(pool_closing, in_axes=(0, None, 0, 0)))
+_after_closing = jax.jit(jax.vmap(after_closing, in_axes=(None, 0, 0)))
 _finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
 _premium_noise = jax.jit(premium_noise)
 
@@ -108,6 +112,9 @@ def _tick(
     coins: list[dict[str, Any]] = []
     adl: list[dict[str, Any]] = []
     socialised: dict[str, float] = {}
+    if row.pool is not None:
+        row, closed = _by_pool(job, venue, book, row, tick)
+        adl += closed
     while True:
         row, share, seen = _look(accounts, venue, row, tick, acted)
         if not bool((share > 0).any()) or rounds >= int(venue.max_rounds[0]):
@@ -134,6 +141,18 @@ def _tick(
         **({"revalued": _revalued(job, book, venue, held, number)} if venue.depegs else {}),
         **({} if opened.withdrawals is None else {"withdrawn": withdrawn}),
     }
+
+
+def _by_pool(job: Job, venue: Venue, book: Book, row: Row, tick: Tick) -> tuple[Row, list[dict[str, Any]]]:
+    """The row after the pool closed what it has to, and that."""
+    row, _ = _watched(venue, row, tick)
+    closing = _pool_closing(venue, job.accounts, row, tick)
+    units, price = np.asarray(closing.units[0]), np.asarray(closing.price[0])
+    closed = [
+        {"account": _owner(book, n), "market": book.markets[a], "size": float(units[a, n]), "price": float(price[a, n])}
+        for a, n in np.argwhere(units)
+    ]
+    return _after_closing(job.accounts, row, closing), closed
 
 
 def _revalued(job: Job, book: Book, venue: Venue, held: np.ndarray, number: int) -> dict[str, float]:

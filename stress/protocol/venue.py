@@ -11,6 +11,7 @@ from stress.contract import Inverse
 from stress.liquidity.book import Liquidity
 from stress.protocol.adaptive import AdaptiveMargin
 from stress.protocol.adl.base import AdlPolicy
+from stress.protocol.adl.pool import PoolTrigger
 from stress.protocol.backstop import Backstop
 from stress.protocol.breaker import Breaker
 from stress.protocol.collateral import Depeg
@@ -80,6 +81,7 @@ class Venue:
     window: LiquidationWindow | None = None  # None: as much of a market is liquidated at once as there is
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
+    pool: PoolTrigger | None = None  # ADL of winners whose profits are too much for the backstop's pool
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts
     order: ClosingOrder | None = None  # None: an account's positions are closed together
     withdrawals: Withdrawals | None = None  # None: nothing leaves accounts

@@ -143,10 +143,19 @@ def by_drawdown(run: Run) -> bool:
 
 def adl_trigger(run: Run) -> str:
     """When ADL begins, where it does not wait for an empty fund."""
+    adl = run.setting("protocol.adl") or {}
+    if adl.get("trigger") == "pnl_to_pool" and adl.get("policy") != "none":
+        return _adl_of_pool(adl.get("pool") or {})
     if not by_drawdown(run):
         return ""
     share = percent_tick(run.setting("protocol.adl.drawdown") or 1)
     return f", of all deficits while the fund is more than {share} below its peak"
+
+
+def _adl_of_pool(pool: dict[str, Any]) -> str:
+    largest, target = (percent_tick(pool.get(f"{name}_factor") or 0) for name in ("max", "target"))
+    return (f", against the pool, of a side whose traders' open profit is above {largest} of what backs it, until it "
+            f"is {target}; it pays for no deficits")
 
 
 def modelled_on(run: Run) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stress.config.adaptive import AdaptiveMarginConfig
+from stress.config.adl import AdlPoolConfig
 from stress.config.funding import AdaptiveConfig, VelocityConfig
 from stress.config.insurance import InsuranceConfig
 from stress.config.liquidation import AuctionConfig, WindowConfig
@@ -109,6 +110,7 @@ class Rules:
     depegs: tuple[tuple[float, float, float, float], ...] = ()  # from and for how many hours what share is lost, regained
     adl_price: str = "bankruptcy"  # or mark, oracle
     adl_seed: int = 0
+    adl_pool: AdlPoolConfig | None = None  # the pool whose profits ADL looks at; None: it looks at the fund
     adl_drawdown: float | None = None  # share of its peak by which the fund falls before ADL takes all; None: ADL waits
     funding_kind: str = "clamped"  # or deadband, velocity, adaptive
     funding_premium_hours: float | None = None
@@ -152,6 +154,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "initial_tiers": () if protocol.withdrawals is None else tuple(initial_margin(protocol, m) for m in markets),
         "adl_price": protocol.adl.price,
         "adl_seed": protocol.adl.seed,
+        "adl_pool": protocol.adl.pool if protocol.adl.trigger == "pnl_to_pool" else None,
         "adl_drawdown": protocol.adl.drawdown if protocol.adl.trigger == "fund_drawdown" else None,
         **{name.name: getattr(liquidation, name.name) for name in dataclasses.fields(liquidation)},
         "funding_interval_hours": funding.interval_hours,

@@ -32,6 +32,7 @@ class Venue:
     fund_flow: float = 0.0  # W: the fund's net flow, apart from its initial size
     given_up: dict[int, float] = field(default_factory=dict)  # account: USD that ADL cost it, of who was deleveraged
     fund_peak: float = 0.0  # the most that the fund held at any time
+    paid_by_pool: dict[tuple[int, bool], float] = field(default_factory=dict)  # market, longs: profit it closed, USD
     keepers: float = 0.0
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
     covered: dict[int, float] = field(default_factory=dict)  # account: USD of shortage covered since then

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from stress.book.schema import Book
-from tests.reference import adl, backstop, fairness, in_coins, insurance, ledger, waterfall
+from tests.reference import adl, backstop, fairness, in_coins, insurance, ledger, pool_adl, waterfall
 from tests.reference.adaptive import Factors
 from tests.reference.auction import discount
 from tests.reference.check import Check, closing_shares, covered_by, may_act, risk_check, watch
@@ -60,6 +60,7 @@ class Path:
         """All ticks, then the final balances."""
         for k in range(1, len(self.prices)):
             tick = self._open_tick(k)
+            self._deleverage_for_pool(tick)
             self._rounds(tick)
             self._close_tick(tick)
         venue, result = self.venue, self.result
@@ -154,6 +155,12 @@ class Path:
                     venue.cash[n] += share * book.cash[n]
                     venue.outside_cash -= share * book.cash[n]
         self.conservation.check(venue)
+
+    def _deleverage_for_pool(self, tick: Tick) -> None:
+        """The backstop closes winners whose profits are too much for the pool."""
+        mark, oracle = self._prices_now(tick)
+        pool_adl.deleverage(self.venue, tick, risk_check(self.venue, oracle, mark), self.prices[0], self.result)
+        self.conservation.check(self.venue)
 
     # --- steps 5 to 10: rounds ---------------------------------------------------------------------------------------
     def _rounds(self, tick: Tick) -> None:
@@ -263,6 +270,7 @@ class Path:
             result.liquidated_by_market[fill.market] += usd
             result.liquidated_by_tick[tick.number - 1, fill.market, int(fill.quantity < 0)] += usd
             venue.taken_over += usd
+            pool_adl.note(venue, fill)
             result.insolvent_notional += usd if check.equity[fill.account] < 0 else 0.0
             venue.first_seen.pop(fill.account, None)
             tick.liquidations.append(ledger.row(venue, fill) | {"fee": 0.0, "deficit": 0.0})
