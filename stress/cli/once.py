@@ -9,6 +9,8 @@ from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 
+from stress.cli.alike import Alike
+
 BASIC = ("BasicSweeper", "BasicLauncher")
 """Who composes a job twice and runs it here; other launchers would send what is kept along with every job."""
 
@@ -18,6 +20,7 @@ class ComposedOnce:
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
+        self._alike = Alike(loader.load_sweep_config)
         self._kept: dict[tuple[str, ...], Any] = {}
         self.checked: list[tuple[str, ...]] = []  # overrides of jobs in their order, up to the first that was to be run
 
@@ -31,10 +34,9 @@ class ComposedOnce:
         if None not in self._kept.values() and ready is None:
             self.checked.append(key)
         if ready is None:
-            ready = self._loader.load_sweep_config(master_config, sweep_overrides)
+            ready = self._alike.config(master_config, sweep_overrides)
         self._kept[key] = None if key in self._kept else ready
         return ready
-
 
     def ahead(self, first: Any) -> list[Any] | None:
         """Configurations of all jobs when the ``first`` was given to be run; None where two jobs are the same."""
