@@ -30,8 +30,9 @@ from stress.files import read_json, write_json
 from stress.mc.limits import judge
 from stress.mc.processes import agree_on, shared_stream
 from stress.mc.program import compile_program, pick_workers
-from stress.mc.run import drop_chunks, estimate, join, simulate, tell_story
-from stress.mc.store import finished_chunks
+from stress.mc.run import drop_chunks, estimate, join, simulate
+from stress.mc.store import finished_chunks, missing_blocks
+from stress.mc.story import tell_story
 
 SCHEMA = 1
 EXECUTION_ONLY = {
@@ -55,14 +56,15 @@ def execute(study: Study, folder: Path, *, progress: bool) -> dict[str, Any]:
     agree_on(lambda: _fingerprint(study))
     workers = pick_workers(study.config.run.devices, plan.blocks, plan.job.state_bytes)
     manifest = open_manifest(study, folder, workers)
-    program = compile_program(plan.job, workers)
-    simulate_seconds = simulate(plan, program, folder, progress=progress)
+    left = missing_blocks(finished_chunks(folder), plan.blocks) or study.config.run.processes > 1
+    program = compile_program(plan.job, workers) if left else None
+    simulate_seconds = 0.0 if program is None else simulate(plan, program, folder, progress=progress)
     _write_book(study, folder)
     chunks = join(plan, folder)
     summary = _summary(study, manifest["config_hash"], estimate(plan, folder))
     tell_story(plan, program, folder)
     timings = {
-        "compile_seconds": program.compile_seconds,
+        "compile_seconds": 0.0 if program is None else program.compile_seconds,
         "simulate_seconds": simulate_seconds,
         "total_seconds": time.perf_counter() - started,
     }

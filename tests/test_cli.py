@@ -303,7 +303,7 @@ def test_a_sweep_composes_each_job_once(stand: Stand, monkeypatch: pytest.Monkey
     assert main(["-m", "run.seed=1,2,1"]) == OK
     assert [config.run.seed for config in stand.configs] == [1, 2, 1]
     assert [folder.name for folder in stand.folders] == ["0", "1", "2"]
-    assert composed.count(("run.seed=2",)) == 1
+    assert composed == [("run.seed=1",)]  # the others differ from it in a value
 
 
 def test_folders_of_jobs_may_be_named_after_settings(stand: Stand) -> None:

@@ -19,12 +19,13 @@ from stress.cli.compose import load
 from stress.cli.main import FAILED, INTERRUPTED, OK, main
 from stress.decisions.desk import Desk
 from stress.files import read_json
-from stress.mc import program
+from stress.mc import program, story
 from stress.mc.grid import classes, sharing
 from stress.mc.grid import run as grids
 from stress.mc.grid.run import Counted, Setting, simulate_grid
 from stress.mc.program import compile_program, pick_workers
 from stress.mc.run import Columns, join, simulate
+from stress.mc.story import tell_story
 from stress.protocol.venue import Venue
 from tests.designs import DESIGNS
 from tests.random_books import random_study
@@ -105,7 +106,7 @@ def check(studies: Sequence[Study], folder: Path) -> Counted:
 
 @pytest.mark.slow
 def test_settings_equal_separate_runs_bit_by_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As programs are compiled for use, price paths for the report included."""
+    """As programs are compiled for use, price paths and stories for the report included."""
     for options in (program.COMPILER, program.DENSE):
         monkeypatch.delitem(options, "xla_backend_optimization_level", raising=False)
     monkeypatch.setitem(program.DENSE, "xla_backend_optimization_level", "1")
@@ -114,9 +115,13 @@ def test_settings_equal_separate_runs_bit_by_bit(tmp_path: Path, monkeypatch: py
     found, _ = together(studies, tmp_path / "together")
     for n, (study, mine) in enumerate(zip(studies, found, strict=True)):
         assert differing(alone(study, tmp_path / "alone" / str(n)), mine, rounding=0.0) == set()
-        for name, values in np.load(tmp_path / "alone" / str(n) / "data" / "prices.npz").items():
-            other = np.load(tmp_path / "together" / str(n) / "data" / "prices.npz")[name]
-            np.testing.assert_array_equal(values, other)
+        assert (tmp_path / "together" / str(n) / story.KEPT).is_file()
+        for folder in ("alone", "together"):
+            tell_story(study.plan, None, tmp_path / folder / str(n))
+        for file in ("prices.npz", "story.npz"):
+            for name, values in np.load(tmp_path / "alone" / str(n) / "data" / file).items():
+                other = np.load(tmp_path / "together" / str(n) / "data" / file)[name]
+                np.testing.assert_array_equal(values, other)
     program.forget_programs()
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from stress.cli.alike import Alike
+
 BASIC = ("BasicSweeper", "BasicLauncher")
 """Who composes a job twice and runs it here; other launchers would send what is kept along with every job."""
 
@@ -28,6 +30,7 @@ class ComposedOnce:
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
+        self._alike = Alike(loader.load_sweep_config)
         self._kept: dict[tuple[str, ...], Any] = {}
         self.checked: list[tuple[str, ...]] = []  # overrides of jobs in their order, up to the first that was to be run
         self.running: Any = None  # the whole configuration of the job that was given last to be run
@@ -42,7 +45,7 @@ class ComposedOnce:
         if None not in self._kept.values() and ready is None:
             self.checked.append(key)
         if ready is None:
-            ready = self._loader.load_sweep_config(master_config, sweep_overrides)
+            ready = self._alike.config(master_config, sweep_overrides)
         if key not in self._kept:
             self._kept[key] = ready
             return ready

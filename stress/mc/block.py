@@ -292,8 +292,8 @@ def funding_level(venue: Venue) -> Array | None:
     return venue.funding.rule.initial if isinstance(venue.funding.rule, SkewRule) else None
 
 
-def trace_path(rows: Row, fundamental: Array, path: Array) -> dict[str, Array]:
-    """What is recorded of one path (a row of the main variant) after a tick."""
+def trace_path(rows: Row, fundamental: Array, path: Array | slice) -> dict[str, Array]:
+    """What is recorded of one path (a row of the main variant), or several rows, after a tick."""
     out = rows.outcome
     return {
         "mark": rows.mark[path],

@@ -153,43 +153,6 @@ def assert_one_depletion(columns: Mapping[str, np.ndarray], fund: float) -> None
         )
 
 
-def tell_story(plan: Plan, program: Program, folder: Path) -> int:
-    """Simulate one path again, recorded tick by tick, into ``data/story.npz``; returns its number.
-
-    It is the depleted path with the median bad debt, or the worst path where none was depleted.
-    """
-    path = _story_path(folder)
-    block, lane = divmod(path, plan.job.block_paths)
-    result = program.run(plan.job, block, lane)
-    trace = {name: np.asarray(value) for name, value in result.trace.items()}
-    sold = np.diff(trace["liquidated"], axis=0, prepend=0.0)
-    np.savez_compressed(
-        folder / "data" / "story.npz",
-        path=path,
-        time_hours=np.arange(1, plan.job.steps + 1) * plan.step_seconds / 3600.0,
-        mark=trace["mark"],
-        fundamental=trace["fundamental"],
-        displacement=trace["mark"] / trace["fundamental"] - 1.0,
-        fund=plan.fund + trace["fund_flow"],
-        liquidated_long=sold[:, :, 0],
-        liquidated_short=sold[:, :, 1],
-        adl=np.diff(trace["adl"], prepend=0.0),
-        bad_debt=np.diff(trace["bad_debt"], prepend=0.0),
-        socialised=np.diff(trace["socialised"], prepend=0.0),
-    )
-    return path
-
-
-def _story_path(folder: Path) -> int:
-    columns = Columns(folder / "paths.parquet")
-    depleted = np.flatnonzero(columns["depleted"])
-    if len(depleted):
-        loss = columns["bad_debt"][depleted]
-        return int(columns["path"][depleted[np.argsort(loss, kind="stable")[len(loss) // 2]]])
-    with np.load(folder / "data" / "prices.npz", allow_pickle=False) as data:
-        return int(data["worst_path"][0]) if len(data["worst_path"]) else 0
-
-
 def drop_chunks(folder: Path) -> None:
     """Remove the chunks once everything that needs them is written."""
     shutil.rmtree(folder / "chunks", ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -38,6 +39,12 @@ def read_chunk(chunk: Chunk) -> dict[str, np.ndarray]:
     """The arrays of a chunk."""
     with np.load(chunk.file, allow_pickle=False) as data:
         return dict(data)
+
+
+def read_arrays(chunk: Chunk, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Some arrays of a chunk; the others are not read."""
+    with np.load(chunk.file, allow_pickle=False) as data:
+        return {name: data[name] for name in names}
 
 
 def finished_chunks(folder: Path) -> list[Chunk]:

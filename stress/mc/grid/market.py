@@ -15,6 +15,7 @@ import numpy as np
 from stress.mc.market import move_market, open_market
 from stress.mc.noise import TILE
 from stress.mc.premium import first_premium_noise, premium_at
+from stress.mc.program import compiled_for
 from stress.types import Array
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class Seen:
     first_normal: Array | None  # [B, A] of the funding premium at time zero; None: it is no process
     normal: Array | None  # [T, B, A] and of every tick, whether anybody pays funding in it or not
 
+    def of(self, paths: np.ndarray) -> Seen:
+        """What is seen on ``paths`` [n], gathered on the host: no program depends on the number of paths."""
+        ticks: Seen = jax.tree.map(lambda leaf: np.take(leaf, paths, axis=1), replace(self, first_normal=None))
+        return ticks if self.first_normal is None else replace(ticks, first_normal=np.take(self.first_normal, paths, 0))
+
 
 def draw_market(job: Job, block: Array) -> Seen:
     """The market of block ``block`` []; drawn as in a run, under which it is the same for all variants."""
@@ -45,6 +51,12 @@ def draw_market(job: Job, block: Array) -> Seen:
     numbers = jnp.arange(1, job.steps + 1, dtype=jnp.int32)
     fundamental, multiplier, normal = jax.lax.scan(tick, open_market(job, tiles), numbers)[1]
     return Seen(fundamental, multiplier, first_premium_noise(job, tiles), normal)
+
+
+def draw(job: Job, block: int, device: Any) -> Seen:
+    """The market of a block, on the host."""
+    given = jax.device_put((job, np.uint32(block)), device)
+    return jax.device_get(compiled_for(draw_market, *given, device=device)(*given))
 
 
 def side_by_side(blocks: list[Seen], prices: np.ndarray) -> Seen:

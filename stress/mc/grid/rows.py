@@ -1,12 +1,12 @@
 """Rows of any settings on any paths of a market that is drawn already, simulated side by side by the dense engine.
 
-Axes: ``R`` rows of a batch, ``T`` ticks, ``B`` paths of the market, ``A`` markets, ``G`` fan points.
+Axes: ``R`` rows of a batch, ``K`` rows that are recorded, ``T`` ticks, ``A`` markets, ``G`` fan points.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from stress.engine.dense import advance
 from stress.engine.record import conserve
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import Outcome
-from stress.mc.block import first_row, left_by, of_the_rest
+from stress.mc.block import first_row, left_by, of_the_rest, trace_path
 from stress.mc.grid.market import Seen
 from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
@@ -28,6 +28,9 @@ from stress.types import Array
 
 if TYPE_CHECKING:
     from stress.mc.block import Job
+
+RECORDED = 32
+"""Rows of a batch, the first, that are recorded tick by tick."""
 
 
 @jax.tree_util.register_dataclass
@@ -46,30 +49,31 @@ class RowResult:
     withdrawn: Withdrawn | None
     fan: Array  # [R, G, A] float32 mark
     sold: Array  # [R, T] USD liquidated in each tick
+    trace: dict[str, Array]  # [T, K, ...] of ``mc.block.trace_path``
 
 
-def simulate_rows(job: Job, path: Array, seen: Seen) -> RowResult:
-    """Rows from time zero to the horizon: of the venues of ``job``, leaves [R, ...], on the paths ``path`` [R]."""
+def simulate_rows(job: Job, seen: Seen) -> RowResult:
+    """Rows from time zero to the horizon: of the venues of ``job``, leaves [R, ...], each on its path of ``seen``."""
     job = of_the_rest(job)
-    venue, first = job.venues, None if seen.first_normal is None else seen.first_normal[path]
-    rows = pack_rows(jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, first), job.front)
-    packed = pack(venue)
+    venue, count = job.venues, seen.multiplier.shape[1]
+    rows = jax.vmap(lambda venue, normal: first_row(venue, job, normal))(venue, seen.first_normal)
+    rows, packed = pack_rows(rows, job.front), pack(venue)
 
-    def tick(state: tuple[Rows, Array], now: tuple[Array, Seen]) -> tuple[tuple[Rows, Array], Array]:
+    def tick(state: tuple[Rows, Array], now: tuple[Array, Seen]) -> tuple[tuple[Rows, Array], Any]:
         (before, fan), (number, market) = state, now
-        normal = None if market.normal is None else market.normal[path]
-        fundamental, multiplier = market.fundamental[path], market.multiplier[path]
-        rows = advance(packed, job.accounts, before, fundamental, multiplier, number, 0, job.batch, normal)
+        given = market.fundamental, market.multiplier, number
+        rows = advance(packed, job.accounts, before, *given, 0, job.batch, market.normal)
         row = rows.row(job.batch > 1)
         sold = (row.outcome.liquidated - before.row(job.batch > 1).outcome.liquidated).sum(2)
         mark = jax.vmap(Venue.mirrored)(venue, row.mark)  # as the market sees it
         slot = (number * job.fan_points + job.steps - 1) // job.steps - 1
-        return (rows, fan.at[slot].set(mark.astype(jnp.float32))), sold.sum(1)
+        trace = trace_path(replace(row, mark=mark), market.fundamental, slice(RECORDED))
+        return (rows, fan.at[slot].set(mark.astype(jnp.float32))), (sold.sum(1), trace)
 
-    fan = jnp.zeros((job.fan_points, *path.shape, job.prices.shape[0]), jnp.float32)
+    fan = jnp.zeros((job.fan_points, count, job.prices.shape[0]), jnp.float32)
     numbers = jnp.arange(1, job.steps + 1, dtype=jnp.int32)
-    ticks = Seen(seen.fundamental, seen.multiplier, None, seen.normal)
-    (end, fan), sold = jax.lax.scan(tick, (rows, fan), (numbers, ticks))
+    ticks = replace(seen, first_normal=None)
+    (end, fan), (sold, trace) = jax.lax.scan(tick, (rows, fan), (numbers, ticks))
     last = end.row(job.batch > 1)
     last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
-    return RowResult(**left_by(venue, last), fan=jnp.moveaxis(fan, 0, 1), sold=sold.T)
+    return RowResult(**left_by(venue, last), fan=jnp.moveaxis(fan, 0, 1), sold=sold.T, trace=trace)

@@ -13,15 +13,16 @@ import numpy as np
 
 from stress.mc.block import BlockResult
 from stress.mc.driver import part_of, rank_worst
+from stress.mc.grid.batch import Batch, Wanted, batch_size
 from stress.mc.grid.classes import Kinds, kinds_of, lost
-from stress.mc.grid.market import Seen, draw_market, side_by_side
-from stress.mc.grid.rows import simulate_rows
+from stress.mc.grid.market import Seen, draw, side_by_side
+from stress.mc.grid.rows import RowResult
+from stress.mc.grid.stories import tell_stories
 from stress.mc.grid.table import Table
 from stress.mc.plan import Plan
-from stress.mc.program import compiled_for, follow_beyond, pick_workers
+from stress.mc.program import follow_beyond, pick_workers
 from stress.mc.progress import progress_bar
 from stress.mc.store import finished_chunks, missing_blocks, write_chunk
-from stress.protocol.venue import Venue
 
 MARKET_BYTES, TABLE_BYTES = 128 * 2**20, 256 * 2**20
 """Most that the market of a turn takes, and what its rows leave."""
@@ -68,6 +69,7 @@ def simulate_grid(settings: Sequence[Setting], devices: int | str, *, progress: 
             counted = Counted(counted.rows + sum(r.size for r in found), before + turn.table.rows)
             for n, mine in zip(open_ones, found, strict=True):
                 turn.store(settings[n], mine, [block for block in missing[n] if block in set(some)])
+        tell_stories([(settings[n].plan, settings[n].folder) for n in open_ones], workers[0])
     return counted
 
 
@@ -80,24 +82,6 @@ def _turns(plan: Plan, blocks: list[int], kinds: int) -> Iterator[list[int]]:
         yield blocks[start : start + count]
 
 
-class _Wanted:
-    """Rows to simulate: venues on paths; they follow ``rows`` rows of the table."""
-
-    def __init__(self, rows: int) -> None:
-        self.rows = rows
-        self.venues: list[Venue] = []
-        self.which: list[np.ndarray] = []
-        self.paths: list[np.ndarray] = []
-
-    def add(self, venue: Venue, paths: np.ndarray) -> np.ndarray:
-        """The rows [n] that a venue's ``paths`` [n] will be in the table."""
-        self.which.append(np.full(len(paths), len(self.venues)))
-        self.venues.append(venue)
-        self.paths.append(paths)
-        self.rows += len(paths)
-        return np.arange(self.rows - len(paths), self.rows)
-
-
 class Turn:
     """Some blocks of all settings: their market, and the rows in it."""
 
@@ -105,10 +89,8 @@ class Turn:
         self.plan, self.blocks, self.device, self.pool = plan, blocks, device, pool
         self.paths = len(blocks) * plan.job.block_paths
         self.table, self._done = Table(), 0
-        draw = compiled_for(draw_market, plan.job, np.uint32(0), device=device)
-        there = jax.device_put(plan.job, device)
-        drawn = list(pool.map(lambda b: jax.device_get(draw(there, jax.device_put(np.uint32(b), device))), blocks))
-        self.seen: Seen = jax.device_put(side_by_side(drawn, np.asarray(plan.job.prices)), device)
+        drawn = list(pool.map(lambda block: draw(plan.job, block, device), blocks))
+        self.seen: Seen = side_by_side(drawn, np.asarray(plan.job.prices))
 
     def rows_of(self, kinds: Kinds, meter: Callable[[int], None]) -> list[np.ndarray]:
         """Rows [V, P] of the table that are every setting's own."""
@@ -116,7 +98,7 @@ class Turn:
         found = [np.stack([of_kind[part.kind] for part in mine]) for mine in kinds.parts]
         drawdown = np.asarray(self.table.whole()[0].outcome.drawdown)
         again: dict[tuple[int, float | None], np.ndarray] = {}
-        wanted = _Wanted(self.table.rows)
+        wanted = Wanted(self.table.rows)
         for rows, mine in zip(found, kinds.parts, strict=True):
             for v, part in enumerate(mine):
                 gone, key = lost(drawdown[rows[v]], part), (part.kind, part.fund)
@@ -129,12 +111,12 @@ class Turn:
     def _kinds(self, kinds: Kinds, meter: Callable[[int], None]) -> list[np.ndarray]:
         """Rows [P] of every kind: of all that lead others on every path, of the others where somebody is liquidated."""
         every, rows = np.arange(self.paths), dict[int, np.ndarray]()
-        wanted = _Wanted(self.table.rows)
+        wanted = Wanted(self.table.rows)
         for n in sorted(set(kinds.leader)):
             rows[n] = wanted.add(kinds.venues[n], every)
         self._simulate(wanted, meter)
         rounds = np.asarray(self.table.whole()[0].outcome.rounds)
-        wanted = _Wanted(self.table.rows)
+        wanted = Wanted(self.table.rows)
         for n, leader in enumerate(kinds.leader):
             if n != leader:
                 rows[n] = rows[leader].copy()
@@ -143,31 +125,17 @@ class Turn:
         self._simulate(wanted, meter)
         return [rows[n] for n in range(len(kinds.venues))]
 
-    def _simulate(self, wanted: _Wanted, meter: Callable[[int], None]) -> None:
+    def _simulate(self, wanted: Wanted, meter: Callable[[int], None]) -> None:
         """Rows of venues on paths, into the table in their order."""
-        if wanted.rows == self.table.rows:
-            return
-        which, path = np.concatenate(wanted.which), np.concatenate(wanted.paths)
-        stacked = jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *wanted.venues)
-        size = self.plan.job.variants * self.plan.job.block_paths
+        job = self.plan.job
 
-        def batch(start: int) -> tuple[Any, int]:
-            mine = slice(start, start + size)
-            rows = len(path[mine])
-            filled = np.concatenate([path[mine], np.full(size - rows, self.paths)]).astype(np.int32)
-            kind = np.concatenate([which[mine], np.full(size - rows, which[-1])])
-            return self._run(jax.tree.map(lambda leaf: leaf[kind], stacked), filled), rows
+        def simulated(batch: Batch) -> tuple[RowResult, int]:
+            return batch.simulate(job, self.seen, self.device), batch.rows
 
-        for result, rows in self.pool.map(batch, range(0, len(path), size)):
+        for result, rows in self.pool.map(simulated, wanted.batches(batch_size(job), still=self.paths)):
             self.table.add(result, rows)
             self._done += rows
             meter(self._done)
-
-    def _run(self, venues: Venue, path: np.ndarray) -> Any:
-        job = replace(self.plan.job, venues=venues, variants=1, unlimited=False, block_paths=len(path))
-        given = jax.device_put((job, path), self.device)
-        run = compiled_for(simulate_rows, given[0], given[1], self.seen, device=self.device)
-        return jax.device_get(run(*given, self.seen))
 
     def store(self, setting: Setting, rows: np.ndarray, blocks: list[int]) -> None:
         """Chunks of a setting, one for each range of its missing blocks."""

@@ -34,7 +34,8 @@ class Table:
 
     def add(self, result: RowResult, rows: int) -> None:
         """The first ``rows`` of a batch; the others filled it up."""
-        part = jax.tree.map(lambda leaf: np.array(np.asarray(leaf)[:rows]), replace(result, sold=np.zeros(rows)))
+        left = replace(result, sold=np.zeros(rows), trace={})
+        part = jax.tree.map(lambda leaf: np.array(np.asarray(leaf)[:rows]), left)
         self._parts.append(part)
         self._sold.append(sparse.csr_array(np.asarray(result.sold)[:rows]))
         self._whole, self.rows = None, self.rows + rows
