@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stress.report import style
+from stress.report.data import of_metrics
 from stress.report.decisions.fund.words import bars, between, cells, level
 from stress.report.decisions.told import Figure
 from stress.report.format import percent, percent_tick, usd
@@ -82,4 +83,7 @@ def _draw(found: dict[str, Any]) -> Drawn:
                          f"on the same paths. Bars are intervals of {level(rows[0]['shared'])} of the sum and of the "
                          "shared fund; an arrow: no upper limit from these paths. Shares saved: "
                          + "; ".join(f"{percent_tick(row['target'])}: {between(row['saved'], percent)}" for row in rows)
-                         + f". The largest sum shown is {usd(max(row['sum']['estimate'] for row in rows))}.")
+                         + f". The largest sum shown is {usd(max(row['sum']['estimate'] for row in rows))}.",
+                 of_metrics([({"chance": row["target"], "fund of": name}, need) for row in rows
+                             for name, need in (*row["own"].items(), ("sum of own funds", row["sum"]),
+                                                ("shared fund", row["shared"]), ("saved by sharing", row["saved"]))]))
