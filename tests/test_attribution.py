@@ -14,6 +14,7 @@ from stress.cli.compose import load
 from stress.cli.main import OK, main
 from stress.decisions.attribution import decide
 from stress.decisions.attribution.books import kept
+from stress.decisions.attribution.caps import cap_of
 from stress.decisions.attribution.groups import groups_of
 from stress.decisions.desk import Desk, Run
 from stress.errors import UserError
@@ -48,7 +49,8 @@ def desk_of(folder: Path, *more: str) -> Desk:
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """Liquidations move no price, and there are no fees: losses are everybody's own."""
     return desk_of(tmp_path_factory.mktemp("quiet"), "liquidity=none", "protocol.liquidation.fee=0",
-                   "decide.attribution.level=0.9", "decide.attribution.accounts=5", "decide.attribution.changed=[market]")
+                   "decide.attribution.level=0.9", "decide.attribution.accounts=5", "decide.attribution.changed=[market]",
+                   "decide.attribution.leverage_caps=[5,10]")
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,32 @@ def test_without_impact_removing_changes_what_the_part_says(found: dict[str, Any
     assert rows["BTC"]["removed"]["shortfall"]["estimate"] == 0.0
     halved = rows["amy"]["capped"]
     assert halved["difference"]["estimate"] < 1.1 * halved["euler"] < 0  # half the leverage, so less than half is lost
+
+
+def test_a_cap_on_leverage_closes_what_is_above_it(found: dict[str, Any], quiet: Desk, tmp_path: Path) -> None:
+    """At 10 times eve is a twentieth of amy, who is at the cap. At 5 times the book is one written with smaller positions."""
+    mild, strict = found["leverage_caps"]
+    assert [(row["leverage"], row["margin_accounts"]) for row in (mild, strict)] == [(10.0, 1), (5.0, 5)]
+    assert mild["notional_cut"] == pytest.approx(5 / 430, rel=1e-12)
+    assert strict["notional_cut"] == pytest.approx((4 * 50 + 7.5) / 430, rel=1e-12)
+    amy, eve = (row_of(found, name)["part"]["estimate"] for name in ("amy", "eve"))
+    assert mild["euler"] == pytest.approx(-eve / 2, rel=1e-12)
+    assert mild["shortfall"]["estimate"] == pytest.approx(4.05 * amy, rel=1e-9)
+    assert eve > 1.5 * amy / 20  # so that the cap does something
+    assert strict["difference"]["estimate"] < strict["euler"] < mild["euler"] < 0  # a deeper bankruptcy price for all
+
+    small = written(tmp_path)
+    text = (tmp_path / "positions.csv").read_text().replace("BTC,100,", "BTC,50,").replace("BTC,10,", "BTC,2.5,")
+    (tmp_path / "positions.csv").write_text(text)
+    words = [word for word in small if word not in MARKET]
+    container = load([*MARKET, *words, "liquidity=none", "protocol.liquidation.fee=0"])[1]
+    other = Desk(container, tmp_path / "desk").run({"run.twin": False})
+    cap = cap_of(quiet.base, 5.0)
+    capped = quiet.run({"run.twin": False}, book=kept(quiet.base.book, cap.cut > 0, cap.kept[:, None],
+                                                      quiet.base.prices0, "residual"))
+    for name in ("fund_drawdown", "bad_debt", "liquidated_notional"):
+        np.testing.assert_allclose(capped.columns[name], other.columns[name], rtol=1e-9, err_msg=name)
+    assert other.columns["fund_drawdown"].any()
 
 
 def test_removing_who_never_loses_changes_nothing(quiet: Desk) -> None:
@@ -196,7 +224,7 @@ def test_what_cannot_be_told_is_refused(more: list[str], word: str, tmp_path: Pa
 
 
 def test_settings_out_of_their_domain_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    for wrong in ("level=1", "cap=1", "changed=[whales]", "measure=losses", "accounts=-1"):
+    for wrong in ("level=1", "cap=1", "changed=[whales]", "measure=losses", "accounts=-1", "leverage_caps=[0]"):
         assert main(["attribution", f"decide.attribution.{wrong}"]) != OK
         assert f"decide.attribution.{wrong.split('=')[0]}" in capsys.readouterr().err
 
@@ -205,8 +233,10 @@ def test_the_page_and_its_pictures(found: dict[str, Any], tmp_path: Path) -> Non
     told = page.tell(found, tmp_path)
     assert [figure.drawn.figure is not None for figure in told.figures] == [True] * 3
     assert "Market: BTC carries 100" in told.in_short[1]
-    assert {row[0] for row in told.tables[-1][2].rows} >= {"market BTC", "account amy"}
-    nothing = found | {"groups": [], "accounts": [], "top": [], "changes": [], "reason": "no path lost"}
+    assert {row[0] for row in told.tables[-2][2].rows} >= {"market BTC", "account amy"}
+    assert [row[:3] for row in told.tables[-1][2].rows] == [["10x", "1", "1.16\xa0%"], ["5x", "5", "48.3\xa0%"]]
+    assert "no more than 5x" in told.in_short[-1]
+    nothing = found | {"groups": [], "accounts": [], "top": [], "changes": [], "leverage_caps": [], "reason": "no path lost"}
     told = page.tell(nothing, tmp_path)
     assert "no path lost" in told.in_short[-1]
     assert not any(figure.drawn.figure for figure in told.figures)

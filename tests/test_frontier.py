@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from pathlib import Path
@@ -91,11 +92,14 @@ def answer(folder: Path, *overrides: str) -> dict[str, Any]:
 def one_tick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return answer(tmp_path_factory.mktemp("frontier"), "liquidity=none", "decide.frontier.scales=[0.5,1.5]",
                   "decide.frontier.scalings=[ratio,maintenance]",
-                  "decide.frontier.flat=[{initial_margin: 0.05, maintenance_margin: 0.01}]")
+                  "decide.frontier.flat=[{initial_margin: 0.05, maintenance_margin: 0.01}]",
+                  "decide.frontier.tables={wide: {BTC: [{up_to_usd: 1e12, initial_margin: 0.03, maintenance_margin: "
+                  "0.015}, {up_to_usd: null, initial_margin: 0.5, maintenance_margin: 0.5}]}}")
 
 
 RATES = {"present": (0.04, 0.02), "ratio × 0.5": (0.02, 0.01), "ratio × 1.5": (0.06, 0.03),
-         "maintenance × 0.5": (0.04, 0.01), "maintenance × 1.5": (0.04, 0.03), "flat 5 % / 1 %": (0.05, 0.01)}
+         "maintenance × 0.5": (0.04, 0.01), "maintenance × 1.5": (0.04, 0.03), "flat 5 % / 1 %": (0.05, 0.01),
+         "table wide": (0.03, 0.015)}
 
 
 @pytest.mark.parametrize("name", RATES)
@@ -225,6 +229,14 @@ SMALL = ["run.paths=128", "run.horizon_hours=0.1", "book.accounts=60", "run.prog
     (["decide.frontier.flat=[{initial_margin: 0.05}]"], "maintenance_margin: missing"),
     (["decide.frontier.scales=[]", "decide.frontier.flat=[{initial_margin: 0.01, maintenance_margin: 0.05}]"],
      "no setting to compare.*protocol.maintenance_margin"),
+    (["decide.frontier.tables={a: {BTC: [{up_to_usd: null, initial_margin: 0.1, maintenance_margin: 0.05}]}}"],
+     "decide.frontier.tables.a: no tiers for ETH, SOL"),
+    (["decide.frontier.tables={a: {default: [{up_to_usd: 5, initial_margin: 0.1, maintenance_margin: 0.05}]}}"],
+     "decide.frontier.tables.a.default.up_to_usd: got .*the last one null"),
+    (["decide.frontier.tables={a: {default: [{up_to_usd: null, initial_margin: 0.1, maintenance_margin: 0.2}]}}"],
+     r"decide.frontier.tables.a.default\[0\].maintenance_margin: got 0.2"),
+    (["decide.frontier.tables={a: {default: [{up_to_usd: null, initial_margin: 0.1}]}}"],
+     r"decide.frontier.tables.a.default\[0\].maintenance_margin: missing"),
     (["protocol=deribit", "decide.frontier.scalings=[maintenance]"], "size_slope is that of both rates"),
     (["book=file", f"book.positions={BOOKS / 'positions.csv'}", f"book.collateral={BOOKS / 'collateral.csv'}",
       "price.initial_prices=[100000,4000,200]", "decide.frontier.book=offered"], "book.kind=file"),
@@ -248,11 +260,16 @@ def test_a_book_from_files_is_held(traced: None) -> None:
 
 def test_a_page_where_nothing_is_bounded(traced: None, tmp_path: Path) -> None:
     """Few paths on which nothing happens: no probability above zero, no fund with an upper end."""
-    overrides = [*SMALL, "decide.frontier.depths=[0.5,2]"]
+    tier = "{up_to_usd: null, initial_margin: 0.2, maintenance_margin: 0.1}"
+    overrides = [*SMALL, "decide.frontier.depths=[0.5,2]", f"decide.frontier.tables={{strict: {{default: [{tier}]}}}}"]
     decision = stress.decide("frontier", overrides, output=tmp_path)
     page = write_decision_report(tmp_path).read_text()
     assert "How much leverage can be offered?" in page and "cannot bound it from above" in page
     assert decision.in_short[0].startswith("The present setting offers 33.2×")
+    rows = list(csv.DictReader((tmp_path / "figures" / "frontier.csv").read_text().splitlines()))
+    offered = {row["setting"]: float(row["maximum leverage offered (x)"]) for row in rows}
+    assert offered["table strict"] == 5.0 and len(rows) == 3 * len(decision.found["settings"])
+    assert len((tmp_path / "figures" / "isoquants.csv").read_text().splitlines()) == 1 + 2 * 3
     for name in ("frontier", "isoquants"):
         assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 10_000
     for name in ("settings", "capital", "against_the_present_setting", "required_fund_by_margin_and_depth"):

@@ -11,9 +11,10 @@ import pytest
 import stress
 from stress.build.margin import build_margin
 from stress.cli.compose import config_folder, load
+from stress.config.margin import TierConfig
 from stress.config.parse import parse, parse_fields
 from stress.decisions.desk import changed
-from stress.decisions.frontier.margins import flat, rates, scaled
+from stress.decisions.frontier.margins import flat, rates, scaled, table
 from stress.errors import UserError
 from tests.tiers import slow
 
@@ -89,6 +90,20 @@ def test_flat_rates_replace_every_kind() -> None:
         container = load([f"protocol={protocol}"])[1]
         made = flat(parse(container).protocol, 0.2, 0.1)
         np.testing.assert_allclose(requirements(changed(container, made.changes), "initial_margin"), 0.2 * UNITS * PRICES)
+
+
+def test_a_table_replaces_every_kind() -> None:
+    """10 % up to a million, 30 % of what is beyond; ETH has its own."""
+    tiers = {"default": [TierConfig(up_to_usd=1e6, initial_margin=0.1, maintenance_margin=0.05),
+                         TierConfig(up_to_usd=None, initial_margin=0.3, maintenance_margin=0.2)],
+             "ETH": [TierConfig(up_to_usd=None, initial_margin=0.5, maintenance_margin=0.4)]}
+    notional = UNITS * PRICES
+    slabs = 0.1 * np.minimum(notional, 1e6) + 0.3 * np.maximum(notional - 1e6, 0.0)
+    slabs[1] = 0.5 * notional[1]
+    for protocol in PROTOCOLS:
+        container = load([f"protocol={protocol}"])[1]
+        made = table(parse(container).protocol, tiers)
+        np.testing.assert_allclose(requirements(changed(container, made.changes), "initial_margin"), slabs)
 
 
 SMALL = ["run.paths=128", "run.horizon_hours=0.1", "book.accounts=100", "run.progress=false"]

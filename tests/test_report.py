@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures_report import Case, fabricate_calibration, fabricate_run, fabricate_sweep
+from matplotlib.text import Text
 
 import stress.report
 from stress.errors import UserError
-from stress.report import executive, tail, write_calibration_report, write_report, write_sweep_report
+from stress.report import executive, style, tail, write_calibration_report, write_report, write_sweep_report
 from stress.report import format as fmt
 from stress.report.executive import sentences
+from stress.report.figures import sweep_dots, sweep_lines
 from stress.report.limits import verdicts
 from stress.report.load import load_run
 from stress.report.metrics import kind_of
@@ -353,6 +355,38 @@ def test_sweeps_render(name: str, tmp_path: Path) -> None:
         for part, suffix in {"estimate": "", "low": "_low", "high": "_high", "n": "_n"}.items():
             assert float(row[f"bad_debt{suffix}"]) == metric[part]
         assert fmt.usd(metric["estimate"]) in page.text
+
+
+LONG_NAMES = ("{capital_usd:2e7,below_requirement:0.667,takes_bankrupt:false,charge:null,sale_half_life_minutes:30}", "null",
+              "[gap_severe,depth_adverse,correlation_adverse,oracle_severe]", "[gap_neutral]")
+
+
+@pytest.mark.parametrize(("grid", "keys"), [
+    ([[f"protocol.liquidation.keeper_capacity_usd_per_minute={k}", f"protocol.backstop={b}", f"protocol.adl.policy={p}"]
+      for k in (2e6, 2e7) for b in LONG_NAMES for p in ("profit_leverage", "pro_rata_profit")], None),
+    ([[f"protocol.insurance_fund={k}", f"protocol.backstop={b}"] for k in (2e6, 2e7) for b in LONG_NAMES],
+     ("protocol.insurance_fund", "protocol.backstop"))])
+def test_long_values_stay_inside_the_picture(grid: list, keys: tuple | None, tmp_path: Path) -> None:
+    sweep = load_sweep(fabricate_sweep(tmp_path, grid))
+    names = ["bad_debt", "depletion_probability", "amplification"]
+    with style.applied():
+        drawn = sweep_dots.draw(sweep, names) if keys is None else sweep_lines.draw(sweep, names, *keys)
+        figure = drawn.figure
+        assert figure is not None
+        figure.canvas.draw()
+        box = figure.get_tightbbox()  # inches, of everything that is drawn
+        assert any("{capital_us" in text.get_text() for text in figure.findobj(Text))
+        panels = [axes.get_position() for axes in figure.axes]
+    width, height = figure.get_size_inches()
+    assert 0 <= box.x0 < box.x1 <= width and 0 <= box.y0 < box.y1 <= height, box
+    assert min(panel.width for panel in panels) > 0.2 and min(panel.height * height for panel in panels) > 1
+
+
+def test_values_are_in_order(tmp_path: Path) -> None:
+    """Numbers by size, texts as they were asked for."""
+    grid = [[f"a={a}"] for a in ("neutral", "adverse", 20, "severe", 3)]
+    sweep = load_sweep(fabricate_sweep(tmp_path, grid))
+    assert sweep.values("a") == [3.0, 20.0, "neutral", "adverse", "severe"]
 
 
 def test_sweep_keys_are_those_that_differ(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def _margins(config: Config) -> Iterator[str]:
     protocol = config.protocol
     initial, maintenance = protocol.initial_margin, protocol.maintenance_margin
     for market, tiers in protocol.margin_tiers.items():
-        yield from _tiers(f"protocol.margin_tiers.{market}", tiers)
+        yield from tier_problems(f"protocol.margin_tiers.{market}", tiers)
     if replaces_tiers(protocol):
         return
     if initial is not None and maintenance is not None and maintenance > initial:
@@ -88,7 +88,8 @@ def _margins(config: Config) -> Iterator[str]:
                                 "'default' to the tiers."))
 
 
-def _tiers(key: str, tiers: list[TierConfig]) -> Iterator[str]:
+def tier_problems(key: str, tiers: list[TierConfig]) -> Iterator[str]:
+    """What is wrong with the tiers of a market that stand at ``key``."""
     bounds = [tier.up_to_usd for tier in tiers]
     closed = [b for b in bounds if b is not None]
     if not tiers or bounds[-1] is not None or len(closed) < len(bounds) - 1 or closed != sorted(set(closed)):

@@ -10,6 +10,15 @@ KINDS = ("tiers", "leverage", "root_size", "linear_size", "skew")
 
 
 @dataclass(kw_only=True)
+class TierConfig:
+    """One margin tier: rates for the slab of notional up to its bound, marginal as in a tax table."""
+
+    up_to_usd: float | None = field("upper bound of the tier's notional; null for no bound", unit="USD", above=0)
+    initial_margin: float = field("initial margin rate in the tier", above=0, high=1)
+    maintenance_margin: float = field("maintenance margin rate in the tier", above=0, below=1)
+
+
+@dataclass(kw_only=True)
 class LeverageTierConfig:
     """One margin tier by its leverage: the initial rate of the slab of notional up to its bound is 1 / max_leverage."""
 

@@ -17,7 +17,7 @@ from stress.config.fields import Matrix, PerMarket, field
 from stress.config.funding import FundingConfig
 from stress.config.insurance import InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig, LiquidationConfig
-from stress.config.margin import MarginConfig
+from stress.config.margin import MarginConfig, TierConfig
 from stress.config.oracle import OracleConfig
 from stress.config.shock import ShockConfig
 from stress.config.sweep import SweepConfig
@@ -207,15 +207,6 @@ class BookConfig:
 
 
 # --- protocol: the venue ---------------------------------------------------------------------------------------------
-@dataclass(kw_only=True)
-class TierConfig:
-    """One margin tier: rates for the slab of notional up to its bound, marginal as in a tax table."""
-
-    up_to_usd: float | None = field("upper bound of the tier's notional; null for no bound", unit="USD", above=0)
-    initial_margin: float = field("initial margin rate in the tier", above=0, high=1)
-    maintenance_margin: float = field("maintenance margin rate in the tier", above=0, below=1)
-
-
 @dataclass(kw_only=True)
 class BreakerConfig:
     """Trading halt on a large move."""

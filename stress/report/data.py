@@ -30,6 +30,19 @@ def stacked(parts: Mapping[str, Columns], by: str = "series") -> dict[str, list[
     return table
 
 
+def from_rows(rows: Sequence[Mapping[str, Any]], keys: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Columns of rows: the key of each by its header."""
+    return {header: [row[key] for row in rows] for header, key in keys.items()}
+
+
+def of_metrics(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, list[Any]]:
+    """A row a metric, after its labels: estimate, bounds, unit. All rows have the same labels."""
+    labels = [labels for labels, _ in rows]
+    return {**{name: [row[name] for row in labels] for name in (labels[0] if labels else ())},
+            **{part: [metric.get(part) for _, metric in rows] for part in ("estimate", "low", "high")},
+            "unit": [str(metric.get("unit") or "") for _, metric in rows]}
+
+
 def height(columns: Columns) -> int:
     """Number of rows; ValueError where columns differ in length."""
     lengths = {header: len(values) for header, values in columns.items()}

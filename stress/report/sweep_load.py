@@ -65,6 +65,12 @@ class Sweep:
         """A job's value of a swept key."""
         return (job.overrides or {}).get(key, UNSET)
 
+    def values(self, key: str) -> list[Value]:
+        """The values of finished jobs: numbers by size, then texts in the order of the jobs."""
+        found = list(dict.fromkeys(self.value(job, key) for job in self.done))
+        texts = [value for value in found if isinstance(value, str)]
+        return [*sorted(value for value in found if isinstance(value, float)), *texts]
+
     def label(self, job: Job, keys: Sequence[str] | None = None) -> str:
         """``key=value`` of a job, keys shortened to their last part where that is unambiguous."""
         chosen = self.keys if keys is None else keys
@@ -79,11 +85,6 @@ class Sweep:
         """Whether all finished jobs have a number there, and at least two different ones."""
         values = [self.value(job, key) for job in self.done]
         return all(isinstance(v, float) for v in values) and len(set(values)) > 1
-
-
-def in_order(value: Value) -> tuple[bool, Value]:
-    """Sort key: numbers by size, then text."""
-    return isinstance(value, str), value
 
 
 def shown(value: Value) -> str:

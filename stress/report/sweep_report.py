@@ -17,7 +17,8 @@ from stress.report.sweep_frontier import Frontier, frontier_of, table_of
 from stress.report.sweep_load import Job, Sweep, load_sweep, shown
 
 SHOWN = ("depletion_probability", "required_fund_99", "fund_drawdown_es_99", "bad_debt", "cascade_probability",
-         "amplification", "liquidated_notional", "adl_probability", "backstop_loss")
+         "amplification", "liquidated_notional", "adl_probability", "backstop_loss", "adl_hit_share",
+         "adl_largest_haircut", "adl_gini")
 """Metrics in figures and in the page's table; ``sweep.csv`` has all."""
 _VERDICTS = {"violated": "violate a limit with confidence", "undecided": "undecided at this number of paths",
              "met": "meet all limits with confidence"}

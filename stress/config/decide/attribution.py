@@ -19,4 +19,6 @@ class AttributionConfig:
     leverage_bands: list[float] = field("bounds between bands of leverage, rising", above=0)
     changed: list[str] = field("kinds of groups of which the largest is removed and capped", choices=KINDS)
     accounts: int = field("accounts that are removed and capped, the largest first", low=0)
+    leverage_caps: list[float] = field("caps on leverage to try: every account above one closes as much of its "
+                                       "positions as brings it there, its collateral unchanged", above=0)
     cap: float = field("share of its positions that what is capped keeps, its collateral unchanged", low=0, below=1)

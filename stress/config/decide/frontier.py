@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stress.config.fields import field
+from stress.config.margin import TierConfig
 
 SCALINGS = ("ratio", "spread", "maintenance")
 BOOKS = ("held", "offered")
@@ -27,6 +28,8 @@ class FrontierConfig:
         "what a factor scales. ratio: both rates; spread: the maintenance rate, and the initial rate keeps its "
         "distance; maintenance: the maintenance rate alone. The first one is that of the map", choices=SCALINGS)
     flat: list[FlatMarginConfig] = field("flat rates to try, too")
+    tables: dict[str, dict[str, list[TierConfig]]] | None = field(
+        "tier tables to try, too: by name, and as protocol.margin_tiers by market; 'default' serves the rest")
     book: str | None = field(
         "held: today's accounts under every setting; offered: the synthetic population that each setting lets in; "
         "null: offered where the book is synthetic, held where it is from files", choices=BOOKS)

@@ -11,6 +11,7 @@ from scipy import sparse
 from stress.book.schema import Book
 from stress.config.decide.attribution import KINDS, AttributionConfig
 from stress.decisions.attribution.books import kept
+from stress.decisions.attribution.caps import Cap, cap_of
 from stress.decisions.attribution.groups import (
     TITLES,
     Group,
@@ -50,14 +51,16 @@ def decide(desk: Desk, settings: AttributionConfig) -> dict[str, Any]:
         "shortfall": total.metric(run.paths.confidence, "USD"),
         "tail": {"paths": tail.mass, "with_loss": int((tail.shares(np.ones(len(tail.value))) > 0).sum()),
                  "simulated_again": len(tail.value), "failed": run.paths.sample(settings.measure).failures},
-        "groups": [], "accounts": [], "top": [], "changes": [],
+        "groups": [], "accounts": [], "top": [], "changes": [], "leverage_caps": [],
     }
     if not total.estimate:
         return found | {"reason": "no path of the tail has a loss, so there is nothing to allocate"}
     losses = _losses(desk, run, settings, tail)
-    parts = _Parts(run, tail, losses, settings)
+    caps = [cap_of(run.study, most) for most in sorted(settings.leverage_caps, reverse=True)]
+    parts = _Parts(run, tail, losses, settings, caps)
     parts.assert_full(float(total.estimate))
-    return found | parts.told() | {"changes": _what_if(desk, run, settings, parts)}
+    return found | parts.told() | {"changes": _what_if(desk, run, settings, parts),
+                                   "leverage_caps": _capped(desk, run, settings, parts)}
 
 
 def _changes(settings: AttributionConfig) -> Changes:
@@ -96,7 +99,8 @@ def _losses(desk: Desk, run: Run, settings: AttributionConfig, tail: Tail) -> Lo
 class _Parts:
     """All parts of one expected shortfall."""
 
-    def __init__(self, run: Run, tail: Tail, losses: Losses, settings: AttributionConfig) -> None:
+    def __init__(self, run: Run, tail: Tail, losses: Losses, settings: AttributionConfig,
+                 caps: list[Cap]) -> None:
         self.study, self.confidence, self.tail, self.lost = run.study, run.paths.confidence, tail, losses.lost
         book, bands = run.study.book, settings.leverage_bands
         self.groups = [group for kind in KINDS for group in groups_of(run.study, kind, bands)]
@@ -106,6 +110,8 @@ class _Parts:
         self.tops = [np.isin(book.owner, self.owners[:k]) for k in TOP if k <= len(book.owners)]
         members = [group.members for group in (*self.groups, *self.accounts)]
         members += [(book.size != 0) & some[:, None] for some in self.tops]
+        self.caps = {len(members) + k: cap for k, cap in enumerate(caps)}  # by place in the allocation
+        members += [cap.cut for cap in caps]
         self.allocation: Allocation = allocate(tail, (self.lost @ _membership(members)).toarray())
 
     def _of_owners(self, book: Book) -> np.ndarray:
@@ -169,11 +175,12 @@ class _Parts:
 
 
 def _membership(groups: list[np.ndarray]) -> Any:
-    """1 [A * N, G] where a position is in a group, of groups [N, A]: a sparse array."""
+    """What share of each position is in each group [A * N, G], of groups [N, A]: a sparse array."""
     places = [np.flatnonzero(members.T) for members in groups]
     column = np.repeat(np.arange(len(groups)), [len(place) for place in places])
     row = np.concatenate(places)
-    return sparse.csr_array((np.ones(len(row)), (row, column)), shape=(groups[0].size, len(groups)))
+    share = np.concatenate([members.T.ravel()[place] for members, place in zip(groups, places, strict=True)])
+    return sparse.csr_array((share.astype(float), (row, column)), shape=(groups[0].size, len(groups)))
 
 
 def _what_if(desk: Desk, base: Run, settings: AttributionConfig, parts: _Parts) -> list[dict[str, Any]]:
@@ -192,6 +199,20 @@ def _what_if(desk: Desk, base: Run, settings: AttributionConfig, parts: _Parts) 
                             **_difference(base, run, settings)}
                 meter(len(rows) * len(ways) + list(ways).index(way) + 1)
             rows.append(row)
+    return rows
+
+
+def _capped(desk: Desk, base: Run, settings: AttributionConfig, parts: _Parts) -> list[dict[str, Any]]:
+    """Re-runs on the same noise with every account at no more than a leverage, the mildest cap first."""
+    study, rows = base.study, []
+    inverse, name = desk.config.protocol.contract == "inverse", desk.config.book.residual_account
+    with counter(len(parts.caps), "leverage caps", desk.config.run.progress) as meter:
+        for g, cap in parts.caps.items():
+            book = kept(study.book, cap.cut > 0, cap.kept[:, None], study.prices0, name, inverse=inverse)
+            run = desk.run(_changes(settings), progress=False, book=book)
+            rows.append({"leverage": cap.leverage, "margin_accounts": cap.accounts, "notional_cut": cap.notional_share,
+                         "euler": -float(parts.allocation.part[g]), **_difference(base, run, settings)})
+            meter(len(rows))
     return rows
 
 

@@ -12,9 +12,11 @@ from stress.book.schema import Book
 
 
 def kept(
-    book: Book, members: np.ndarray, share: float, prices: np.ndarray, name: str, *, inverse: bool = False
+    book: Book, members: np.ndarray, share: float | np.ndarray, prices: np.ndarray, name: str, *, inverse: bool = False
 ) -> Book:
     """``book`` in which the positions ``members`` [N, A] have ``share`` of their size, closed at prices [A].
+
+    ``share`` is one number, or one an account [N, 1].
 
     An account keeps its equity at these prices: what the closed part had gained goes to its cash. It stays in the book
     even without a position, so that nobody else changes places. What is cut is held by the residual account ``name``,

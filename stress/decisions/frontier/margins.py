@@ -11,14 +11,15 @@ Rates stop at what a venue can ask for: an initial rate at one, a maintenance ra
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stress.config.fields import PerMarket
-from stress.config.margin import MarginConfig
+from stress.config.margin import MarginConfig, TierConfig
 from stress.config.markets import per_market
-from stress.config.schema import ProtocolConfig, TierConfig
+from stress.config.schema import ProtocolConfig
 from stress.errors import UserError
 
 HIGHEST_MAINTENANCE = 0.99
@@ -50,12 +51,18 @@ def scaled(protocol: ProtocolConfig, markets: Sequence[str], factor: float, scal
     return _by_size(margin, markets, factor, scaling)
 
 
-def flat(protocol: ProtocolConfig, initial: float, maintenance: float) -> Scaled:
-    """Flat rates in place of whatever there is."""
+def flat(protocol: ProtocolConfig, initial: float | None, maintenance: float | None) -> Scaled:
+    """Flat rates in place of whatever there is; with None the tiers hold."""
     changes: dict[str, Any] = {"protocol.initial_margin": initial, "protocol.maintenance_margin": maintenance}
     if protocol.margin is not None and protocol.margin.kind != "tiers":
         changes[MARGIN] = None
     return Scaled(changes, 0)
+
+
+def table(protocol: ProtocolConfig, tiers: Mapping[str, Sequence[TierConfig]]) -> Scaled:
+    """A table of tiers by market in place of whatever there is."""
+    rows = {market: [dataclasses.asdict(tier) for tier in some] for market, some in tiers.items()}
+    return Scaled({"protocol.margin_tiers": rows, **flat(protocol, None, None).changes}, 0)
 
 
 def rates(initial: float, maintenance: float, factor: float, scaling: str) -> tuple[float, float, bool]:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stress.config.check_protocol import tier_problems
 from stress.config.decide.frontier import FrontierConfig
 from stress.config.schema import Config
 from stress.decisions.desk import Desk
-from stress.decisions.frontier.margins import Scaled, flat, scaled
+from stress.decisions.frontier.margins import Scaled, flat, scaled, table
 from stress.errors import UserError, bad_value
 
 PRESENT = "present"
@@ -20,8 +21,8 @@ class Setting:
     """One set of margin rates."""
 
     name: str
-    family: str  # present, ratio, spread, maintenance, flat
-    scale: float | None  # factor of the family; None: flat rates
+    family: str  # present, ratio, spread, maintenance, flat, table
+    scale: float | None  # factor of the family; None: flat rates, tables
     changes: Mapping[str, Any]
     capped: int  # rates that stopped at what can be asked for
 
@@ -47,12 +48,25 @@ def held_book(config: Config, settings: FrontierConfig) -> bool:
     return settings.book == "held" or (settings.book is None and not synthetic)
 
 
+def _check_tables(settings: FrontierConfig, markets: list[str]) -> None:
+    """Raises UserError for a table of tiers that no venue can have, or that leaves a market out."""
+    for name, tiers in (settings.tables or {}).items():
+        key = f"decide.frontier.tables.{name}"
+        missing = [m for m in markets if m not in tiers and "default" not in tiers]
+        problems = [p for market, some in tiers.items() for p in tier_problems(f"{key}.{market}", some)]
+        if missing:
+            problems.append(f"{key}: no tiers for {', '.join(missing)}. Add the market or 'default'.")
+        if problems:
+            raise UserError("\n".join(problems))
+
+
 def family(desk: Desk, settings: FrontierConfig, hold_book: bool) -> tuple[list[Setting], list[Refused]]:
     """The present setting first, then all others that the configuration takes, and those that it does not.
 
     Raises UserError where nothing is left to compare with.
     """
     protocol, markets = desk.config.protocol, desk.config.price.markets
+    _check_tables(settings, markets)
     found, refused = [Setting(PRESENT, PRESENT, 1.0, {}, 0)], []
 
     def consider(name: str, kind: str, scale: float | None, make: Callable[[], Scaled]) -> None:
@@ -70,8 +84,10 @@ def family(desk: Desk, settings: FrontierConfig, hold_book: bool) -> tuple[list[
     for pair in settings.flat:
         name = f"flat {100 * pair.initial_margin:g} % / {100 * pair.maintenance_margin:g} %"
         consider(name, "flat", None, lambda p=pair: flat(protocol, p.initial_margin, p.maintenance_margin))
+    for name, tiers in (settings.tables or {}).items():
+        consider(f"table {name}", "table", None, lambda t=tiers: table(protocol, t))
     if len(found) == 1:
         reasons = "\n".join(f"- {r.name}: {r.reason}" for r in refused) or "- there is none"
         raise UserError("decide.frontier: no setting to compare the present one with. Give decide.frontier.scales and "
-                        f"scalings, or decide.frontier.flat, that the venue takes.\n{reasons}")
+                        f"scalings, decide.frontier.flat or tables, that the venue takes.\n{reasons}")
     return found, refused

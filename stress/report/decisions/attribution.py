@@ -57,6 +57,9 @@ def _in_short(found: dict[str, Any], name: str, tail: str) -> list[str]:
              f"{between(row['share'], percent)} of it." for row in some]
     said += [f"Without {_called(row)} it changes by {between(row['removed']['difference'], usd)}; "
              f"its part of it is {usd(-row['removed']['euler'])}." for row in found["changes"][:SAID]]
+    said += [f"With every account at no more than {plain(cap['leverage'])}x leverage it changes by "
+             f"{between(cap['difference'], usd)}: {count(cap['margin_accounts'])} margin accounts close "
+             f"{percent(cap['notional_cut'])} of all positions." for cap in found["leverage_caps"]]
     return said
 
 
@@ -76,6 +79,12 @@ CHANGED = (
 )
 
 
+CAPPED = (
+    "Every account above the cap closes the same share of all its positions at the starting price, until it is there, "
+    "and keeps its equity; simulated again on the same noise. The part is what the closed shares carry."
+)
+
+
 def _tables(found: dict[str, Any]) -> list[tuple[str, str, Table]]:
     if not found["groups"]:
         return []
@@ -86,6 +95,8 @@ def _tables(found: dict[str, Any]) -> list[tuple[str, str, Table]]:
     if found["changes"]:
         how = CHANGED.format(cap=percent_tick(found["cap"]))
         tables.append(("Removed and capped", how, _changes(found["changes"])))
+    if found["leverage_caps"]:
+        tables.append(("Caps on leverage", CAPPED, _caps(found["leverage_caps"])))
     return tables
 
 
@@ -121,6 +132,14 @@ def _change(row: dict[str, Any], way: str) -> list[str]:
     now = row[way]
     return [_called(row), way, usd(now["euler"]), usd(now["difference"]["estimate"]), _ends(now["difference"], usd),
             usd(now["shortfall"]["estimate"]), count(now["differing_paths"])]
+
+
+def _caps(rows: list[dict[str, Any]]) -> Table:
+    header = ["most leverage", "margin accounts above", "positions closed", "their part", "change", "interval",
+              "expected shortfall then", "paths that differ"]
+    return Table(header, [[f"{plain(row['leverage'])}x", count(row["margin_accounts"]), percent(row["notional_cut"]),
+                           usd(row["euler"]), usd(row["difference"]["estimate"]), _ends(row["difference"], usd),
+                           usd(row["shortfall"]["estimate"]), count(row["differing_paths"])] for row in rows])
 
 
 SELECTED = (

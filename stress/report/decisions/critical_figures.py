@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import from_rows, stacked
 from stress.report.format import percent_tick, price, usd
 from stress.report.style import DARK, INK, LIGHT, LINES, MID, PALE, SHADES, Drawn
 
@@ -42,7 +43,10 @@ def losses(found: dict[str, Any]) -> Drawn:
     axes[2, 0].set_ylabel("amplification: liquidated\nover that without impact")
     axes[0, 0].legend(loc="lower right")
     return Drawn(figure, f"One simulated path a shock. Dotted above: the configured fund of {usd(found['fund'])}, and "
-                         "the marks where it is depleted. Markets alone: of that market's open interest.")
+                         "the marks where it is depleted. Markets alone: of that market's open interest.",
+                 stacked({f"{s['name']} {s['direction']}": from_rows(s["curve"], {
+                     "size": "size", "fund needed (USD)": "fund_needed", "liquidated share": "interest_share",
+                     "amplification": "amplification"}) for s in found["scopes"]}, by="shock"))
 
 
 def _line(curve: list[dict[str, Any]], value: str) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +90,11 @@ def frontier(found: dict[str, Any]) -> Drawn:
     panels[0].set_ylabel("smallest move that does it")
     panels[0].legend(loc="lower left")
     return Drawn(figure, "Below both lines the venue absorbs the move. No mark: no move up to the largest does it. "
-                         f"Brackets of {percent_tick(found['tolerance'])} are narrower than the marks.")
+                         f"Brackets of {percent_tick(found['tolerance'])} are narrower than the marks.",
+                 {"direction": [r["direction"] for r in found["frontier"]],
+                  "depth that is gone": [r["depth_loss"] for r in found["frontier"]],
+                  **{f"{end} by {event}": [r[event][key] for r in found["frontier"]] for event in EVENTS
+                     for end, key in (("absorbed", "absorbed"), ("breaks", "breaks"))}})
 
 
 def rounds(found: dict[str, Any]) -> Drawn:
@@ -122,7 +130,10 @@ def rounds(found: dict[str, Any]) -> Drawn:
     texts = dict.fromkeys(what[s["path"]["of"]] for s in chosen)
     return Drawn(figure, "Of each direction the path with the largest ratio; the shock "
                          f"{' or '.join(f'that {text}' for text in texts)}. Above one a round triggers more than the "
-                         "one before sold. Prices: where the ratio first passes one, or is largest.")
+                         "one before sold. Prices: where the ratio first passes one, or is largest.",
+                 stacked({f"{s['name']} {s['direction']}": from_rows(s["path"]["rounds"], {
+                     "round": "round", "closed (USD)": "closed", "triggered (USD)": "triggered", "ratio": "ratio"})
+                     for s in chosen}, by="shock"))
 
 
 def _passes(axes: Axes, scope: dict[str, Any]) -> None:
@@ -164,7 +175,10 @@ def levels(found: dict[str, Any]) -> Drawn:
     panels[0].set_ylabel("price move by selling what is\nliquidated in a window, over the window")
     panels[1].legend(loc="upper right")
     return Drawn(figure, f"Windows of {percent_tick(found['cluster_width'])} of the price, each market moved alone. "
-                         "Above one (dotted) a slow move feeds itself when it gets there. Shaded: the clusters below.")
+                         "Above one (dotted) a slow move feeds itself when it gets there. Shaded: the clusters below.",
+                 stacked({f"{r['market']} {r['direction']}": {
+                     "move": SIGN[r["direction"]] * np.array(r["distance"]), "ratio": r["ratio"]} for r in rows},
+                     by="market"))
 
 
 def _spans(axes: Axes, clusters: list[dict[str, Any]]) -> None:

@@ -9,13 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from stress.report import style
+from stress.report.data import Columns, of_metrics
 from stress.report.format import TICKS, plain_tick
 from stress.report.style import DARK, INK, LIGHT, Drawn
 
 FILLS = {"efficient": DARK, "cannot be told apart": LIGHT, "dominated": "white"}
-SHAPES = {"present": "*", "ratio": "o", "spread": "^", "maintenance": "s", "flat": "D"}
+SHAPES = {"present": "*", "ratio": "o", "spread": "^", "maintenance": "s", "flat": "D",
+          "table": "P"}
 FAMILIES = {"present": "present setting", "ratio": "both rates scaled", "spread": "spread kept",
-            "maintenance": "maintenance scaled", "flat": "flat rates"}
+            "maintenance": "maintenance scaled", "flat": "flat rates",
+            "table": "tier tables"}
+SCALED = ("ratio", "spread", "maintenance")
+NAMED = (*SCALED, "table")
 PANELS = (("depletion_probability", "percent", "probability of depletion"),
           ("insolvent_notional", "usd", "insolvent notional (USD, mean)"),
           ("capital_efficiency", "plain", "capital efficiency"))
@@ -36,8 +41,15 @@ def frontier(found: dict[str, Any]) -> Drawn:
         axes.set_xlabel("maximum leverage offered (×)")
     figure.legend(handles=_legend(rows), loc="outside lower center", ncols=4)
     return Drawn(figure, "Bars are intervals; a triangle stands at the upper end where nothing was seen, a small one "
-                         "where there is no end. Numbers are factors on the present rates. Settings of equal "
-                         "leverage are drawn side by side.")
+                         "where there is no end. Numbers are factors on the present rates, names those of tables. "
+                         "Settings of equal leverage are drawn side by side.", _data(rows))
+
+
+def _data(rows: list[Row]) -> Columns:
+    """A row a setting and quantity."""
+    return of_metrics([({"setting": row["setting"], "verdict": row["status"], "quantity": label,
+                         "maximum leverage offered (x)": row["leverage"]}, row[key])
+                       for key, _, label in PANELS for row in rows])
 
 
 def dodged(leverages: list[float], order: list[float]) -> np.ndarray:
@@ -52,14 +64,14 @@ def dodged(leverages: list[float], order: list[float]) -> np.ndarray:
 
 def _panel(axes: Axes, rows: list[Row], places: np.ndarray, key: str, kind: str) -> None:
     _scale(axes, rows, places, key, kind)
-    for family in dict.fromkeys(row["family"] for row in rows if row["family"] not in ("present", "flat")):
+    for family in dict.fromkeys(row["family"] for row in rows if row["family"] in SCALED):
         line = sorted((row["scale"], x, row[key]["estimate"]) for row, x in zip(rows, places, strict=True)
                       if row["family"] in ("present", family) and row[key]["estimate"])
         axes.plot([x for _, x, _ in line], [y for *_, y in line], color="#9aa7b4", linewidth=0.8, zorder=2)
     shared = [row["leverage"] for row in rows]
     for row, x in zip(rows, places, strict=True):
         crowded = kind == "plain" and shared.count(row["leverage"]) > 1  # there they lie on one another
-        _mark(axes, row, float(x), row[key], named=not crowded and row["family"] not in ("present", "flat"))
+        _mark(axes, row, float(x), row[key], named=not crowded and row["family"] in NAMED)
 
 
 def _scale(axes: Axes, rows: list[Row], places: np.ndarray, key: str, kind: str) -> None:
@@ -97,7 +109,8 @@ def _mark(axes: Axes, row: Row, x: float, metric: Row, *, named: bool) -> None:
     axes.plot([x], [y], marker=shape, markersize=12 if shape == "*" else 6.5, markerfacecolor=FILLS[row["status"]],
               markeredgecolor=INK, markeredgewidth=0.9, linestyle="none", zorder=5)
     if named:
-        axes.annotate(f"{row['scale']:g}", (x, y), xytext=(5, 3), textcoords="offset points", fontsize=6.8, zorder=6)
+        text = row["setting"].removeprefix("table ") if row["scale"] is None else f"{row['scale']:g}"
+        axes.annotate(text, (x, y), xytext=(5, 3), textcoords="offset points", fontsize=6.8, zorder=6)
 
 
 def _legend(rows: list[Row]) -> list[Line2D]:

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator
 
 from stress.report import style
+from stress.report.data import Columns, of_metrics
 from stress.report.format import percent_tick, plain_tick, usd, usd_tick
 from stress.report.style import INK, Drawn
 
@@ -42,7 +43,13 @@ def isoquants(found: dict[str, Any]) -> Drawn:
     lines = "Lines join points of equal fund" if drawn else "No line of equal fund crosses the map"
     return Drawn(figure, f"Fund for a {percent_tick(found['target'])} chance of depletion: estimate, interval below. "
                          f"{lines} (interpolated between cells; no fund counts as a tenth of the smallest). Hatched: "
-                         "the paths do not bound the fund from above. Star: the present setting.")
+                         "the paths do not bound the fund from above. Star: the present setting.", _data(part["cells"]))
+
+
+def _data(cells: list[dict[str, Any]]) -> Columns:
+    """A row a cell."""
+    return of_metrics([({"factor on margin": c["scale"], "factor on depth": c["depth"]}, c["required_fund"])
+                       for c in cells])
 
 
 def _cells(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray, metrics: dict[Any, Any]) -> None:

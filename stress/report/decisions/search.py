@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import of_metrics
 from stress.report.decisions.told import Figure, Told
 from stress.report.format import FORMATS, NOTHING, joined, percent_tick, plain_tick, usd_tick
 from stress.report.metrics import interval, kind_of, printed, title_of
@@ -127,7 +128,10 @@ def _picture(found: dict[str, Any]) -> Drawn:
     panels[-1].set_xlabel(f"{found['key']}{' (USD)' if found['key'].endswith(MONEY) else ''}")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return Drawn(figure, "Dots: evaluated settings with the interval of each; an arrow: no upper end. The band holds "
-                         "the values at which the limits are neither met nor violated with confidence.")
+                         "the values at which the limits are neither met nor violated with confidence.",
+                 of_metrics([({found["key"]: p["value"], "metric": title_of(name), "limit": found["limits"][name],
+                               "limits": p["verdict"]}, p["metrics"][name])
+                             for name in names for p in found["points"]]))
 
 
 def _panel(axes: Axes, found: dict[str, Any], name: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import Columns, of_metrics
 from stress.report.format import is_number, percent_tick, plain_tick
 from stress.report.metrics import kind_of, printed, title_of
 from stress.report.style import DARK, INK, LIGHT, Drawn
@@ -40,7 +41,13 @@ def tornado(name: str, base: dict[str, Any], rows: list[dict[str, Any]]) -> Draw
     left = len(seen) - sum(map(len, groups))
     more = f" {left} smaller effects are in the table only." if left else ""
     return Drawn(figure, "Bars: the metric at the lower and the higher setting, less the base, on the same paths. "
-                         f"Lines: the interval of that difference; none where too few paths differ.{more}")
+                         f"Lines: the interval of that difference; none where too few paths differ.{more}", _data(seen))
+
+
+def _data(rows: list[dict[str, Any]]) -> Columns:
+    """A row a parameter and end of its step: the change of the metric."""
+    return of_metrics([({"parameter": row["key"], "at": row["value"], "moved by": end["by"], "end": LOOKS[which][3]},
+                        end["difference"]) for row in rows for which in LOOKS if (end := row[which]) is not None])
 
 
 def _panel(axes: Axes, rows: list[dict[str, Any]], kind: str) -> None:

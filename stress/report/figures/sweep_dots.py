@@ -12,17 +12,23 @@ from stress.report import style
 from stress.report.data import Columns
 from stress.report.metrics import kind_of, title_of
 from stress.report.style import DARK, MARKERS, SHADES, Drawn
-from stress.report.sweep_load import Job, Sweep, in_order, shown
+from stress.report.sweep_load import Job, Sweep, shown
 
 TITLE = "Jobs side by side"
 _ROWS = 40
+_NARROW = 26
+"""Characters of the longest label up to which three panels stand side by side; with longer ones two."""
+_WIDE = 40
+"""Most characters of a label."""
 
 
 def draw(sweep: Sweep, names: Sequence[str]) -> Drawn:
     """A row a job, a panel a metric, intervals as bars; jobs grouped by the value of the first key."""
-    jobs = sorted(sweep.done, key=lambda j: [in_order(sweep.value(j, k)) for k in sweep.keys])
+    order = {key: sweep.values(key) for key in sweep.keys}
+    jobs = sorted(sweep.done, key=lambda j: [order[key].index(sweep.value(j, key)) for key in sweep.keys])
     shown_jobs = jobs[:_ROWS]
-    columns = min(len(names), 3)
+    labels = [_name(sweep, job) for job in shown_jobs]
+    columns = min(len(names), 3 if max(map(len, labels)) <= _NARROW else 2)
     rows = -(-len(names) // columns)
     figure = style.new_figure((0.75 + 0.24 * max(len(shown_jobs), 2)) * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
@@ -32,13 +38,14 @@ def draw(sweep: Sweep, names: Sequence[str]) -> Drawn:
     for axes in list(panels.flat)[len(names):]:
         axes.remove()
     for axes in panels[:, 0]:
-        axes.set_yticks(range(len(shown_jobs)), [_name(sweep, j) for j in shown_jobs], fontsize=8)
-        axes.set_ylabel(sweep.keys[0] if len(sweep.keys) == 1 else "")
+        axes.set_yticks(range(len(shown_jobs)), labels, fontsize=8)
+        axes.set_ylabel("\n".join(map(sweep.short, sweep.keys)) if len(sweep.keys) > 1 else "".join(sweep.keys))
     panels[0, 0].set_ylim(len(shown_jobs) - 0.5, -0.5)
     left = len(jobs) - len(shown_jobs)
     more = f" {left} further jobs are in the table only." if left else ""
+    meant = f" Rows: {', '.join(map(sweep.short, sweep.keys))}." if len(sweep.keys) > 1 else ""
     return Drawn(figure, "Dots: estimates; bars: the interval of each job on its own, with an arrow where there is no "
-                         f"finite upper end.{more}", data_of(sweep, shown_jobs, names))
+                         f"finite upper end.{meant}{more}", data_of(sweep, shown_jobs, names))
 
 
 def data_of(sweep: Sweep, jobs: Sequence[Job], names: Sequence[str]) -> Columns:
@@ -51,8 +58,12 @@ def data_of(sweep: Sweep, jobs: Sequence[Job], names: Sequence[str]) -> Columns:
 
 
 def _name(sweep: Sweep, job: Job) -> str:
-    """The values of a job; with one key, which stands at the axis, the value alone."""
-    return shown(sweep.value(job, sweep.keys[0])) if len(sweep.keys) == 1 else sweep.label(job)
+    """The values of a job, in the order of the keys, which stand at the axis; each cut where they are long together."""
+    values = [shown(sweep.value(job, key)) for key in sweep.keys]
+    if sum(map(len, values)) > _WIDE:
+        most = _WIDE // len(values)
+        values = [value if len(value) <= most else f"{value[:most - 1]}…" for value in values]
+    return ", ".join(values) or f"job {job.number}"
 
 
 def _groups(sweep: Sweep, jobs: list[Job]) -> list[int]:

@@ -11,17 +11,19 @@ from stress.report import style
 from stress.report.figures.sweep_dots import data_of
 from stress.report.metrics import kind_of, title_of
 from stress.report.style import LINES, MARKERS, SHADES, Drawn
-from stress.report.sweep_load import Job, Sweep, in_order, shown
+from stress.report.sweep_load import Job, Sweep, shown
 
 TITLE = "Metrics along the sweep"
 _GROUPS = len(SHADES)
+_ACROSS, _MARK, _LONGEST = 120, 8, 100
+"""Characters that fit into a row of the legend, what a mark takes of them, and the longest text that is not cut."""
 _TICKS = 7
 """With no more swept values than this, the ticks are the values."""
 
 
 def draw(sweep: Sweep, names: Sequence[str], along: str, by: str | None) -> Drawn:
     """Small multiples of ``names`` against the number ``along``; intervals as bars."""
-    groups = sorted({sweep.value(job, by) for job in sweep.done}, key=in_order) if by else [""]
+    groups = sweep.values(by) if by else [""]
     rows = -(-len(names) // 2)
     figure = style.new_figure(0.5 + 2.35 * rows)
     panels = figure.subplots(rows, 2, squeeze=False)
@@ -29,18 +31,24 @@ def draw(sweep: Sweep, names: Sequence[str], along: str, by: str | None) -> Draw
         _prepare(axes, sweep, name, along)
         for number, group in enumerate(groups[:_GROUPS]):
             chosen = [job for job in sweep.done if by is None or sweep.value(job, by) == group]
-            _line(axes, sweep, chosen, name, along, number, "" if by is None else f"{sweep.short(by)}={shown(group)}")
+            _line(axes, sweep, chosen, name, along, number, "" if by is None else _cut(shown(group)))
     for axes in list(panels.flat)[len(names):]:
         axes.remove()
     if by is not None:
         handles, labels = panels[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+        figure.legend(handles, labels, loc="outside lower center", title=by, title_fontsize=8.2,
+                      ncols=min(len(labels), max(1, _ACROSS // (max(map(len, labels)) + _MARK))))
     left = len(groups) - _GROUPS
     more = f" {left} further values of {by} are in the table only." if left > 0 else ""
     return Drawn(figure, "Bars: the interval of each job on its own. Jobs with the same seed and block size see the "
                          "same noise, so the difference between two of them is better known than the bars suggest "
                          "(compare pairs them). Lines of one panel are set slightly apart sideways. An arrow marks an "
                          f"interval without a finite upper end.{more}", data_of(sweep, sweep.done, names))
+
+
+def _cut(text: str) -> str:
+    """A text that fits into the legend."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST - 1]}…"
 
 
 def _line(axes: Axes, sweep: Sweep, jobs: list[Job], name: str, along: str, number: int, label: str) -> None:

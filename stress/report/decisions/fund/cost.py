@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import from_rows
 from stress.report.decisions.fund.words import between, cells, enough, level
 from stress.report.decisions.told import Figure
 from stress.report.format import count, hours, percent, percent_tick, usd
@@ -87,7 +88,9 @@ def _draw(found: dict[str, Any]) -> Drawn:
     axes.legend(loc="upper right")
     return Drawn(figure, f"Capital tied up and shortfall expected, and their sum with its interval of {level(best)} "
                          f"(n = {count(best['n'])}), where the paths give one. The bar on the axis is the interval of "
-                         "the cheapest fund.")
+                         "the cheapest fund.",
+                 from_rows(rows, {"fund (USD)": "fund", "cost (USD a year)": "estimate", "low": "low", "high": "high"})
+                 | {"capital (USD a year)": held, "expected shortfall (USD a year)": lacking})
 
 
 def _right_end(found: dict[str, Any], fund: np.ndarray) -> float:

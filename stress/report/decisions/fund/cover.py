@@ -110,4 +110,5 @@ def _draw(found: dict[str, Any]) -> Drawn:
     axes.legend(loc="upper center", ncols=2)
     return Drawn(figure, "What accounts would leave unpaid if prices jumped by so much and they were closed together "
                          f"into {percent(cover['depth_share'])} of the usual depth. Exact for this book; simulated "
-                         f"moves with intervals of {level(cover['required'][0])} are in the table.")
+                         f"moves with intervals of {level(cover['required'][0])} are in the table.",
+                 {"move": move, **{f"{name} (USD)": needs[:, place] for place, name in enumerate(names)}})

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import of_metrics
 from stress.report.decisions.fund.words import bars, between, cells, level
 from stress.report.decisions.told import Figure
 from stress.report.format import hours, joined, percent, percent_tick, seconds, usd
@@ -83,6 +84,8 @@ def _draw(found: dict[str, Any]) -> Drawn:
         _lines(axes, [row for row in rows if row["step_seconds"] == step], longer, hollow=step > ticks[0])
     ends = np.array([need[k] for row in rows for need in row["required"] for k in ("low", "high") if need[k]])
     style.scale_axis(axes, "y", "usd", values[values > 0], ends)
+    if axes.get_yscale() == "log":
+        axes.set_ylim(top=2 * axes.get_ylim()[1])  # room for arrows
     if found["fund"] > 0:
         axes.axhline(found["fund"], color=INK, linestyle=(0, (5, 4)), linewidth=1,
                      label=f"configured fund {usd(found['fund'])}")
@@ -95,7 +98,9 @@ def _draw(found: dict[str, Any]) -> Drawn:
     axes.legend(loc="upper left")
     return Drawn(figure, f"Bars are intervals of {level(rows[0]['required'][0])}; an arrow: no upper limit from these "
                          "paths. A horizon without a mark needs no fund for that chance. Lines are set slightly apart; "
-                         "hollow marks: longer ticks.")
+                         "hollow marks: longer ticks.", of_metrics(
+                             [({"horizon (h)": row["hours"], "tick (s)": row["step_seconds"], "chance": need["target"]},
+                               need) for row in rows for need in row["required"]]))
 
 
 def _lines(axes: Axes, rows: list[dict[str, Any]], longer: str, *, hollow: bool) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stress.report import style
+from stress.report.data import from_rows
 from stress.report.decisions.fund.words import between, cells, enough, level
 from stress.report.decisions.told import Figure
 from stress.report.format import hours, percent_tick, usd
@@ -64,7 +65,9 @@ def _draw(found: dict[str, Any]) -> Drawn:
     axes.set_xlabel("size of the insurance fund at the start (USD)")
     axes.set_ylabel(f"probability of depletion within {hours(found['horizon_hours'])}")
     return Drawn(figure, f"The band is the interval of {level(found['required'][0])} at each size; marks are the funds "
-                         "for each target with theirs, open to the right where these paths give no upper limit.")
+                         "for each target with theirs, open to the right where these paths give no upper limit.",
+                 from_rows(found["curve"], {"fund (USD)": "fund", "depletion_probability": "depletion_probability",
+                                            "low": "low", "high": "high"}))
 
 
 def _marks(axes: Axes, rows: list[dict[str, Any]]) -> None:
