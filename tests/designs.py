@@ -52,6 +52,7 @@ FILLABLE = {
     "close_at_most_usd": 1e5,
     "settlement": "fill",
 }
+ONE_BLOCK = {"settlement": "fill", "block_seconds": 60.0, "close_at_least_usd": 1e3, "close_at_most_usd": 1e5}
 FIRST = {"first_above_usd": 2e4, "cooldown_seconds": 150.0, "waits_for_cooldown": False}
 PATIENT = {"first_above_usd": 1e4, "cooldown_seconds": 150.0, "waits_for_cooldown": True}
 AUCTION = {
@@ -435,7 +436,7 @@ MORE_DESIGNS: dict[str, Design] = {
         "law": "linear",
         "rule": "portion",
         "isolated": 0.1,
-        "liquidation": FILLABLE | {"limit_price": None, "order": "random", "order_seed": 5, "block_seconds": 60.0},
+        "liquidation": ONE_BLOCK | {"order": "random", "order_seed": 5},
         "adl": "random",
         "tiers": False,
         "limited": False,
