@@ -165,7 +165,9 @@ DESIGNS: dict[str, Design] = {
     "full, coins as collateral, ranked": {
         "law": "linear",
         "rule": "full",
+        "liquidation": {"remaining_equity": "trader"},
         "coins": "size",
+        "sale": "debt",
         "adl": "binance",
         "tiers": True,
         "limited": False,
@@ -369,6 +371,18 @@ MORE_DESIGNS: dict[str, Design] = {
         "adl": "random",
         "delay": True,
         "lag": 2,
+    },
+    "restore target, coins that a debt needs, ADL at the mark, lagging oracle": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "liquidation": {"remaining_equity": "trader"},
+        "coins": "size",
+        "sale": "debt",
+        "adl": "profit_leverage",
+        "adl_price": "mark",
+        "lag": 1,
+        "limited": False,
+        "tiers": True,
     },
     "first fraction, collateral in coins, bankruptcy price": {
         "law": "linear",

@@ -53,6 +53,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "contract": {"contract": "linear"},
     "delay": {"keeper_delay_seconds": 0.0},
     "coins": {"haircuts": ((1.0, 0.0), (1.0, 0.0))},
+    "sale": {"coin_sale": "all"},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
 }
 """The venue without a mechanism."""

@@ -80,6 +80,7 @@ class Venue:
     by_fill: bool = field(default=False, metadata={"static": True})  # each fill is settled against bankruptcy prices
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts
+    sells_debt: bool = field(default=False, metadata={"static": True})  # coins only as far as the debt needs them
     order: ClosingOrder | None = None  # None: an account's positions are closed together
 
     @property
