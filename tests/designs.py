@@ -52,6 +52,7 @@ FILLABLE = {
     "close_at_most_usd": 1e5,
     "settlement": "fill",
 }
+ONE_BLOCK = {"settlement": "fill", "block_seconds": 60.0, "close_at_least_usd": 1e3, "close_at_most_usd": 1e5}
 FIRST = {"first_above_usd": 2e4, "cooldown_seconds": 150.0, "waits_for_cooldown": False}
 PATIENT = {"first_above_usd": 1e4, "cooldown_seconds": 150.0, "waits_for_cooldown": True}
 AUCTION = {
@@ -178,7 +179,9 @@ DESIGNS: dict[str, Design] = {
     "full, coins as collateral, ranked": {
         "law": "linear",
         "rule": "full",
+        "liquidation": {"remaining_equity": "trader"},
         "coins": "size",
+        "sale": "debt",
         "adl": "binance",
         "tiers": True,
         "limited": False,
@@ -418,6 +421,18 @@ MORE_DESIGNS: dict[str, Design] = {
         "delay": True,
         "lag": 2,
     },
+    "restore target, coins that a debt needs, ADL at the mark, lagging oracle": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "liquidation": {"remaining_equity": "trader"},
+        "coins": "size",
+        "sale": "debt",
+        "adl": "profit_leverage",
+        "adl_price": "mark",
+        "lag": 1,
+        "limited": False,
+        "tiers": True,
+    },
     "first fraction, collateral in coins, bankruptcy price": {
         "law": "linear",
         "rule": "first_fraction",
@@ -484,7 +499,7 @@ MORE_DESIGNS: dict[str, Design] = {
         "law": "linear",
         "rule": "portion",
         "isolated": 0.1,
-        "liquidation": FILLABLE | {"limit_price": None, "order": "random", "order_seed": 5, "block_seconds": 60.0},
+        "liquidation": ONE_BLOCK | {"order": "random", "order_seed": 5},
         "adl": "random",
         "tiers": False,
         "limited": False,

@@ -66,6 +66,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "coins": {"haircuts": ((1.0, 0.0), (1.0, 0.0))},
     "begins": _leaving(run=None),
     "gates": _leaving(gate=None),
+    "sale": {"coin_sale": "all"},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
 }
 """The venue without a mechanism."""

@@ -47,7 +47,7 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
     if "depositors" in design.get("insurance", {}) or design.get("withdrawals", {}).get("begins") == "fund":
         cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fund_curve=False))
     if "coins" in design:
-        cfg = dataclasses.replace(cfg, protocol=_with_haircuts(cfg.protocol, design["coins"], rng))
+        cfg = dataclasses.replace(cfg, protocol=_with_haircuts(cfg.protocol, design["coins"], rng, design.get("sale")))
         book = _with_coins(book, cfg.protocol, path[0], rng)
     if "shocks" in design:
         cfg = dataclasses.replace(cfg, shocks={kind: _shock(kind, rng) for kind in design["shocks"]})
@@ -150,11 +150,11 @@ def _with_curve(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, b
     return dataclasses.replace(protocol, maintenance_margin=None, margin=MarginConfig(kind=kind, **margin))
 
 
-def _with_haircuts(protocol: ProtocolConfig, kind: str, rng: np.random.Generator) -> ProtocolConfig:
+def _with_haircuts(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, sale: str | None) -> ProtocolConfig:
     """Weights of both coins, with ``size`` the less the more units there are."""
     factor = rng.uniform(1e-3, 5e-3, 2).tolist() if kind == "size" else None
     return dataclasses.replace(
-        protocol, collateral=CollateralConfig(weights=rng.uniform(0.85, 1.0, 2).tolist(), size_factor=factor)
+        protocol, collateral=CollateralConfig(weights=rng.uniform(0.85, 1.0, 2).tolist(), size_factor=factor, sale=sale)
     )
 
 

@@ -15,6 +15,7 @@ from stress.book.exposure import distance_to_liquidation
 from stress.book.margin import shortfall
 from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles, obstacles
+from stress.config.check_collateral import check_collateral
 from stress.config.collateral import CollateralConfig
 from stress.engine.check import check_at
 from stress.engine.screen import screen
@@ -99,6 +100,39 @@ def test_coins_are_sold_after_the_positions_and_push_the_price_further() -> None
     assert ledger["ticks"][0]["coins"][0]["price"] == pytest.approx(coin, rel=1e-12)
     assert ledger["final"]["accounts"]["coins"]["cash"] == pytest.approx(fill - 100 + UNITS * coin, rel=1e-10)
     assert expected.coin_proceeds == pytest.approx(UNITS * coin, rel=1e-12)
+
+
+ALL = {"collateral": CollateralConfig(weights=WEIGHT, sale="all")}
+DEBT = {"collateral": CollateralConfig(weights=WEIGHT, sale="debt")}
+
+
+@pytest.mark.parametrize(("fee", "due"), [(0.0, 33.0), (0.01, 33.67)])
+def test_as_many_coins_are_sold_as_the_debt_needs(fee: float, due: float) -> None:
+    """At 67 the position leaves 67 - 100 = -33 USD and a fee of 1 % of 67; the rest of 0.625 coins stays, in coins."""
+    ledger, expected = two(100.0, 67.0, 67.0, protocol=DEBT | {"liquidation": {"fee": fee}})
+    account, kept = ledger["final"]["accounts"]["coins"], UNITS - due / 67
+    assert account == {"cash": pytest.approx(0.0, abs=1e-7), "equity": pytest.approx(kept * 67), "positions": {},
+                       "coins": {"X": pytest.approx(kept)}}
+    assert expected.coin_proceeds == pytest.approx(due) and ledger["outcome"]["bad_debt"] == 0
+    assert expected.ledger["final"]["accounts"]["coins"]["coins"] == account["coins"]
+
+
+def test_who_owes_more_than_its_coins_bring_sells_all() -> None:
+    """As where all are sold: -60 + 0.625 x 40."""
+    ledger, expected = two(100.0, 40.0, protocol=DEBT)
+    assert ledger["outcome"]["bad_debt"] == pytest.approx(45.0) == expected.bad_debt
+    assert ledger["ticks"][0]["coins"][0]["units"] == UNITS
+
+
+def test_what_a_debt_needs_is_worked_out_at_the_price_that_it_brings() -> None:
+    """In the book of the test above u coins at 67 (1 - 1e-4 - 0.5e-4 u) 0.999 bring what the position lacks to 100."""
+    liquidity = {"law": "linear", "depth_usd": 6700.0, "half_spread_bps": 10.0}
+    ledger, expected = two(100.0, 67.0, liquidity=liquidity, protocol=DEBT)
+    debt = (100 - 67 * (1 - 0.5e-4) * 0.999) / (67 * 0.999)
+    units = ((1 - 1e-4) - np.sqrt((1 - 1e-4) ** 2 - 2e-4 * debt)) / 1e-4
+    assert ledger["ticks"][0]["coins"][0]["units"] == pytest.approx(units, rel=1e-8)
+    assert ledger["ticks"][0]["mark"]["X"] == pytest.approx(67 * (1 - 1e-4 * (1 + units)), rel=1e-12)
+    assert expected.coins_sold[0] == pytest.approx(units, rel=1e-8)
 
 
 @pytest.mark.parametrize(("price", "who"), [(20.3, []), (20.1, ["short"]), (1000.0, [])])
@@ -190,6 +224,34 @@ def test_a_larger_haircut_never_liquidates_fewer() -> None:
     for high, low in zip(counts, counts[1:], strict=False):
         assert (low >= high).all()
         assert (low > high).mean() > 0.2, "it matters"
+
+
+def test_selling_what_a_debt_needs_spares_the_book() -> None:
+    """Without impact deficits are those of selling all, path by path, and fewer coins are sold; with it the price is
+    pushed less, in the mean."""
+    book = market(np.random.default_rng(4), 1.0, (2.0, 4.0))
+    coins = np.zeros_like(book.size)
+    coins[:-1, 0] = book.cash[:-1] / 80.0
+    cash = np.append(np.zeros(book.accounts - 1), book.cash[-1])
+    book = dataclasses.replace(book, cash=cash, coins=coins, counted=WEIGHT * coins)
+    for liquidity in ({"law": "none"}, GAPS):
+        results = [outcomes(book, liquidity=liquidity, price={"volatility": 20.0}, protocol=venue) for venue in (ALL, DEBT)]
+        sold = [result.sold_coins.value[0] for result in results]
+        assert (sold[1] < sold[0]).mean() > 0.2
+        if liquidity["law"] == "none":
+            assert (sold[1] <= sold[0] * (1 + 1e-9)).all()
+            np.testing.assert_allclose(results[1].outcome.bad_debt, results[0].outcome.bad_debt, rtol=1e-9, atol=1e-6)
+            continue
+        less = mean((results[0].outcome.max_displacement - results[1].outcome.max_displacement)[0])
+        assert less.value > 4 * less.error, less
+
+
+def test_a_fund_that_takes_what_is_left_takes_no_coins() -> None:
+    cfg = taking(protocol=DEBT | {"liquidation": {"remaining_equity": "fund"}})
+    (message,) = check_collateral(cfg)
+    assert "protocol.collateral.sale" in message and "remaining_equity" in message
+    assert not [*check_collateral(taking(protocol=DEBT))]
+    assert not [*check_collateral(taking(protocol={"liquidation": {"remaining_equity": "fund"}}))]
 
 
 def test_wrong_way_collateral_makes_the_cascade_worse() -> None:

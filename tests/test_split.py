@@ -36,6 +36,7 @@ CASES = {
         "protocol.liquidation.keeper_delay_seconds=120",
         "protocol.adl.policy=none",
     ),
+    "the largest loss first": ("protocol.liquidation.order=largest_loss", "price.volatility=[4,6]"),
     "tiers and levies": (
         "protocol.maintenance_margin=null",
         "protocol.initial_margin=null",
@@ -65,7 +66,7 @@ def both(case: str) -> tuple[BlockResult, BlockResult]:
     return jax.device_get(run(job, np.uint32(0), np.int32(3))), jax.device_get(run(alone, np.uint32(0), np.int32(3)))
 
 
-@pytest.mark.parametrize("case", slow(CASES, "fund and ADL", "a lagging oracle, a breaker, late keepers, no ADL"))
+@pytest.mark.parametrize("case", slow(CASES, "the largest loss first", "fund and ADL", "a lagging oracle, a breaker, late keepers, no ADL"))
 def test_both_engines_in_one_tick(case: str) -> None:
     study, (split, dense) = made(case), both(case)
     engine, lost = study.engine, (np.asarray(split.outcome.status) == BEYOND_LADDER).any(0)

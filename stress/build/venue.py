@@ -85,6 +85,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         socialised="socialised_loss" in protocol.waterfall,
         limit=build_limit(protocol.liquidation),
         order=build_order(protocol.liquidation),
+        sells_debt=protocol.collateral is not None and protocol.collateral.sale == "debt",
         backstop=None if protocol.backstop is None else build_backstop(protocol.backstop, step_seconds),
         adaptive=None if protocol.adaptive is None else build_adaptive(protocol.adaptive, markets, step_seconds),
         auction=build_auction(protocol.liquidation, step_seconds),

@@ -30,6 +30,9 @@ def _venue(config: Config) -> Iterator[str]:
     if protocol.liquidation.execution == "auction":
         yield str(bad_value("protocol.liquidation.execution", "auction", f"book with {KEY}",
                             f"Liquidators take positions over, not coins. Set {KEY}=null, or sell in the book."))
+    if protocol.collateral.sale == "debt" and protocol.liquidation.remaining_equity == "fund":
+        yield str(bad_value(f"{KEY}.sale", "debt", "all with protocol.liquidation.remaining_equity=fund",
+                            "The fund takes what is left in USD. Use sale=all, or remaining_equity=trader."))
     if protocol.liquidation.settlement == "fill":
         yield str(bad_value("protocol.liquidation.settlement", "fill", f"account with {KEY}",
                             f"Coins are sold when the account is flat. Set {KEY}=null, or settle accounts."))

@@ -18,6 +18,9 @@ class CollateralConfig:
     size_factor: PerMarket | None = field(
         "the weight of so many units is at most 1.1 / (1 + this x root of the units); null: whatever their number",
         unit="per root of a unit", low=0, optional=True)
+    sale: str | None = field(
+        "which coins of a closed account are sold: all, or of each as much as its debt and the fee need; null: all",
+        choices=("all", "debt"), optional=True)
 
 
 @dataclass(kw_only=True)

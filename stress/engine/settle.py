@@ -8,7 +8,7 @@ from stress.engine.ladder.deleverage import sale_at, sold_units
 from stress.engine.ladder.settle import Sale
 from stress.engine.state import Accounts, Ledger, Row
 from stress.engine.tick import CRUMB, Closing, Settlement, Tick
-from stress.protocol.coins import Coins, CoinSale
+from stress.protocol.coins import Coins, CoinSale, needed_share
 from stress.protocol.insurance.penalty import remainder
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import DUST
@@ -28,7 +28,8 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
         quote = jnp.where(taken, closing.kept, quote)
     flat, coins = (size == 0).all(0) & (ledger.size != 0).any(0), None
     if accounts.coins is not None:
-        coins, z = sell_coins(venue, tick, accounts.coins, z, flat & (closing.acted | (quote < 0)))
+        due = venue.fees.rate * jnp.abs(value).sum(0) - quote
+        coins, z = sell_coins(venue, tick, accounts.coins, z, flat & (closing.acted | (quote < 0)), due)
         quote = quote + coins.proceeds()
     displacement = liquidity.impact.displacement(z)
     mark = liquidity.displaced(tick.fundamental, displacement)
@@ -59,11 +60,23 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
     )
 
 
-def sell_coins(venue: Venue, tick: Tick, coins: Coins, z: Array, whose: Array) -> tuple[CoinSale, Array]:
-    """The sale of all coins of accounts ``whose`` [N], and absorbed flow [A] after it, from ``z`` [A] on."""
+def sell_coins(
+    venue: Venue, tick: Tick, coins: Coins, z: Array, whose: Array, due: Array
+) -> tuple[CoinSale, Array]:
+    """The sale of coins of accounts ``whose`` [N], and absorbed flow [A] after it, from ``z`` [A] on.
+
+    All of them, or where the venue is content with it what brings the USD that are ``due`` [N].
+    """
+
+    def walk(units: Array) -> tuple[Array, Array]:
+        price, after = venue.liquidity.walk(z, units, tick.fundamental, tick.depth)
+        return price * (1.0 - venue.liquidity.half_spread), after
+
     units = jnp.where(whose, coins.units, 0.0)
-    price, after = venue.liquidity.walk(z, units.sum(1), tick.fundamental, tick.depth)
-    return CoinSale(units, price * (1.0 - venue.liquidity.half_spread)), after
+    if venue.sells_debt:
+        units = units * needed_share(due, units, lambda sold: walk(sold)[0])
+    price, after = walk(units.sum(1))
+    return CoinSale(units, price), after
 
 
 def walk(

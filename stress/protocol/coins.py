@@ -1,11 +1,13 @@
 """Coins as collateral: units of the markets' base assets, which count at a haircut and are sold when their owner is.
 
 They are worth the market's price. Nobody's coins change while the account holds a position: whoever is closed whole
-sells all of them, after the positions, into the same book.
+sells all of them, after the positions, into the same book; or, where the venue takes no more than it must, as many as
+the debt needs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -69,6 +71,28 @@ class CoinSale:
     def proceeds(self) -> Array:
         """USD [N]."""
         return (self.units * self.price[:, None]).sum(0)
+
+
+SALE_STEPS = 30
+"""Times that what a debt needs is worked out anew at the price that selling so much brings."""
+BEYOND = 1e-9
+"""Share of what a debt needs that is sold beyond it, so that no rounding is left to owe."""
+
+
+def needed_share(due: Array, units: Array, price_of: Callable[[Array], Array]) -> Array:
+    """Share [N] of an account's coins ``units`` [A, N], of each alike, that brings what is ``due`` [N] in USD.
+
+    All coins of a market are sold at one price, which falls with their number: ``price_of`` gives [A] in USD for
+    the units [A] that are sold. Starts where all are sold and comes down, so every step is enough. One of who owns too
+    few.
+    """
+
+    def step(_: int, share: Array) -> Array:
+        worth = (units * price_of((units * share).sum(1))[:, None]).sum(0)
+        need = jnp.maximum(due, 0.0) * (1.0 + BEYOND)
+        return jnp.minimum(share, jnp.where(worth > 0, need / jnp.where(worth > 0, worth, 1.0), 1.0))
+
+    return jax.lax.fori_loop(0, SALE_STEPS, step, jnp.ones(units.shape[1]))
 
 
 @jax.tree_util.register_dataclass

@@ -83,6 +83,7 @@ class Venue:
     insurance: Insurance | None = None  # None: one fund, fed by liquidations, that pays as far as it goes
     pool: PoolTrigger | None = None  # ADL of winners whose profits are too much for the backstop's pool
     levied_by: str = field(default="profit", metadata={"static": True})  # or equity, contracts
+    sells_debt: bool = field(default=False, metadata={"static": True})  # coins only as far as the debt needs them
     order: ClosingOrder | None = None  # None: an account's positions are closed together
     withdrawals: Withdrawals | None = None  # None: nothing leaves accounts
 

@@ -15,7 +15,9 @@ AT_PAR = "One collateral: cash in USD at par. There is no collateral price risk,
 DEPEGGED = ("One collateral, at par but for the depeg above, which takes from cross wallets alone: isolated margin, "
             "profit and the fund stay in USD. The venue applies no haircut.")
 IN_COINS = ("Collateral is USD and coins of the markets simulated. Haircuts stay what they are; debts in USD cost no "
-            "interest; coins are sold only when their owner's last position is closed, and then all of them.")
+            "interest; coins are sold only when their owner's last position is closed, and then {how_many}.")
+HOW_MANY = {"all": "all of them", "debt": "as many as the debt and the fee need"}
+"""Which of them are sold then."""
 
 
 def collateral(run: Run, each: Each) -> str:
@@ -26,11 +28,16 @@ def collateral(run: Run, each: Each) -> str:
     weights = each(run, rules.get("weights"), percent_tick)
     factor = rules.get("size_factor")
     size = "" if factor is None else f", less for many units (factor {each(run, factor, plain_tick)} of their root)"
-    return f"USD, and coins at {weights} of their value{size}; sold after the positions when an account is closed whole"
+    sold = f"sold after the positions when an account is closed whole, {_sale(rules)}"
+    return f"USD, and coins at {weights} of their value{size}; {sold}"
+
+
+def _sale(rules: dict[str, Any]) -> str:
+    return HOW_MANY[rules.get("sale") or "all"]
 
 
 def left_out(run: Run, depegged: bool) -> str:
     """What the model of collateral does not cover."""
     if "coins_sold" in (run.summary.get("metrics") or {}):
-        return IN_COINS
+        return IN_COINS.format(how_many=_sale(run.setting("protocol.collateral") or {}))
     return DEPEGGED if depegged else AT_PAR

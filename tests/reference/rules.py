@@ -96,6 +96,7 @@ class Rules:
     insurance: InsuranceConfig | None = None
     levied_by: str = "profit"  # or equity, contracts
     haircuts: tuple[tuple[float, float], ...] = ()  # [A] weight of a coin, and factor of the root of its units
+    coin_sale: str = "all"  # or debt: what a closed account sells
     stale_after_seconds: float | None = None  # age of an index from which accounts wait
     divergence_limit: float | None = None  # relative distance of an index from its mean, likewise
     divergence_half_life_seconds: float | None = None  # of that mean
@@ -149,6 +150,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "insurance": protocol.insurance,
         "levied_by": "profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
         "haircuts": _haircuts(protocol, markets),
+        "coin_sale": "all" if protocol.collateral is None else protocol.collateral.sale or "all",
         "adaptive": protocol.adaptive,
         "withdrawals": protocol.withdrawals,
         "initial_tiers": () if protocol.withdrawals is None else tuple(initial_margin(protocol, m) for m in markets),
