@@ -5,7 +5,7 @@ Axes: ``R`` rows of a batch, ``T`` ticks, ``B`` paths of the market, ``A`` marke
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jax
@@ -13,10 +13,9 @@ import jax.numpy as jnp
 
 from stress.engine.batches import pack
 from stress.engine.dense import advance
-from stress.engine.record import conserve
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import Outcome
-from stress.mc.block import first_row, left_by, of_the_rest
+from stress.mc.block import at_horizon, first_row, left_by, of_the_rest
 from stress.mc.grid.market import Seen
 from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
@@ -71,5 +70,5 @@ def simulate_rows(job: Job, path: Array, seen: Seen) -> RowResult:
     ticks = Seen(seen.fundamental, seen.multiplier, None, seen.normal)
     (end, fan), sold = jax.lax.scan(tick, (rows, fan), (numbers, ticks))
     last = end.row(job.batch > 1)
-    last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
+    last = at_horizon(job.accounts, last)
     return RowResult(**left_by(venue, last), fan=jnp.moveaxis(fan, 0, 1), sold=sold.T)
