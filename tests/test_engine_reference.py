@@ -42,6 +42,8 @@ SAME = {
     "max_displacement": "max_displacement",
     "drawdown": "fund_drawdown",
     "capped": "displacement_capped",
+    "under_water": "underwater_accounts",
+    "unrealised": "unrealised_bad_debt",
 }
 
 FRONT = 2

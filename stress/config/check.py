@@ -26,7 +26,8 @@ from stress.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 METRICS = (
     "depletion_probability", "cascade_probability", "adl_probability", "socialised_loss_probability",
-    "time_to_depletion_hours", "liquidated_notional", "liquidated_accounts", "bad_debt", "insurance_paid",
+    "time_to_depletion_hours", "liquidated_notional", "liquidated_accounts", "bad_debt", "insolvent_notional",
+    "unrealised_bad_debt", "insurance_paid",
     "adl_haircut", "socialised_loss", "uncovered", "fees_to_fund", "adl_notional", "amplification", "max_displacement",
     "fund_drawdown_var_99", "fund_drawdown_es_99", "required_fund_99", "required_fund_999", "required_fund_9999",
     "fund_shortfall", "withdrawn", "taken_over", "backstop_loss", "backstop_depletion_probability", "adl_hit_share",

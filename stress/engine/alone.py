@@ -104,14 +104,24 @@ def settled(venue: Venue, now: Moving, tick: LadderTick, seen: Glance, sale: Sal
     return replace(after, row=replace(after.row, outcome=replace(after.row.outcome, status=status)))
 
 
-def conserved(row: LadderRow, quote: Array, units: Array, quote_total: Array, mark: Array) -> LadderRow:
-    """The row with the residuals of both conservation laws.
+def lacking(account: Alone, owed: Array, mark: Array) -> tuple[Array, Array]:
+    """1 [] if an open account is under water at the marks [A], and the USD [] that it lacks."""
+    lacks = jnp.maximum(-owned(account, owed) - (account.size * mark).sum(), 0.0)
+    lacks = jnp.where((account.size != 0).any() & ~account.residual, lacks, 0.0)
+    return (lacks > 0).astype(jnp.int32), lacks
+
+
+def conserved(
+    row: LadderRow, quote: Array, units: Array, lacks: tuple[Array, Array], quote_total: Array, mark: Array
+) -> LadderRow:
+    """The row with the residuals of both conservation laws, and with accounts left under water: ``lacks``.
 
     ``quote`` [] in USD and ``units`` [2 A] are what open accounts own at the horizon, summed up anew.
     """
     cash = quote + row.closed_quote + row.outside_quote + row.fund_flow + row.keepers - quote_total
     contracts = jnp.abs((_net(units) + row.outside_size) * mark).sum()
-    return replace(row, outcome=replace(row.outcome, cash_residual=jnp.abs(cash), contracts_residual=contracts))
+    out = replace(row.outcome, cash_residual=jnp.abs(cash), contracts_residual=contracts)
+    return replace(row, outcome=replace(out, under_water=lacks[0], unrealised=lacks[1]))
 
 
 def close(fees: Fees, account: Alone, owed: Array, fill: Array) -> Closed:

@@ -90,6 +90,8 @@ class Outcome:
     cash_residual: Array  # [] USD, largest conservation error
     contracts_residual: Array  # [] USD, likewise, of all markets at mark prices
     status: Array  # [] int32
+    under_water: Array  # [] int32, accounts left open with less than nothing at the horizon
+    unrealised: Array  # [] USD that these lack
 
     def add(self, **amounts: Array) -> Outcome:
         """A copy with the amounts added to the named fields."""
@@ -120,6 +122,8 @@ def empty_outcome(markets: int) -> Outcome:
         cash_residual=money,
         contracts_residual=money,
         status=count,
+        under_water=count,
+        unrealised=money,
     )
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from stress.engine.batches import pack
 from stress.engine.dense import advance, awakened
+from stress.engine.horizon import left_under_water
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.crowd import everybody
 from stress.engine.loops import by_rows
@@ -183,7 +184,7 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
     start = State(open_market(job, tiles), rows, open_window(job.cascade, paths), fan)
     end, trace = jax.lax.scan(tick, start, jnp.arange(1, job.steps + 1, dtype=jnp.int32))
     last = end.rows.row(job.batch > 1)
-    last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
+    last = at_horizon(job.accounts, last)
     if companion:
         last = _with_sleepers(last, companion)
     split = jax.tree.map(lambda leaf: leaf.reshape(variants, paths, *leaf.shape[1:]), left_by(venue, last))
@@ -194,6 +195,12 @@ def _dense(job: Job, tiles: Array, traced: Array) -> BlockResult:
         trace=trace,
         anew=jnp.zeros(paths, bool),
     )
+
+
+def at_horizon(accounts: Accounts, last: Row) -> Row:
+    """Rows [rows, ...] with what is recorded after their last tick."""
+    last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(accounts, last))
+    return replace(last, outcome=jax.vmap(left_under_water, in_axes=(None, 0))(accounts, last))
 
 
 def of_the_rest(job: Job) -> Job:

@@ -25,6 +25,7 @@ MONEY = {
     "adl_notional": "adl_notional",
     "adl_residual_notional": "adl_residual",
     "max_displacement": "max_displacement",
+    "unrealised_bad_debt": "unrealised",
 }
 """Column of the main variant by outcome field."""
 COUNTS = {
@@ -32,6 +33,7 @@ COUNTS = {
     "adl_accounts": "adl_accounts",
     "rounds": "rounds",
     "displacement_capped": "capped",
+    "underwater_accounts": "under_water",
 }
 
 FAIRNESS = {

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.cipher import Words, threefry
+from stress.engine.horizon import rows_under_water
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.state import first_row
 from stress.engine.loops import by_rows, held
@@ -129,12 +130,13 @@ def _open_tile(job: Job, ladders: Ladders, noise: Noise, trace: dict[str, Array]
 
 
 def _result(job: Job, end: Tile) -> TileResult:
-    out, flow = end.rows.outcome, end.rows.fund_flow
+    assert job.ladders is not None  # the caller's branch
+    marks, flow = mark(job, end.log_price, end.free), end.rows.fund_flow
+    out = rows_under_water(job.ladders, end.rows, end.rows.outcome, jnp.moveaxis(marks, 1, 2))
     if job.unlimited:  # companions that never woke are what their main paths are
         slept = out.depletion_tick[0] == NEVER
         out = jax.tree.map(lambda leaf: leaf.at[-1].set(by_rows(slept, leaf[0], leaf[-1])), out)
         flow = flow.at[-1].set(jnp.where(slept, flow[0], flow[-1]))
-    marks = mark(job, end.log_price, end.free)
     finite = jnp.isfinite(marks).all(1) & jnp.isfinite(flow) & jnp.isfinite(out.cash_residual)
     outcome = replace(out, status=jnp.where(finite, out.status, NOT_FINITE))
     return TileResult(outcome=outcome, fund_flow=flow, cascade=end.window.cascade, fan=end.fan)

@@ -19,7 +19,7 @@ from stress.engine.record import conserve
 from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import Row
 from stress.engine.tick import Round, Tick
-from stress.mc.block import Job, first_row
+from stress.mc.block import Job, at_horizon, first_row
 from stress.mc.columns import FAIRNESS, MONEY
 from stress.mc.market import flow_of
 from stress.mc.mirror import as_held, as_traded
@@ -65,6 +65,7 @@ def replay(
         entry = {"time_hours": number * step_seconds / 3600.0, **entry, "fund": fund + float(row.fund_flow()[0])}
         ticks.append(entry)
         sold = (row.outcome.liquidated - before)[0].sum(1)
+    row = at_horizon(job.accounts, row)
     final = _final(book, row, fund, _left(book, ticks))
     return as_traded(job, book, {"ticks": ticks, "final": final, "outcome": _outcome(row, step_seconds)})
 

@@ -63,6 +63,13 @@ WORDINGS = {
     "bad_debt": Wording(
         "Deficits", "usd", "Closed accounts end {value} below zero on average: the loss that somebody else carries.",
         "No closed account ended below zero on any path."),
+    "insolvent_notional": Wording(
+        "Insolvent notional", "usd", "On average {value} is closed of accounts that end below zero.",
+        "No account that was closed ended below zero on any path."),
+    "unrealised_bad_debt": Wording(
+        "Deficits not yet realised", "usd",
+        "At the end accounts are still open that lack {value} on average: nobody has closed them, and nobody has paid.",
+        "No path ends with an open account under water."),
     "insurance_paid": Wording(
         "… paid by the fund", "usd", "Of the deficits the fund pays {value} on average.", "The fund paid nothing."),
     "adl_haircut": Wording(

@@ -58,6 +58,9 @@ class Result:
     funds_depleted: list[bool] = field(default_factory=list)  # [G]
     fund_drawdowns: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [G] USD, as fund_drawdown of each alone
     withdrawn: float = 0.0  # USD that depositors took
+    # left open under water at the last marks, the residual account apart
+    underwater_accounts: int = 0
+    unrealised_bad_debt: float = 0.0  # USD that they lack
     # traders who withdraw
     collateral_withdrawn: float = 0.0  # USD
     run_began: int | None = None  # tick

@@ -66,6 +66,11 @@ class Path:
         venue, result = self.venue, self.result
         last = result.mark[-1] if len(result.mark) else self.prices[0]
         result.ledger["final"] = ledger.final_row(venue, last)
+        value = notional(venue.rules, venue.size, last).sum(axis=1)
+        for n, equity in enumerate(venue.equity(last)):
+            if equity < -1e-9 * value[n] and venue.size[n].any() and not venue.book.residual[n]:  # a fee may take all
+                result.underwater_accounts += 1
+                result.unrealised_bad_debt -= float(equity)
         result.fund_end, result.keeper_cash = venue.fund, venue.keepers
         result.outside_cash, result.outside_size = venue.outside_cash, venue.outside_size
         result.cash, result.size = venue.cash, venue.size

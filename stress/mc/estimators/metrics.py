@@ -204,6 +204,8 @@ METRICS: dict[str, Definition] = {
     "liquidated_notional": _mean("liquidated_notional"),
     "liquidated_accounts": _mean("liquidated_accounts", "accounts"),
     "bad_debt": _mean("bad_debt"),
+    "insolvent_notional": _mean("insolvent_notional"),
+    "unrealised_bad_debt": _mean("unrealised_bad_debt"),
     "insurance_paid": _mean("insurance_paid"),
     "adl_haircut": _mean("adl_haircut"),
     "socialised_loss": _mean("socialised_loss"),

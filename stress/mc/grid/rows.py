@@ -13,10 +13,9 @@ import jax.numpy as jnp
 
 from stress.engine.batches import pack
 from stress.engine.dense import advance
-from stress.engine.record import conserve
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import Outcome
-from stress.mc.block import first_row, left_by, of_the_rest, trace_path
+from stress.mc.block import at_horizon, first_row, left_by, of_the_rest, trace_path
 from stress.mc.grid.market import Seen
 from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
@@ -75,5 +74,5 @@ def simulate_rows(job: Job, seen: Seen) -> RowResult:
     ticks = replace(seen, first_normal=None)
     (end, fan), (sold, trace) = jax.lax.scan(tick, (rows, fan), (numbers, ticks))
     last = end.row(job.batch > 1)
-    last = replace(last, outcome=jax.vmap(conserve, in_axes=(None, 0))(job.accounts, last))
+    last = at_horizon(job.accounts, last)
     return RowResult(**left_by(venue, last), fan=jnp.moveaxis(fan, 0, 1), sold=sold.T, trace=trace)

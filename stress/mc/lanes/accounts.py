@@ -19,7 +19,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
 from stress.engine import step
-from stress.engine.alone import Alone, Glance, close, conserved, fills, glance, owned, settled, sides
+from stress.engine.alone import Alone, Glance, close, conserved, fills, glance, lacking, owned, settled, sides
 from stress.engine.ladder.crowd import pay_crowd
 from stress.engine.ladder.rounds import LadderTick, Moving
 from stress.engine.ladder.settle import Closed, Sale
@@ -258,15 +258,19 @@ class AccountsKernel:
         """Sum up what open accounts own, anew, and keep the row."""
         markets, zero, owed = len(self.job.prices), known(np.zeros(())), _owed(state)
 
-        def chunk(place: Any, sums: tuple[Any, Any]) -> Any:
+        def of_one(account: Any, owed: Any, mark: Any) -> Any:
+            return owned(account, owed), sides(account.size), *lacking(account, owed, mark)
+
+        def chunk(place: Any, sums: tuple[Any, ...]) -> Any:
             account, kept, _ = self.book.load(place * np.int32(WIDTH), markets)
-            found = evaluate(lambda account, owed: (owned(account, owed), sides(account.size)), (account, owed), LANES)
+            found = evaluate(of_one, (account, owed, state.clock.mark), LANES)
             parts = tuple(_masked(cells, kept == OPEN) for cells in found)
             return evaluate(lambda a, b: jax.tree.map(jnp.add, a, b), (sums, parts), LANES)
 
-        each = loop(self.book.places // WIDTH, chunk, (zero, known(np.zeros(2 * markets))), LANES, first=0)
-        quote, units = (_over(cells, jnp.sum) for cells in each)
-        arguments = (state.row, quote, units, self.values["quote_total"], state.clock.mark)
+        start = (zero, known(np.zeros(2 * markets)), known(np.zeros((), np.int32)), zero)
+        each = loop(self.book.places // WIDTH, chunk, start, LANES, first=0)
+        quote, units, *lacks = (_over(cells, jnp.sum) for cells in each)
+        arguments = (state.row, quote, units, tuple(lacks), self.values["quote_total"], state.clock.mark)
         self.rows.store(self.variant, self.path, evaluate(conserved, arguments, ()))
 
 

@@ -98,6 +98,10 @@ class Kernel:
             for number in (*end.log_price.numbers, *side.free.numbers):
                 finite = finite & (jnp.abs(spread(number, LANES, jnp.float64)) < np.inf)
             flags = flags | jnp.where(finite, np.int32(2 << v), np.int32(0))
+            arguments = (self.given.venues[v], self.given.values["prices"], side.free, end.log_price)
+            for a, number in enumerate(evaluate(_marks, arguments, LANES).numbers):
+                place = np.int32((v * len(self.job.prices) + a) * self.job.block_paths) + self.first + self.lanes
+                triton.store(self.out["marks"].at[place], spread(number, LANES, jnp.float64))
         triton.store(self.out["flags"].at[self.first + self.lanes], flags)
 
     def open(self) -> State:
@@ -275,6 +279,12 @@ class Kernel:
             for k, value in enumerate(values):
                 place = (number - np.int32(1)) * np.int32(len(values)) + np.int32(k)
                 triton.store(self.out["trace"].at[place], jnp.asarray(value, jnp.float64))
+
+
+def _marks(venue: Any, prices: Any, free: Any, log_price: Any) -> Any:
+    """Marks [A] of a displacement before the cap."""
+    cap = venue.liquidity.impact.cap
+    return prices * jnp.exp(log_price) * (1.0 + jnp.clip(free, -cap, cap))
 
 
 def traced(venue: Any, prices: Any, row: Any, free: Any, log_price: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
+from stress.engine.horizon import rows_under_water
 from stress.engine.ladder.state import LadderRow, first_row
 from stress.engine.loops import by_rows
 from stress.mc.lanes.kernel import WIDTH, Kernel
@@ -37,6 +39,7 @@ def simulate_ladders(job: Job, tile: Array, traced: Array) -> Found:
     row = layout_of(jax.eval_shape(lambda: first_row(ladders.markets, venue.keepers)), tables=False)
     slots = 2 * job.cascade.ticks * job.block_paths if job.cascade.paired else 1
     results = results_of(job, row) | {"slots": memory(slots, jnp.float64), "flags": memory(job.block_paths, jnp.int32)}
+    results = results | {"marks": memory(job.variants * ladders.markets * job.block_paths, jnp.float64)}
     written = {
         "rows": lines(first_row(ladders.markets, venue.keepers), row, job.variants * job.block_paths),
         "slots": jnp.zeros(slots, jnp.float64),
@@ -44,6 +47,8 @@ def simulate_ladders(job: Job, tile: Array, traced: Array) -> Found:
     program = partial(_program, job, (*layouts, row), list(results), len(written))
     found = call(job, program, job.block_paths // WIDTH, inputs, written, results)
     rows: LadderRow = unlined(found["rows"], row, (job.variants, job.block_paths))
+    marks = jnp.moveaxis(found["marks"].reshape(job.variants, ladders.markets, -1), 1, 2)
+    rows = replace(rows, outcome=rows_under_water(ladders, rows, rows.outcome, marks))
     if job.unlimited:  # companions that never woke are what their main paths are
         slept = rows.outcome.depletion_tick[0] == NEVER
         rows = jax.tree.map(lambda leaf: leaf.at[-1].set(by_rows(slept, leaf[0], leaf[-1])), rows)
