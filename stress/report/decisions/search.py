@@ -98,9 +98,9 @@ def _answers(found: dict[str, Any]) -> Table:
 def _points(found: dict[str, Any]) -> Table:
     names = list(found["limits"])
     rows = [[_value(found, p["value"]), p["verdict"],
-             *(f"{printed(n, p['metrics'][n])} {interval(n, p['metrics'][n])}" for n in names)]
+             *(f"{printed(n, p['metrics'][n])} ({interval(n, p['metrics'][n])})" for n in names)]
             for p in found["points"]]
-    return Table([found["key"], "limits", *map(title_of, names)], rows)
+    return Table([found["key"], "limits", *map(title_of, names)], rows, numbers=2)
 
 
 def _rises(found: dict[str, Any]) -> Table:
@@ -128,7 +128,7 @@ def _picture(found: dict[str, Any]) -> Drawn:
     for axes, name in zip(panels, names, strict=True):
         _panel(axes, found, name)
     panels[-1].set_xlabel(f"{found['key']}{' (USD)' if found['key'].endswith(MONEY) else ''}")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return Drawn(figure, "Dots: evaluated settings with the interval of each; an arrow: no upper end. The band holds "
                          "the values at which the limits are neither met nor violated with confidence."
                          f"{_left_out(found)}",
