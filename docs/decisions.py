@@ -107,7 +107,8 @@ def section(name: str) -> str:
         file = IMAGES / f"decision_{name}{'' if picture == question.pictures[0] else f'_{picture}'}.png"
         file.write_bytes(smaller(drawn(folder, picture, question.metrics)))
         parts += [f"![{name}: {picture.replace('_', ' ')}](images/{file.name})", ""]
-    return "\n".join([*parts, grid(folder, question.metrics) if question.metrics else answers(printed)])
+    told = differences(folder) if name == "compare" else printed.splitlines()
+    return "\n".join([*parts, grid(folder, question.metrics) if question.metrics else answers(told)])
 
 
 def drawn(folder: Path, picture: str, metrics: tuple[str, ...]) -> bytes:
@@ -135,10 +136,19 @@ def grid(folder: Path, metrics: tuple[str, ...]) -> str:
     return table(("setting", *map(title_of, metrics)), rows)
 
 
-def answers(printed: str) -> str:
-    """The sentences of a command as a list."""
-    lines = [line.strip() for line in printed.splitlines() if line.strip() and not line.startswith(PLACES)]
-    return "\n".join([*(f"- {line.lstrip('- ')}" for line in lines), ""])
+def differences(folder: Path) -> list[str]:
+    """The sentences of a comparison's page."""
+    from stress.files import read_json
+    from stress.report import paired
+
+    found = read_json(folder / "compare.json")
+    return [line for other in paired.others_of(found) for line in paired.in_short(found["first"], other)]
+
+
+def answers(lines: list[str]) -> str:
+    """Sentences as a list."""
+    told = [line.strip() for line in lines if line.strip() and not line.startswith(PLACES)]
+    return "\n".join([*(f"- {line}" for line in told), ""])
 
 
 def main(words: list[str]) -> None:
