@@ -230,10 +230,11 @@ def test_a_killed_sweep_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         assert swept(tmp_path / "killed") == INTERRUPTED
     assert f"hydra.sweep.dir={tmp_path / 'killed'}" in capsys.readouterr().err
     monkeypatch.setattr("stress.cli.sweep.FEW", 3)  # of four jobs none gets a report
+    monkeypatch.setattr("stress.session.compile_program", None)  # stories are told, too
     assert swept(tmp_path / "killed") == OK
     assert [group["jobs"] for group in read_json(tmp_path / "killed" / "grid.json")["together"]] == [[0, 1, 2, 3]]
     assert swept(tmp_path / "whole") == OK
-    monkeypatch.setattr(grids, "simulate_rows", None)  # nothing is left to simulate
+    monkeypatch.setattr("stress.mc.grid.batch.simulate_rows", None)  # nothing is left to simulate
     assert swept(tmp_path / "killed") == OK
     for n in range(4):
         mine = tmp_path / "killed" / str(n)

@@ -28,6 +28,7 @@ class Ahead:
 
     studies: dict[int, Any] = field(default_factory=dict)  # of the jobs that could be built
     alone: dict[int, str] = field(default_factory=dict)  # why a job was not simulated together with others
+    settled: dict[int, Config] = field(default_factory=dict)  # of jobs whose configuration is written already
     jobs: int = 0  # of the sweep
     earlier: dict[int, Earlier | None] = field(default_factory=dict)  # what there was of those that could be built
 
@@ -52,6 +53,7 @@ def simulate_jobs(composed: Any, overrides: list[str], number: int, folder: Path
             ahead.alone[n] = "run.variants=separate"
         elif (container := containers[n]) is not None:
             write_config(container, folders[n])  # so that a killed sweep's jobs can be finished one by one
+            ahead.settled[n] = study.config
     try:
         _simulate(ahead, folders, root)
     except KeyboardInterrupt:

@@ -63,7 +63,8 @@ def _finished(composed: Any, number: int, folder: Path) -> tuple[Finished, str |
     else:  # by itself, or wrong: settling says so
         found = None if new else earlier(folder, settle(composed, overrides)[0])
     if found is None or not found.keep:
-        finished = perform("run", composed, lambda config, folder: _run(ahead, number, config, folder))
+        config = ahead.settled.pop(number, None)
+        finished = perform("run", composed, lambda config, folder: _run(ahead, number, config, folder), config)
         return finished, None if found is None else found.note
     write_record(HydraConfig.instance().cfg, folder)
     config, container = settle(composed, overrides)

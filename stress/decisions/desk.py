@@ -152,7 +152,7 @@ class Desk:
             return
         self._studies |= {name: self.study(named[name], hold_book=hold_book) for name in new}
         run, wanted = self.config.run, [Setting(self._studies[name].plan, self._folder(name)) for name in new]
-        simulate_together(wanted, run.devices, progress=run.progress)
+        simulate_together(wanted, run.devices, progress=run.progress, stories=False)
 
     def _folder(self, name: str) -> Path:
         return self.folder / "settings" / name
