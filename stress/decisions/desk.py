@@ -61,7 +61,7 @@ class Run:
     def metrics(self) -> dict[str, Metric]:
         """All metrics, each with its interval."""
         plan = self.study.plan
-        return summarise(self.columns, confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours)
+        return summarise(self.columns.at_once(), confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours)
 
     def fund_curve(self, points: int) -> list[dict[str, Any]]:
         """Depletion probability by fund, as in ``summary.json``; needs run.fund_curve."""
