@@ -60,8 +60,8 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """All metrics, each with its interval."""
-        plan = self.study.plan
-        return summarise(self.columns.at_once(), confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours)
+        plan, columns = self.study.plan, self.columns.at_once()
+        return summarise(columns, confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours)
 
     def fund_curve(self, points: int) -> list[dict[str, Any]]:
         """Depletion probability by fund, as in ``summary.json``; needs run.fund_curve."""
