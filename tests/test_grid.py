@@ -23,6 +23,7 @@ from stress.mc import program, story
 from stress.mc.grid import classes, sharing
 from stress.mc.grid import run as grids
 from stress.mc.grid.run import Counted, Setting, simulate_grid
+from stress.mc.plan import Plan
 from stress.mc.program import compile_program, pick_workers
 from stress.mc.run import Columns, join, simulate
 from stress.mc.story import tell_story
@@ -104,6 +105,17 @@ def check(studies: Sequence[Study], folder: Path) -> Counted:
     return counted
 
 
+def check_story(plan: Plan, mine: Path, alone: Path) -> None:
+    """The story that a grid left for a setting against that of its own run, which simulates a block."""
+    assert (mine / story.KEPT).is_file()
+    assert tell_story(plan, None, mine) == tell_story(plan, None, alone)
+    found, own = (np.load(folder / "data" / "story.npz") for folder in (mine, alone))
+    for name, values in own.items():
+        size = 0.0 if name in ("mark", "fundamental", "time_hours", "path") else ROUNDING * BOOK
+        np.testing.assert_allclose(found[name], values, rtol=ROUNDING, atol=size, err_msg=name)
+    assert own["liquidated_long"].sum() + own["liquidated_short"].sum() > 0
+
+
 @pytest.mark.slow
 def test_settings_equal_separate_runs_bit_by_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As programs are compiled for use, price paths and stories for the report included."""
@@ -132,6 +144,7 @@ def test_random_grids_equal_separate_runs(tmp_path: Path, seed: int) -> None:
     groups, reasons = sharing.by_family([study.plan for study in studies])
     assert (groups, reasons) == ([[0, 1, 2, 3]], {})
     counted = check(studies, tmp_path)
+    check_story(studies[3].plan, tmp_path / "together" / "3", tmp_path / "alone" / "3")
     assert 0 < counted.simulated < counted.rows
     depleted = [Columns(tmp_path / "together" / str(n) / "paths.parquet")["depleted"] for n in range(4)]
     assert any(share.mean() > 0 for share in depleted), "the case tells nothing about the fund"
@@ -230,10 +243,11 @@ def test_a_killed_sweep_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         assert swept(tmp_path / "killed") == INTERRUPTED
     assert f"hydra.sweep.dir={tmp_path / 'killed'}" in capsys.readouterr().err
     monkeypatch.setattr("stress.cli.sweep.FEW", 3)  # of four jobs none gets a report
+    monkeypatch.setattr("stress.session.compile_program", None)  # stories are told, too
     assert swept(tmp_path / "killed") == OK
     assert [group["jobs"] for group in read_json(tmp_path / "killed" / "grid.json")["together"]] == [[0, 1, 2, 3]]
     assert swept(tmp_path / "whole") == OK
-    monkeypatch.setattr(grids, "simulate_rows", None)  # nothing is left to simulate
+    monkeypatch.setattr("stress.mc.grid.batch.simulate_rows", None)  # nothing is left to simulate
     assert swept(tmp_path / "killed") == OK
     for n in range(4):
         mine = tmp_path / "killed" / str(n)

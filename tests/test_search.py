@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 import stress
+from stress.cli.compose import load
 from stress.cli.main import BAD_INPUT, OK, main
+from stress.decisions.desk import Changes, Desk
+from stress.decisions.search import _bisected
 from stress.decisions.search.narrow import Search, narrow
 from stress.decisions.search.points import Point, point, rises
 from stress.decisions.search.range import Range
@@ -106,6 +109,23 @@ def test_the_number_of_settings_is_a_bound() -> None:
     found = narrow(search(0.0, 1.0, most=7), lambda x: seen.append(x) or made_up(1 - x)(x))
     assert len(seen) == 7
     assert "decide.search.settings" in found["answers"]["met"]["reason"]
+
+
+def test_the_first_values_are_simulated_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, together, seen = Desk(load([])[1], tmp_path), list[Changes](), list[Changes]()
+    monkeypatch.setattr(desk, "runs", lambda changes, label: together.extend(changes))
+
+    def run(changes: Changes, *, progress: bool) -> Any:
+        seen.append(changes)
+        return SimpleNamespace(metrics=made_up(1 - changes["a.key"] / 9)(0.0).metrics)
+
+    monkeypatch.setattr(desk, "run", run)
+    monkeypatch.setattr("stress.decisions.search.points._given", lambda desk, key: 3.5)
+    span = Range("a.key", 1.0, 9.0, False, True, 3.5)
+    _bisected(desk, desk.config.decide.search, span, {"bad_debt": 0.3})
+    first = len(together)
+    assert first == desk.config.decide.search.scan
+    assert (together, len(seen) > first) == (seen[:first], True)
 
 
 def test_the_root_is_the_one_next_to_the_safe_end() -> None:
@@ -204,6 +224,19 @@ def test_the_fund_of_one_percent_is_the_required_fund(gbm: list[str]) -> None:
     answers = found["answers"]
     assert [answers[r]["value"] for r in ("possible", "estimated", "met")] == [
         required["low"], required["estimate"], required["high"]]
+
+
+@pytest.mark.slow
+def test_a_search_is_the_same_with_every_setting_by_itself() -> None:
+    words = ["price=merton", "price.jump.intensity=2000", "price.jump.std=0.08", "run.paths=200", "run.horizon_hours=1",
+             "book.accounts=60", "run.progress=false", "decide.search.key=protocol.maintenance_margin",
+             "decide.search.low=0.002", "decide.search.high=0.02", "limits.liquidated_accounts=20"]
+    together, apart = (stress.decide("search", [*words, *more]).found for more in ([], ["run.variants=separate"]))
+    assert together["answers"] == apart["answers"]
+    assert [p["value"] for p in together["points"]] == [p["value"] for p in apart["points"]]
+    for mine, own in zip(together["points"], apart["points"], strict=True):
+        values = (point["metrics"]["liquidated_accounts"]["estimate"] for point in (mine, own))
+        assert next(values) == pytest.approx(next(values), rel=1e-9)
 
 
 def test_the_largest_margin_is_that_of_the_closed_form(gbm: list[str]) -> None:

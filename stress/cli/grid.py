@@ -26,9 +26,9 @@ GRID_FILE = "grid.json"
 class Ahead:
     """What was done for the jobs of a sweep before they run, by their numbers."""
 
-    settled: dict[int, Any] = field(default_factory=dict)  # configurations, of those that are none the job says so
     studies: dict[int, Any] = field(default_factory=dict)  # of the jobs that could be built
     alone: dict[int, str] = field(default_factory=dict)  # why a job was not simulated together with others
+    settled: dict[int, Config] = field(default_factory=dict)  # of jobs whose configuration is written already
     jobs: int = 0  # of the sweep
     earlier: dict[int, Earlier | None] = field(default_factory=dict)  # what there was of those that could be built
 
@@ -53,6 +53,7 @@ def simulate_jobs(composed: Any, overrides: list[str], number: int, folder: Path
             ahead.alone[n] = "run.variants=separate"
         elif (container := containers[n]) is not None:
             write_config(container, folders[n])  # so that a killed sweep's jobs can be finished one by one
+            ahead.settled[n] = study.config
     try:
         _simulate(ahead, folders, root)
     except KeyboardInterrupt:
@@ -75,7 +76,7 @@ def _build(ahead: Ahead, number: int, job: Any, overrides: list[str]) -> dict[st
     from stress.build.study import build_study
 
     try:
-        config, container = ahead.settled[number] = settle(job, overrides)
+        config, container = settle(job, overrides)
         configure_jax(config.run, debug=config.debug)
         if config.book.export is not None:
             return None

@@ -45,18 +45,21 @@ class Finished:
         return any(verdict.outcome == "violated" for verdict in self.verdicts)
 
 
-def perform(command: str, composed: Any, run: Callable[[Config, Path], Finished] | None = None,
-            settled: tuple[Config, dict[str, Any]] | None = None) -> Finished:
+def perform(
+    command: str, composed: Any, run: Callable[[Config, Path], Finished] | None = None, settled: Config | None = None
+) -> Finished:
     """The job of ``command`` in the folder that Hydra made for it; ``run`` instead of :func:`run_job`.
 
-    ``settled`` spares settling ``composed``.
+    ``settled`` is what ``composed`` comes to, where that is known and in the folder already; it is for runs alone.
     """
     from hydra.core.hydra_config import HydraConfig
 
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     write_record(HydraConfig.instance().cfg, folder)
-    config, container = settled or settle(composed, list(hydra.overrides.task))
+    if settled is not None and run is not None:
+        return run(settled, folder)
+    config, container = settle(composed, list(hydra.overrides.task))
     write_config(container, folder)
     if command in DECISIONS:
         return decide_job(command, container, folder)

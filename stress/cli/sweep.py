@@ -62,12 +62,12 @@ def _finished(composed: Any, number: int, folder: Path) -> tuple[Finished, str |
         found = ahead.earlier[number]
     else:  # by itself, or wrong: settling says so
         found = None if new else earlier(folder, settle(composed, overrides)[0])
-    settled = ahead.settled.pop(number, None)
     if found is None or not found.keep:
-        finished = perform("run", composed, lambda config, folder: _run(ahead, number, config, folder), settled)
+        config = ahead.settled.pop(number, None)
+        finished = perform("run", composed, lambda config, folder: _run(ahead, number, config, folder), config)
         return finished, None if found is None else found.note
     write_record(HydraConfig.instance().cfg, folder)
-    config, container = settled or settle(composed, overrides)
+    config, container = settle(composed, overrides)
     write_config(container, folder)
     return keep_job(config, folder), found.note
 

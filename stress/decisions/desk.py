@@ -60,8 +60,8 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """All metrics, each with its interval."""
-        plan = self.study.plan
-        return summarise(self.columns, confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours)
+        plan, columns = self.study.plan, self.columns.at_once()
+        return summarise(columns, confidence=plan.confidence, fund=plan.fund, horizon_hours=plan.horizon_hours)
 
     def fund_curve(self, points: int) -> list[dict[str, Any]]:
         """Depletion probability by fund, as in ``summary.json``; needs run.fund_curve."""
@@ -152,7 +152,7 @@ class Desk:
             return
         self._studies |= {name: self.study(named[name], hold_book=hold_book) for name in new}
         run, wanted = self.config.run, [Setting(self._studies[name].plan, self._folder(name)) for name in new]
-        simulate_together(wanted, run.devices, progress=run.progress)
+        simulate_together(wanted, run.devices, progress=run.progress, stories=False)
 
     def _folder(self, name: str) -> Path:
         return self.folder / "settings" / name

@@ -32,6 +32,8 @@ from stress.mc.store import (
 
 CURVE_POINTS = 60
 RESIDUALS = ("cash_residual", "contracts_residual")
+SMALL = 64 * 2**20
+"""Bytes of a file up to which all its columns are read at once."""
 DIAGNOSTIC = ("fan", "fan_path", "worst", "worst_path", "worst_key")
 """Arrays of a chunk that are not columns of ``paths.parquet``."""
 
@@ -52,6 +54,13 @@ class Columns(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._names())
+
+    def at_once(self) -> Mapping[str, np.ndarray]:
+        """All columns in memory where the file is small, for who reads most of them, and some often; else itself."""
+        if self.file.stat().st_size > SMALL:
+            return self
+        table = parquet.read_table(self.file)
+        return {name: table[name].to_numpy() for name in table.column_names}
 
     def _names(self) -> list[str]:
         return parquet.read_schema(self.file).names
@@ -117,7 +126,7 @@ def _from_start(fan: np.ndarray, prices: np.ndarray) -> np.ndarray:
 
 def estimate(plan: Plan, folder: Path) -> dict[str, Any]:
     """Metrics, fund curve, conservation and status of a finished ``paths.parquet``."""
-    columns = Columns(folder / "paths.parquet")
+    columns = Columns(folder / "paths.parquet").at_once()
     if "unlimited" in plan.variants and plan.one_depletion:
         assert_one_depletion(columns, plan.fund)
     status = Counter(columns["status"].tolist())

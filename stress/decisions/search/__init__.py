@@ -8,7 +8,7 @@ from stress.config.decide.search import SearchConfig
 from stress.decisions.desk import Desk
 from stress.decisions.search.drawdowns import from_drawdowns, holds
 from stress.decisions.search.narrow import Search, narrow
-from stress.decisions.search.points import Point, rises, simulated
+from stress.decisions.search.points import Point, changes_to, rises, simulated
 from stress.decisions.search.range import Range, range_of
 from stress.errors import UserError
 from stress.mc.estimators.binomial import paths_needed
@@ -52,6 +52,8 @@ def _say_how_many_paths(found: dict[str, Any], limits: dict[str, float], safe: f
 
 
 def _bisected(desk: Desk, settings: SearchConfig, span: Range, limits: dict[str, float]) -> tuple[dict[str, Any], list]:
+    search = Search(span, settings.scan, settings.tolerance, settings.settings)
+    desk.runs([changes_to(desk, span.key, value) for value in search.first()], label="values to begin with")
     with counter(settings.settings, "settings", desk.config.run.progress) as meter:
         seen: list[Point] = []
 
@@ -60,5 +62,5 @@ def _bisected(desk: Desk, settings: SearchConfig, span: Range, limits: dict[str,
             meter(len(seen))
             return seen[-1]
 
-        found = narrow(Search(span, settings.scan, settings.tolerance, settings.settings), evaluate)
+        found = narrow(search, evaluate)
     return found, sorted(seen, key=lambda point: point.value)

@@ -31,6 +31,10 @@ class Search:
     tolerance: float
     most: int
 
+    def first(self) -> list[float]:
+        """The values that are looked at whatever is found there."""
+        return self.span.spread(min(self.scan, self.most))
+
 
 def narrow(search: Search, evaluate: Callable[[float], Point]) -> dict[str, Any]:
     """Brackets of the three roots, and what they amount to."""
@@ -40,7 +44,7 @@ def narrow(search: Search, evaluate: Callable[[float], Point]) -> dict[str, Any]
         if value not in points:
             points[value] = evaluate(value)
 
-    for value in search.span.spread(min(search.scan, search.most)):
+    for value in search.first():
         at(value)
     for reading in READINGS:
         while (value := _middle(search, list(points.values()), reading)) is not None and len(points) < search.most:

@@ -46,8 +46,12 @@ class Counted:
     simulated: int
 
 
-def simulate_grid(settings: Sequence[Setting], devices: int | str, *, progress: bool) -> Counted:
+def simulate_grid(
+    settings: Sequence[Setting], devices: int | str, *, progress: bool, stories: bool = True
+) -> Counted:
     """Simulate what is missing of settings of one family (``sharing.family``); their folders then hold all chunks.
+
+    With ``stories`` also what ``mc.story`` records of a run.
 
     A killed grid loses the turn that it was at: some blocks of all settings.
     """
@@ -69,7 +73,8 @@ def simulate_grid(settings: Sequence[Setting], devices: int | str, *, progress: 
             counted = Counted(counted.rows + sum(r.size for r in found), before + turn.table.rows)
             for n, mine in zip(open_ones, found, strict=True):
                 turn.store(settings[n], mine, [block for block in missing[n] if block in set(some)])
-        tell_stories([(settings[n].plan, settings[n].folder) for n in open_ones], workers[0])
+        if stories:
+            tell_stories([(settings[n].plan, settings[n].folder) for n in open_ones], workers[0])
     return counted
 
 

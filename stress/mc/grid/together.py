@@ -23,8 +23,11 @@ def simulate_together(
     *,
     progress: bool,
     opened: Callable[[int], object] = int,
+    stories: bool = True,
 ) -> Together:
     """Simulate settings that have others of their family into their folders; the rest is left alone.
+
+    ``stories``: as :func:`simulate_grid` takes it.
 
     ``opened`` is called with the place of each before anything is written into its folder.
     """
@@ -33,5 +36,6 @@ def simulate_together(
     for group in groups:
         for n in group:
             opened(n)
-        found.append((group, simulate_grid([settings[n] for n in group], devices, progress=progress)))
+        mine = [settings[n] for n in group]
+        found.append((group, simulate_grid(mine, devices, progress=progress, stories=stories)))
     return Together(found, alone)
