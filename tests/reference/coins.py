@@ -52,4 +52,5 @@ def sell(venue: Venue, tick: Tick, result: Settlement, liquidated: list[int]) ->
             result.coins[n, a] = 0.0
             result.coin_sales.append((n, a, sold, float(price)))
         result.z[a] = end
+        result.displaced[a] = displacement(end, venue.rules)
         result.mark[a] = s * (1 + displacement(end, venue.rules))
