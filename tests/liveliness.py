@@ -10,6 +10,7 @@ import numpy as np
 
 from stress.book.schema import Book
 from stress.config.liquidation import AuctionConfig
+from stress.config.liquidity import BY_BOOK
 from tests.designs import STEP, Design
 from tests.reference.result import Result
 from tests.reference.rules import Rules
@@ -61,6 +62,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "adl": {"adl_policy": "none"},
     "drawdown": {"adl_drawdown": None},
     "pool": {"adl_pool": None},
+    "law": {"impact": False},
     "contract": {"contract": "linear"},
     "delay": {"keeper_delay_seconds": 0.0},
     "coins": {"haircuts": ((1.0, 0.0), (1.0, 0.0))},
@@ -77,7 +79,7 @@ def mechanisms(design: Design) -> list[str]:
     given = {**design, **design.get("liquidation", {}), **design.get("insurance", {}), **design.get("withdrawals", {})}
     absent = {
         "rule": "full", "adl": "none", "settlement": "account", "scope": "shared", "contract": "linear",
-        "execution": "book",
+        "execution": "book", "law": None if design["law"] in BY_BOOK else design["law"],
     }
     return [name for name in WITHOUT if given.get(name, absent.get(name)) not in (None, False, absent.get(name))]
 

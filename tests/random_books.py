@@ -19,6 +19,7 @@ from stress.config.adl import AdlPoolConfig
 from stress.config.collateral import CollateralConfig
 from stress.config.insurance import DepositorsConfig, InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig
+from stress.config.liquidity import BY_BOOK, ImbalanceConfig
 from stress.config.margin import MarginConfig
 from stress.config.oracle import MarkConfig, StableConfig
 from stress.config.schema import Config, ProtocolConfig, TierConfig
@@ -386,13 +387,29 @@ def _mark(design: Design, rng: np.random.Generator) -> MarkConfig | None:
 
 
 def _liquidity(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
+    own = design["law"] in BY_BOOK
     return dataclasses.replace(
         cfg.liquidity,
         law=rng.choice(["none", design["law"]]) if design["law"] == "linear" else design["law"],
         exponent=0.875,
         depth_usd=[rng.uniform(1e4, 1e6), rng.uniform(1e4, 1e6)],
         half_spread_bps=rng.choice([0.0, 10.0]),
-        recovery_half_life_minutes=rng.choice([None, 3.0]),
-        withdrawal=rng.choice([0.0, 20.0]),
+        recovery_half_life_minutes=None if own else rng.choice([None, 3.0]),
+        withdrawal=0.0 if own else rng.choice([0.0, 20.0]),
         max_displacement=rng.choice([0.05, 0.5]),
+        skew_scale=(rng.uniform(0.5, 5.0) * np.array([2e4, 2e5])).tolist() if design["law"] == "skew" else None,
+        imbalance=_imbalance(rng) if design["law"] == "imbalance" else None,
+    )
+
+
+def _imbalance(rng: np.random.Generator) -> ImbalanceConfig:
+    """Some percent of the notional of a trade of the size of the book's imbalance."""
+    worse = rng.uniform(1e-8, 2e-7, 2)
+    return ImbalanceConfig(
+        positive_factor=(worse * rng.uniform(0.2, 1.2, 2)).tolist(),
+        negative_factor=worse.tolist(),
+        positive_exponent=rng.choice([1.0, 2.0]),
+        negative_exponent=[2.0, rng.uniform(1.6, 2.1)],
+        max_positive=rng.choice([0.004, 0.5]),
+        max_negative=rng.choice([0.0, 0.005, 0.5]),
     )

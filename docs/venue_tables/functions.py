@@ -1,4 +1,4 @@
-"""Functions and classes of ``stress.protocol`` by mechanism, as they introduce themselves."""
+"""Functions and classes of ``stress.protocol`` and ``stress.liquidity`` by mechanism, as they introduce themselves."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ MECHANISMS = {
     "Insurance": "insurance",
     "Waterfall": "waterfall",
     "Funding": "funding",
+    "Price impact": "../liquidity",
     "Others": "",
 }
 """Headings, and the folders below ``stress/protocol``."""
@@ -25,7 +26,7 @@ MECHANISMS = {
 
 def function_tables() -> str:
     """A section a mechanism, a table a module."""
-    return "\n".join(part for title, folder in MECHANISMS.items() for part in _section(title, SOURCE / folder))
+    return "\n".join(part for title, folder in MECHANISMS.items() for part in _section(title, (SOURCE / folder).resolve()))
 
 
 def _section(title: str, folder: Path) -> Iterator[str]:

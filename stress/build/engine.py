@@ -17,6 +17,7 @@ from stress.build.shocks import (
     stops_venue,
 )
 from stress.config.funding import BY_SKEW
+from stress.config.liquidity import BY_BOOK
 from stress.config.schema import Config, ProtocolConfig
 from stress.engine.ladder.book import Ladders, first_tier, sort_book, tier_room
 from stress.engine.state import Accounts
@@ -43,7 +44,7 @@ def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> 
     """
     if cfg.run.engine == "dense":
         return None, None
-    reasons = obstacles(cfg.protocol, book, margin, market, cfg.shocks, cfg.run.fairness)
+    reasons = obstacles(cfg.protocol, book, margin, market, cfg.shocks, cfg.run.fairness, cfg.liquidity.law)
     if reasons and cfg.run.engine == "ladder":
         raise UserError(
             "run.engine=ladder: cannot run this study, for\n- " + "\n- ".join(reasons) + "\nChange that, or use "
@@ -57,7 +58,7 @@ def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> 
         return None, None
     alone = _fit(book, margin, market.prices)
     limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
-    everywhere = venue_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness, book)
+    everywhere = venue_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness, book, cfg.liquidity.law)
     if everywhere or limited or alone.sum() < ENOUGH:
         return None, None
     if alone.all():  # the dense engine needs somebody
@@ -88,13 +89,14 @@ def obstacles(
     market: Market,
     shocks: Shocks = NO_SHOCKS,
     fairness: bool = False,
+    law: str = "",
 ) -> list[str]:
     """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel.
 
-    ``fairness``: it is asked for (``run.fairness``).
+    ``fairness``: it is asked for (``run.fairness``); ``law``: of the impact.
     """
     if not isinstance(margin, MarginTable):
-        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks, fairness, book)]
+        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks, fairness, book, law)]
     positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())
@@ -111,7 +113,7 @@ def obstacles(
         "protocol.oracle: it lags behind the mark": _lags(protocol),
         "shocks: the oracle freezes": freezes_oracle(shocks),
     }
-    everywhere = venue_obstacles(protocol, market, shocks, fairness, book)
+    everywhere = venue_obstacles(protocol, market, shocks, fairness, book, law)
     return [*everywhere, *(reason for reason, applies in checks.items() if applies)]
 
 
@@ -121,6 +123,7 @@ def venue_obstacles(
     shocks: Shocks = NO_SHOCKS,
     fairness: bool = False,
     book: Book | None = None,
+    law: str = "",
 ) -> list[str]:
     """Why no account can be on a ladder."""
     step_seconds = market.step_seconds
@@ -129,7 +132,7 @@ def venue_obstacles(
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
-        **_dense_only(protocol, market, shocks, fairness, book),
+        **_dense_only(protocol, market, shocks, fairness, book, law),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -154,11 +157,12 @@ def kernel_obstacles(
     shocks: Shocks = NO_SHOCKS,
     fairness: bool = False,
     book: Book | None = None,
+    law: str = "",
 ) -> list[str]:
     """Why the dense engine cannot run as one kernel on a GPU."""
     rules = protocol.liquidation
     checks = {
-        **_dense_only(protocol, market, shocks, fairness, book),
+        **_dense_only(protocol, market, shocks, fairness, book, law),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         f"protocol.liquidation.order={rules.order}: positions are closed one after another": _in_order(protocol),
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
@@ -170,12 +174,13 @@ def kernel_obstacles(
 
 
 def _dense_only(
-    protocol: ProtocolConfig, market: Market, shocks: Shocks, fairness: bool, book: Book | None
+    protocol: ProtocolConfig, market: Market, shocks: Shocks, fairness: bool, book: Book | None, law: str
 ) -> dict[str, bool]:
     """What neither a ladder nor a kernel follows, and whether it applies."""
     rules, by = protocol.liquidation, protocol.socialised_loss.by if protocol.socialised_loss else "profit"
     return {
         "protocol.contract=inverse: it is run in a mirrored market": protocol.contract == "inverse",
+        f"liquidity.law={law}: prices follow the skew of the book": law in BY_BOOK,
         "price.intensity.liquidation_gain: prices answer liquidations": market.model.reactive,
         PREMIUM_MOVES: _premium_moves(protocol),
         f"protocol.funding.kind={protocol.funding.kind}: the rate follows the book": _follows_book(protocol),

@@ -26,11 +26,15 @@ from stress.build.liquidation import (
 from stress.build.margin import build_margin
 from stress.build.oracle import build_oracle
 from stress.config.adl import AdlConfig
+from stress.config.liquidity import BY_BOOK
 from stress.config.markets import per_market
 from stress.config.schema import LiquidityConfig, ProtocolConfig
 from stress.contract import Inverse
 from stress.liquidity.book import Liquidity
+from stress.liquidity.curve import SkewCurve
+from stress.liquidity.imbalance import Imbalance
 from stress.liquidity.impact import Impact
+from stress.liquidity.skew import Skew
 from stress.protocol.adl.base import AdlPolicy
 from stress.protocol.adl.binance import Binance
 from stress.protocol.adl.bitmex import BitMex
@@ -147,12 +151,12 @@ def _pool(adl: AdlConfig, markets: list[str]) -> PoolTrigger | None:
 def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Liquidity:
     exponent = EXPONENTS.get(liquidity.law, liquidity.exponent)
     half_life = liquidity.recovery_half_life_minutes
-    decay = 1.0 if half_life is None else 2.0 ** (-step_seconds / (60.0 * half_life))
+    decay = 1.0 if liquidity.law in BY_BOOK or half_life is None else 2.0 ** (-step_seconds / (60.0 * half_life))
     impact = Impact(
         active=_f(liquidity.law != "none"),
         exponent=_f(exponent),
         cap=_f(liquidity.max_displacement),
-        law={"none": "linear"}.get(liquidity.law, liquidity.law),
+        law="linear" if liquidity.law in ("none", *BY_BOOK) else liquidity.law,
     )
     return Liquidity(
         impact=impact,
@@ -160,4 +164,26 @@ def _liquidity(liquidity: LiquidityConfig, markets: list[str], step_seconds: flo
         half_spread=_f(liquidity.half_spread_bps * 1e-4),
         decay=_f(decay),
         withdrawal=_f(liquidity.withdrawal),
+        curve=_curve(liquidity, markets),
+    )
+
+
+def _curve(liquidity: LiquidityConfig, markets: list[str]) -> SkewCurve | None:
+    """How trades are priced by the skew of the book; None where they go through an order book."""
+    terms = liquidity.imbalance
+    if liquidity.law == "skew" and liquidity.skew_scale is not None:
+        return Skew(scale=jnp.asarray(per_market(liquidity.skew_scale, markets, "liquidity.skew_scale")))
+    if liquidity.law != "imbalance" or terms is None:
+        return None
+
+    def each(name: str) -> jax.Array:
+        return jnp.asarray(per_market(getattr(terms, name), markets, f"liquidity.imbalance.{name}"))
+
+    return Imbalance(
+        improves=each("positive_factor"),
+        worsens=each("negative_factor"),
+        exponent=each("positive_exponent"),
+        worse_exponent=each("negative_exponent"),
+        best=_f(terms.max_positive),
+        worst=_f(terms.max_negative),
     )

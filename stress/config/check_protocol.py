@@ -10,6 +10,7 @@ from stress.config.check_contract import check_contract
 from stress.config.check_execution import check_execution, check_window
 from stress.config.check_funding import check_funding
 from stress.config.check_insurance import check_insurance
+from stress.config.check_liquidity import check_liquidity
 from stress.config.check_margin import check_margin, lowest_maintenance, replaces_tiers
 from stress.config.check_oracle import check_oracle
 from stress.config.check_order import check_order
@@ -37,6 +38,7 @@ def check_protocol(config: Config) -> Iterator[str]:
     yield from check_contract(config)
     yield from check_execution(config.protocol)
     yield from check_order(config.protocol)
+    yield from check_liquidity(config)
     yield from check_window(config.protocol.liquidation.window, config.run.step_seconds)
     yield from check_withdrawals(config)
 

@@ -17,6 +17,7 @@ from stress.config.fields import Matrix, PerMarket, field
 from stress.config.funding import FundingConfig
 from stress.config.insurance import InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig, LiquidationConfig
+from stress.config.liquidity import BY_BOOK, ImbalanceConfig
 from stress.config.margin import MarginConfig, TierConfig
 from stress.config.oracle import OracleConfig
 from stress.config.shock import ShockConfig
@@ -257,7 +258,9 @@ class ProtocolConfig:
 class LiquidityConfig:
     """Order-book depth and the price impact of liquidations."""
 
-    law: str = field("impact law", choices=("none", "linear", "square_root", "power"))
+    law: str = field(
+        "impact law: of an order book (linear, square_root, power), or of the venue's own book (skew, imbalance)",
+        choices=("none", "linear", "square_root", "power", *BY_BOOK))
     exponent: float = field("law=power: exponent of the impact", above=0, high=2)
     depth_usd: PerMarket = field("liquidated USD that moves the price by 1 %", unit="USD", above=0)
     half_spread_bps: float = field("half-spread paid by every liquidation", unit="bp", low=0, below=10000)
@@ -265,6 +268,10 @@ class LiquidityConfig:
         "time in which half of the absorbed flow is gone; null: the impact is permanent", unit="min", above=0)
     withdrawal: float = field("makers leave: depth is divided by 1 + withdrawal * |displacement|", low=0)
     max_displacement: float = field("cap on the displacement of the mark", above=0, below=1)
+    skew_scale: PerMarket | None = field(
+        "law=skew: longs less shorts at which the price is displaced by all of it", unit="units", above=0,
+        optional=True)
+    imbalance: ImbalanceConfig | None = field("law=imbalance: what a trade pays for it", optional=True)
     provenance: dict[str, Any] | None = field(
         "where fitted numbers come from; carried into the report", optional=True)
 

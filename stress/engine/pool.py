@@ -48,7 +48,7 @@ def deleveraged_rows(venue: Venue, accounts: Accounts, rows: Row, tick: Tick) ->
     assert rows.pool is not None  # the caller's branch
 
     def one(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
-        return after_closing(accounts, row, pool_closing(venue, accounts, row, tick))
+        return after_closing(venue, accounts, row, tick, pool_closing(venue, accounts, row, tick))
 
     return jax.lax.cond(rows.pool.due.any(), lambda: jax.vmap(one)(venue, accounts, rows, tick), lambda: rows)
 
@@ -88,8 +88,9 @@ def pool_closing(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Pool
     )
 
 
-def after_closing(accounts: Accounts, row: Row, closing: PoolClosing) -> Row:
+def after_closing(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: PoolClosing) -> Row:
     """The row after it: what accounts get, what the backstop has, and what is recorded."""
+    row = with_skew(venue, row, tick, closing.units.sum(1))
     vault, book, ledger = row.vault, row.pool, row.ledger
     assert vault is not None and book is not None  # the caller's branch
     value, hit = closing.units * closing.price, closing.units != 0
@@ -105,6 +106,15 @@ def after_closing(accounts: Accounts, row: Row, closing: PoolClosing) -> Row:
             adl_notional=jnp.abs(value).sum(), adl_accounts=hit.any(0).sum(dtype=jnp.int32)
         ),
     )
+
+
+def with_skew(venue: Venue, row: Row, tick: Tick, closed: Array) -> Row:
+    """The row, with its mark where it follows the book, after traders ``closed`` [A] units, longs less shorts."""
+    if venue.liquidity.curve is None:
+        return row
+    z = row.z + closed
+    displacement = venue.liquidity.displacement(z)
+    return replace(row, z=z, displacement=displacement, mark=venue.liquidity.displaced(tick.fundamental, displacement))
 
 
 def pool_after(row: Row, accounts: Accounts, left: Array, closing: Closing) -> PoolBook | None:

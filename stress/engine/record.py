@@ -40,7 +40,7 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
         used = used | (settled.crowd.book > 0).reshape(-1, 2).any(1)
     if settled.coins is not None:
         used = used | (settled.coins.units > 0).any(1)
-    capped = venue.liquidity.impact.capped(settled.z) & used
+    capped = venue.liquidity.capped(settled.z) & used
     out = row.outcome.add(
         bad_debt=deficits,
         insolvent=insolvent(held, done),

@@ -8,6 +8,7 @@ from stress.engine.ladder.deleverage import sale_at, sold_units
 from stress.engine.ladder.settle import Sale
 from stress.engine.state import Accounts, Ledger, Row
 from stress.engine.tick import CRUMB, Closing, Settlement, Tick
+from stress.liquidity.curve import skew_of
 from stress.protocol.coins import Coins, CoinSale, needed_share
 from stress.protocol.insurance.penalty import remainder
 from stress.protocol.venue import Venue
@@ -31,7 +32,9 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
         due = venue.fees.rate * jnp.abs(value).sum(0) - quote
         coins, z = sell_coins(venue, tick, accounts.coins, z, flat & (closing.acted | (quote < 0)), due)
         quote = quote + coins.proceeds()
-    displacement = liquidity.impact.displacement(z)
+    if liquidity.curve is not None:  # by whatever means positions are closed
+        z = row.z + skew_of(ledger.size - size, accounts.residual)
+    displacement = liquidity.displacement(z)
     mark = liquidity.displaced(tick.fundamental, displacement)
     surplus = quote + (size * mark[:, None]).sum(0)
     if accounts.coins is not None:

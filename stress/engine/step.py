@@ -39,12 +39,12 @@ def open_tick(venue: Venue, row: Row, fundamental: Array, multiplier: Array, num
     liquidity, oracle_fundamental = venue.liquidity, fundamental
     fundamental = venue.mirrored(fundamental)
     z, vault = row.z * liquidity.decay, row.vault
-    displacement = liquidity.impact.displacement(z)
+    displacement = liquidity.displacement(z)
     depth = liquidity.depth_now(multiplier, displacement)
     if venue.backstop is not None and vault is not None:
         halted = stopped(venue, row.breaker, number)
         vault, z = venue.backstop.sell(vault, liquidity, z, fundamental, depth, halted)
-        displacement = liquidity.impact.displacement(z)
+        displacement = liquidity.displacement(z)
     mark = liquidity.displaced(fundamental, displacement)
     turned = venue.turned(displacement)
     oracle_input = oracle_fundamental * (1.0 + venue.oracle.impact_share * turned)

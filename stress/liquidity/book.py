@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.contract import Inverse
+from stress.liquidity.curve import SkewCurve, skew_of
 from stress.liquidity.impact import Impact
 from stress.liquidity.reciprocal import mean_reciprocal
 from stress.types import Array
@@ -24,10 +25,27 @@ class Liquidity:
     decay: Array  # [] share of the absorbed flow that is left after one tick
     withdrawal: Array  # []
     contract: Inverse | None = None  # None: linear contracts
+    curve: SkewCurve | None = None  # None: an order book
 
     def depth_now(self, multiplier: Array, displacement: Array) -> Array:
         """Depth [A] in USD: the regime's, less what makers withdrew because of the displacement."""
         return self.depth * multiplier / (1.0 + self.withdrawal * abs(displacement))
+
+    def first_flow(self, size: Array, residual: Array) -> Array:
+        """The absorbed flow [A] at time zero, of sizes [A, N]: of an order book none."""
+        return jnp.zeros_like(self.depth) if self.curve is None else -skew_of(size, residual)
+
+    def displacement(self, z: Array) -> Array:
+        """X [A], the relative distance of the mark from the fundamental price, at an absorbed flow [A]."""
+        if self.curve is None:
+            return self.impact.displacement(z)
+        return self.curve.displacement(-z, self.impact.cap) * self.impact.active
+
+    def capped(self, z: Array) -> Array:
+        """Whether it is held by the cap [A]."""
+        if self.curve is None:
+            return self.impact.capped(z)
+        return self.curve.capped(-z, self.impact.cap) & (self.impact.active > 0)
 
     def unit(self, fundamental: Array, depth: Array) -> Array:
         """Flow [A] of a unit, in multiples of the depth [A] in USD; of so many USD, if contracts are inverse."""
@@ -49,6 +67,9 @@ class Liquidity:
 
     def walk(self, z: Array, flow: Array, fundamental: Array, depth: Array) -> tuple[Array, Array]:
         """Sell ``flow`` units [A] into the book: average price [A] in USD before the spread, and the new z."""
+        if self.curve is not None:
+            fill = self.curve.fill(fundamental, -z, flow, self.impact.cap)
+            return jnp.where(self.impact.active > 0, fill, fundamental), z + flow
         end = z + flow * self.unit(fundamental, depth)
         if self.contract is None:
             return fundamental * (1.0 + self.impact.mean_displacement(z, end)), end

@@ -7,6 +7,9 @@ GMX v2 (``PositionPricingUtils.sol``, ``PricingUtils.sol``).
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+import jax
 import jax.numpy as jnp
 
 from stress.types import Array
@@ -53,3 +56,38 @@ def opening_price(price: Array, notional: Array, impact: Array, side: Array) -> 
 def closing_price(price: Array, notional: Array, impact: Array, side: Array) -> Array:
     """USD per unit [...] of a trade of ``notional`` [...] that closes a position of ``side`` 1 long, -1 short."""
     return price * (1.0 + side * impact / notional)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Imbalance:
+    """law=imbalance: a trade pays for the imbalance that it makes, and the mark stays where it is.
+
+    Imbalance is the skew at the fundamental price. Longs and shorts that are closed together are one trade, their net.
+    """
+
+    improves: Array  # [A] factor of what lessens the imbalance
+    worsens: Array  # [A] factor of what adds to it
+    exponent: Array  # [A] of what lessens it
+    worse_exponent: Array  # [A] of what adds to it
+    best: Array  # [] share of notional that a trade gets at most
+    worst: Array  # [] that it pays at most
+    name: str = field(default="imbalance", metadata={"static": True})
+
+    def displacement(self, skew: Array, cap: Array) -> Array:
+        """None."""
+        del cap
+        return jnp.zeros_like(skew)
+
+    def fill(self, price: Array, skew: Array, flow: Array, cap: Array) -> Array:
+        """The fundamental price and what the trade gets or pays, over its units."""
+        del cap
+        notional, before, after = jnp.abs(flow) * price, skew * price, (skew - flow) * price
+        free = imbalance_impact(before, after, self.improves, self.worsens, self.exponent, self.worse_exponent)
+        impact = capped_impact(free, notional, self.best, self.worst)
+        return closing_price(price, jnp.where(notional > 0, notional, 1.0), impact, jnp.sign(flow))
+
+    def capped(self, skew: Array, cap: Array) -> Array:
+        """Never: the mark is not displaced."""
+        del cap
+        return jnp.zeros_like(skew, bool)

@@ -252,6 +252,8 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
     """
     zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
     fair = job.accounts.cash is not None and venue.adl is not None
+    liquidity, z = venue.liquidity, venue.liquidity.first_flow(job.size, job.accounts.residual)
+    displacement = liquidity.displacement(z)
     given_up = {GIVEN_UP: jnp.full(job.quote.shape, UNTOUCHED, jnp.float64)} if fair else {}
     lost = {} if job.accounts.opened is None else nothing_lost(*job.size.shape)
     return Row(
@@ -259,9 +261,9 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
             quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero
         ),
         marks=first_marks(venue, job.quote.shape) | given_up | lost,
-        z=none,
-        displacement=none,
-        mark=venue.mirrored(job.prices),
+        z=z,
+        displacement=displacement,
+        mark=liquidity.displaced(venue.mirrored(job.prices), displacement),
         oracle=venue.oracle.init(job.prices),
         breaker=venue.breaker.init(job.prices),
         screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),

@@ -38,7 +38,7 @@ _look = jax.jit(liquidation_round)
 _act = jax.jit(execute)
 _watched = jax.jit(jax.vmap(watched))
 _pool_closing = jax.jit(jax.vmap(pool_closing, in_axes=(0, None, 0, 0)))
-_after_closing = jax.jit(jax.vmap(after_closing, in_axes=(None, 0, 0)))
+_after_closing = jax.jit(jax.vmap(after_closing, in_axes=(0, None, 0, 0, 0)))
 _finish = jax.jit(jax.vmap(conserve, in_axes=(None, 0)))
 _premium_noise = jax.jit(premium_noise)
 
@@ -153,7 +153,7 @@ def _by_pool(job: Job, venue: Venue, book: Book, row: Row, tick: Tick) -> tuple[
         {"account": _owner(book, n), "market": book.markets[a], "size": float(units[a, n]), "price": float(price[a, n])}
         for a, n in np.argwhere(units)
     ]
-    return _after_closing(job.accounts, row, closing), closed
+    return _after_closing(venue, job.accounts, row, tick, closing), closed
 
 
 def _revalued(job: Job, book: Book, venue: Venue, held: np.ndarray, number: int) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from stress.config.liquidity import BY_BOOK
 from stress.report import format as fmt
 from stress.report.collateral import AT_PAR, collateral, left_out
 from stress.report.contract import COINS, contract, inverse
@@ -15,6 +16,7 @@ from stress.report.liquidation import adl_trigger, backstop, liquidation, modell
 from stress.report.load import Run
 from stress.report.margin import adaptive_margin, interest_margin, size_margin
 from stress.report.oracle import oracle
+from stress.report.own_book import own_book
 from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
 from stress.report.withdrawals import BOOK_SHRINKS, leaves, withdrawals
 
@@ -207,6 +209,8 @@ def _liquidity(run: Run) -> str:
         return ""
     if book.get("law") == "none":
         return "no price impact"
+    if book.get("law") in BY_BOOK:
+        return own_book(run, _each)
     half_life = book.get("recovery_half_life_minutes")
     fades = f"half of the impact is gone after {plain_tick(half_life)} min" if half_life else "impact is permanent"
     law = f"{book.get('law')}{' ' + plain_tick(book.get('exponent')) if book.get('law') == 'power' else ''}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stress.config.liquidity import BY_BOOK
 from stress.report import format as fmt
 from stress.report.format import count, percent, plain, usd
 from stress.report.load import Run
@@ -57,7 +58,7 @@ def _headline(name: str, metric: dict[str, Any], run: Run) -> Headline:
 
 def market_table(run: Run) -> Table | None:
     """By market: price, open interest, skew, depth, and what was liquidated; None without markets."""
-    depth = run.setting("liquidity.depth_usd")
+    depth = None if run.setting("liquidity.law") in BY_BOOK else run.setting("liquidity.depth_usd")
     rows = []
     for number, name in enumerate(run.markets):
         closed = run.column(f"liquidated_{name}")

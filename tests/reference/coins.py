@@ -53,6 +53,7 @@ def sell(venue: Venue, tick: Tick, result: Settlement, liquidated: list[int]) ->
             result.coins[n, a] -= sold
             result.coin_sales.append((n, a, sold, float(price)))
         result.z[a] = end
+        result.displaced[a] = displacement(end, venue.rules)
         result.mark[a] = tick.fundamental[a] * (1 + displacement(end, venue.rules))
 
 

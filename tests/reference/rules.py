@@ -13,6 +13,7 @@ from stress.config.adl import AdlPoolConfig
 from stress.config.funding import AdaptiveConfig, VelocityConfig
 from stress.config.insurance import InsuranceConfig
 from stress.config.liquidation import AuctionConfig, WindowConfig
+from stress.config.liquidity import ImbalanceConfig
 from stress.config.markets import per_market
 from stress.config.oracle import MarkConfig
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
@@ -91,6 +92,8 @@ class Rules:
     recovery_half_life_minutes: float | None
     withdrawal: float
     max_displacement: float
+    skew_scale: np.ndarray | None = None  # [A] units
+    imbalance: ImbalanceConfig | None = None  # its numbers by market [A]
     # backstop: capital, share of the requirement, takes bankrupt, charge (None: all), half-life of its sale in minutes
     backstop: tuple[float | None, float, bool, float | None, float | None] | None = None
     insurance: InsuranceConfig | None = None
@@ -124,6 +127,10 @@ class Rules:
         """The rules a config asks for; a flat ``protocol.maintenance_margin`` replaces the tiers."""
         return cls(markets=tuple(markets), **_from_protocol(cfg.protocol, markets),
                    **_from_liquidity(cfg.liquidity, markets), **_from_shocks(cfg.shocks, markets))
+
+    def by_own_book(self) -> bool:
+        """Whether prices follow the skew of the venue's own book."""
+        return self.skew_scale is not None or self.imbalance is not None
 
     def remembers_first_breach(self) -> bool:
         """Whether the time since the first breach goes on where parts were closed; keepers' delay starts anew."""
@@ -202,7 +209,19 @@ def _from_liquidity(liquidity: LiquidityConfig, markets: list[str]) -> dict:
         "recovery_half_life_minutes": liquidity.recovery_half_life_minutes,
         "withdrawal": liquidity.withdrawal,
         "max_displacement": liquidity.max_displacement,
+        **_from_own_book(liquidity, markets),
     }
+
+
+def _from_own_book(liquidity: LiquidityConfig, markets: list[str]) -> dict:
+    if liquidity.law == "skew" and liquidity.skew_scale is not None:
+        return {"skew_scale": per_market(liquidity.skew_scale, markets, "liquidity.skew_scale")}
+    terms = liquidity.imbalance
+    if liquidity.law != "imbalance" or terms is None:
+        return {}
+    names = ("positive_factor", "negative_factor", "positive_exponent", "negative_exponent")
+    each: dict = {name: per_market(getattr(terms, name), markets, name).tolist() for name in names}
+    return {"imbalance": dataclasses.replace(terms, **each)}
 
 
 def _from_shocks(shocks: dict[str, ShockConfig], markets: list[str]) -> dict:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tests.reference import coins
+from tests.reference import coins, own_book
 from tests.reference.contract import notional as value_of
 from tests.reference.contract import usd, worth
 from tests.reference.impact import average_price, displacement
@@ -45,6 +45,7 @@ class Orders:
     bankruptcy: np.ndarray  # [N, A] USD per unit
     accounts: list[int]  # that are closed in whole or part
     cut: np.ndarray | float = 0.0  # [N, A] not filled
+    taken: np.ndarray | float = 0.0  # [A] longs less shorts that the backstop takes over
     paid: np.ndarray | None = None  # [N, A] USD per unit that liquidators pay; None: accounts get the book's price
 
 
@@ -74,6 +75,7 @@ class Settlement:
     left: dict[int, float] = field(default_factory=dict)  # what closed accounts leave to the fund
     coins: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # [N, A]
     coin_sales: list[tuple[int, int, float, float]] = field(default_factory=list)  # account, market, units, price
+    displaced: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A] X at the mark
     liquidators_gain: float = 0.0  # what the book gave them less what they paid
     deficits: dict[int, float] = field(default_factory=dict)  # USD > 0 of accounts that became flat
 
@@ -103,6 +105,10 @@ def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settle
         result.cash[fill.account] += fill.brings(venue.rules, venue.book.entry[fill.account, fill.market])
         result.size[fill.account, fill.market] -= fill.quantity
     result.size[np.abs(result.size) <= DUST * np.maximum(np.abs(venue.size), _queues(venue, matches))] = 0.0
+    if venue.rules.by_own_book():
+        left = own_book.skew(venue.book, result.size) - orders.taken
+        result.displaced = np.array([own_book.displacement(venue.rules, a, units) for a, units in enumerate(left)])
+        result.mark = tick.fundamental * (1 + result.displaced)
     coins.sell(venue, tick, result, [*shares, *(fill.account for fill in matches.losers)])
     if venue.rules.settlement == "fill":
         _settle_fills(venue, orders, result)
@@ -131,11 +137,15 @@ def _walk(venue: Venue, tick: Tick, to_book: np.ndarray) -> Settlement:
         s = tick.fundamental[a]
         z[a] += to_book[:, a].sum() * usd(rules, s) / tick.depth[a]
         walk[a] = average_price(float(s), float(venue.z[a]), float(z[a]), rules)
+        if rules.by_own_book():
+            start = float(own_book.skew(venue.book, venue.size)[a])
+            walk[a] = own_book.fill(rules, a, float(s), start, float(to_book[:, a].sum()))
         mark[a] = s * (1 + displacement(z[a], rules))
     sell, buy = walk * (1 - half), walk * (1 + half)
     book = [Fill(int(n), int(a), float(to_book[n, a]), float(sell[a] if to_book[n, a] > 0 else buy[a]))
             for n, a in np.argwhere(np.abs(to_book) > DUST * np.abs(venue.size))]
-    return Settlement(venue.cash.copy(), venue.size.copy(), z, mark, sell, buy, book, Matches(),
+    displaced = np.array([displacement(float(x), rules) for x in z])
+    return Settlement(venue.cash.copy(), venue.size.copy(), z, mark, sell, buy, book, Matches(), displaced=displaced,
                       coins=venue.coins.copy())
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stress.book.schema import Book
-from tests.reference import coins
+from tests.reference import coins, own_book
 from tests.reference.contract import notional, worth
 from tests.reference.funds import Funds
 from tests.reference.impact import displacement
@@ -69,6 +69,9 @@ class Venue:
 
     def displacements(self) -> np.ndarray:
         """X [A]."""
+        if self.rules.by_own_book():
+            skew = own_book.skew(self.book, self.size)
+            return np.array([own_book.displacement(self.rules, a, units) for a, units in enumerate(skew)])
         return np.array([displacement(z, self.rules) for z in self.z])
 
     def equity(self, prices: np.ndarray) -> np.ndarray:

@@ -42,6 +42,7 @@ class Path:
         assert book.markets == rules.markets, f"book {book.markets}, rules {rules.markets}"
         self.rules, self.prices, self.depth_multiplier, self.step = rules, prices, depth_multiplier, step_seconds
         self.venue = Venue.open(book, rules)
+        self.first_mark = prices[0] * (1 + self.venue.displacements())
         self.oracle = Oracle(rules, prices[0], step_seconds)
         self.mark_price, self.last_index = MarkPrice(rules, prices[0], step_seconds), prices[0]
         self.guard = Guard(rules, prices[0], step_seconds)
@@ -112,7 +113,7 @@ class Path:
         if funding_due(k, rules, self.step) and not still:
             self._pay_funding(mark, fundamental)
         self._withdraw(k, index, self.mark_price.price(index, mark), still)
-        last_mark = self.result.mark[k - 2] if k > 1 else self.prices[0]
+        last_mark = self.result.mark[k - 2] if k > 1 else self.first_mark
         capacity = rules.keeper_capacity_usd_per_minute
         return Tick(
             number=k, fundamental=fundamental,
@@ -201,6 +202,7 @@ class Path:
         orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept}, self.step)
         result.cut += float(notional(venue.rules, orders.cut, mark).sum())
         result.stranded += float(notional(venue.rules, orders.stranded, mark).sum())
+        orders.taken = sum((venue.size[n] for n in kept), np.zeros(len(mark)))
         for n in orders.accounts:
             rate = discount(self.rules, tick.number - venue.first_seen[n], self.step)
             venue.covered[n] += covered_by(venue, check, n, orders.quantity[n], rate)
@@ -261,7 +263,7 @@ class Path:
             result.adl_notional += value
             result.adl_residual_notional += value if venue.book.residual[fill.account] else 0.0
         result.adl_accounts += len({fill.account for fill in final.matches.winners})
-        displaced = np.abs(venue.displacements())
+        displaced = np.abs(final.displaced)
         result.max_displacement = max(result.max_displacement, float(displaced.max()))
         walked = {fill.market for fill in final.book} | {a for _, a, _, _ in final.coin_sales}  # a flow ended there
         result.displacement_capped += sum(displaced[a] >= self.rules.max_displacement for a in walked)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stress.config.decide.critical import CriticalConfig
+from stress.config.liquidity import BY_BOOK
 from stress.decisions.critical.brackets import EVENTS, Line, Search, search
 from stress.decisions.critical.curves import curve, why_no_cascade
 from stress.decisions.critical.levels import static
@@ -15,6 +16,7 @@ from stress.decisions.critical.rounds import branching
 from stress.decisions.critical.scopes import TOGETHER, Scope, scopes_of
 from stress.decisions.critical.shots import Gun, joined
 from stress.decisions.desk import Desk
+from stress.errors import bad_value
 from stress.mc.progress import counter
 
 DEPTH_POINTS = 20
@@ -25,8 +27,11 @@ def decide(desk: Desk, settings: CriticalConfig) -> dict[str, Any]:
     """Loss curves, brackets of critical shocks, the frontier with depth, branching ratios, clusters and likelihoods.
 
     Everything but the likelihood is deterministic: brackets stand where estimates have intervals. Raises UserError
-    where the configuration has shocks to prices.
+    where the configuration has shocks to prices, or no order book.
     """
+    if desk.config.liquidity.law in BY_BOOK:
+        raise bad_value("liquidity.law", desk.config.liquidity.law, "a law of an order book for the command critical",
+                        "It looks for losses of depth. Set liquidity=power, for one.")
     gun = Gun(desk, settings)
     scopes = scopes_of(gun)
     grid = np.linspace(0.0, settings.largest_move, settings.points + 1)

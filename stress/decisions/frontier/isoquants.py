@@ -7,6 +7,7 @@ from typing import Any
 
 from stress.config.decide.frontier import FrontierConfig
 from stress.config.fields import PerMarket
+from stress.config.liquidity import BY_BOOK
 from stress.config.schema import Config
 from stress.decisions.desk import Run
 from stress.decisions.frontier.measures import Payer, required_fund
@@ -21,7 +22,8 @@ def why_none(config: Config, settings: FrontierConfig) -> str | None:
         return "decide.frontier.depths is empty"
     if not settings.scalings:
         return "decide.frontier.scalings is empty, so there is no scale of margins to draw it over"
-    return "liquidity.law=none: depth is of no account" if config.liquidity.law == "none" else None
+    law = config.liquidity.law
+    return f"liquidity.law={law}: depth is of no account" if law in ("none", *BY_BOOK) else None
 
 
 def rows_of(settings: Sequence[Setting], scaling: str) -> list[Setting]:

@@ -79,7 +79,8 @@ def _one(venue: Any, accounts: tuple[Array, ...], price: Array, depth_share: Arr
 
     def fill(units: Array) -> Array:  # [..., A] sold to [..., A] USD per unit before the spread
         depth = venue.liquidity.depth * depth_share
-        return venue.liquidity.walk(jnp.zeros_like(units), units, price, depth)[0]
+        start = jnp.broadcast_to(venue.liquidity.first_flow(size, residual), units.shape)
+        return venue.liquidity.walk(start, units, price, depth)[0]
 
     spread = venue.liquidity.spread(size > 0)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from stress.config.liquidity import BY_BOOK
 from stress.config.schema import Config
 from stress.decisions.sensitivity.parameters import Parameter
 
 CONDITION = re.compile(r"(\w+)=([\w, ]+?)(?::|;|$)")
 INITIAL = ("initial_margin", "max_leverage", "skew_fraction", "open_interest")
 """Names of what only the initial requirement is made of."""
+OF_ORDER_BOOKS = ("liquidity.depth_usd", "liquidity.withdrawal", "liquidity.exponent")
 KEEPERS = ("keeper_congestion", "keeper_profit_usd")
 
 
@@ -52,6 +54,8 @@ def _owner(parameter: Parameter, config: Config) -> str | None:
             return "no funding is paid within the horizon (protocol.funding.interval_hours)"
     if parameter.key.startswith("liquidity.") and config.liquidity.law == "none":
         return "liquidity.law=none: liquidations move no price"
+    if parameter.key.startswith(OF_ORDER_BOOKS) and config.liquidity.law in BY_BOOK:
+        return f"liquidity.law={config.liquidity.law}: there is no order book"
     return None
 
 

@@ -39,6 +39,9 @@ FUND = ".fund"
 COSTS = (".liquidity.", ".fees.", ".adl.")
 """Beginnings of numbers that are read when somebody is liquidated."""
 
+CURVE = ".liquidity.curve"
+"""Of these those that are read at rest, too: where the mark follows the book."""
+
 
 def obstacle(plan: Plan) -> str | None:
     """Why a setting cannot share a simulation, in words; None where it can."""
@@ -79,7 +82,7 @@ def reads_at_rest(venue: Venue) -> bytes:
     """Rule 4: the numbers that a row reads as long as nobody is liquidated."""
     if venue.limit is not None or venue.auction is not None or venue.keepers.cost is not None:
         return reads(venue)
-    return _bytes(venue, lambda name: name.startswith(COSTS) or name == FUND)
+    return _bytes(venue, lambda name: (name.startswith(COSTS) and not name.startswith(CURVE)) or name == FUND)
 
 
 def _bytes(venue: Venue, unread: Callable[[str], bool]) -> bytes:
