@@ -5,8 +5,9 @@ Seconds were measured on two cores. A name that no test has any more is an error
 
 from __future__ import annotations
 
-EXPERIMENTS = ("adl_policies", "circuit_breaker", "concentrated_whale", "fund_scope", "gap_severity", "keeper_congestion",
-               "leverage_cap", "liquidation_rule", "liquidation_speed", "maintenance_margin", "oracle_lag",
+EXPERIMENTS = ("adaptive_margin", "adl_drawdown", "adl_policies", "circuit_breaker", "coin_collateral",
+               "concentrated_whale", "dutch_auction", "fund_scope", "gap_severity", "inverse_contracts",
+               "keeper_congestion", "leverage_cap", "liquidation_rule", "liquidation_speed", "maintenance_margin", "oracle_lag",
                "oracle_lag_volatility", "size_margin", "slow_keepers", "stablecoin_depeg", "withdrawal_run")
 """Those that sweep."""
 DESIGNS = ("portion, fillable price, fills settled, random order-0",
