@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stress.mc.estimators import paired
 from stress.mc.estimators.intervals import Interval
 from stress.mc.estimators.metrics import METRICS, compare, paths_of, summarise
 from stress.mc.estimators.paired import (
@@ -136,3 +137,13 @@ def test_too_few_paths_bound_nothing() -> None:
     one = np.zeros(100)
     one[3] = 1.0
     assert difference_of_means(mean_terms(np.zeros(100)), mean_terms(one), LEVEL).interval.high is None
+
+
+def test_paths_that_are_drawn_together_are_those_drawn_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(4)
+    first = random.pareto(3.0, 400)
+    second = first * random.lognormal(0.0, 0.3, 400)
+    found = difference_of_quantiles(first, second, 0.95, LEVEL)
+    assert found.interval.low != found.interval.high
+    monkeypatch.setattr(paired, "DRAWN", 1)
+    assert difference_of_quantiles(first, second, 0.95, LEVEL) == found

@@ -19,6 +19,8 @@ from stress.mc.estimators.quantiles import quantile_rank
 
 RESAMPLES = 1000
 SEED = 20_251_010
+DRAWN = 2**20
+"""About how many paths are drawn at a time."""
 
 
 @dataclass(frozen=True)
@@ -171,15 +173,19 @@ def _resampled(a: np.ndarray, b: np.ndarray, n: int, rank: int) -> tuple[np.ndar
     beyond = n - rank + 1  # the quantile is the value of this rank from above
     reach = int(min(n, beyond + 8 * np.sqrt(beyond) + 20))  # eight standard errors of ranks
     top = np.union1d(np.argpartition(a, n - reach)[n - reach:], np.argpartition(b, n - reach)[n - reach:])
-    values = np.stack([a[top], b[top]])
+    first, second = a[top], b[top]
     drawn = random.binomial(n, len(top) / n, size=(2, RESAMPLES))
-    found = np.empty((2, RESAMPLES))
-    for k in range(RESAMPLES):
-        together = values[:, random.integers(0, len(top), drawn[0, k])]
-        apart = values[1][random.integers(0, len(top), drawn[1, k])]
-        of_first, of_second, other = (_from_above(v, beyond) for v in (*together, apart))
-        found[:, k] = of_second - of_first, other - of_first
-    return found[0], found[1]
+    found, some = [], max(1, DRAWN // len(top))
+    for start in range(0, RESAMPLES, some):
+        mine = drawn[:, start : start + some]
+        which = random.integers(0, len(top), mine.sum())  # in one call the same as one by one
+        parts = np.split(which, np.cumsum(mine.T)[:-1])  # paired, apart, paired, ...
+        for paired, apart in zip(parts[::2], parts[1::2], strict=True):
+            values = first[paired], second[paired], second[apart]
+            of_first, of_second, other = (_from_above(v, beyond) for v in values)
+            found.append((of_second - of_first, other - of_first))
+    differences = np.array(found)
+    return differences[:, 0], differences[:, 1]
 
 
 def _from_above(values: np.ndarray, rank: int) -> float:

@@ -34,7 +34,8 @@ class Seen:
 
     def of(self, paths: np.ndarray) -> Seen:
         """What is seen on ``paths`` [n], gathered on the host: no program depends on the number of paths."""
-        ticks: Seen = jax.tree.map(lambda leaf: np.take(leaf, paths, axis=1), replace(self, first_normal=None))
+        ticks: Seen = jax.tree.map(lambda leaf: np.take(leaf, paths, axis=1, mode="clip"),  # does not copy twice
+                                   replace(self, first_normal=None))
         return ticks if self.first_normal is None else replace(ticks, first_normal=np.take(self.first_normal, paths, 0))
 
 
