@@ -150,6 +150,33 @@ def test_random_grids_equal_separate_runs(tmp_path: Path, seed: int) -> None:
     assert any(share.mean() > 0 for share in depleted), "the case tells nothing about the fund"
 
 
+@pytest.mark.slow
+def test_a_pool_that_deleverages_and_prices_by_skew_are_shared_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both act on paths on which nobody is liquidated. Bit by bit: rounding is many times larger in profits."""
+    for options in (program.COMPILER, program.DENSE):
+        monkeypatch.delitem(options, "xla_backend_optimization_level", raising=False)
+    monkeypatch.setitem(program.DENSE, "xla_backend_optimization_level", "1")
+    program.forget_programs()
+    base = ("protocol=gmx_v2", "liquidity=skew", "protocol.adl.pool.max_paid_factor=0.5", "protocol.oracle.impact_share=1",
+            "protocol.backstop.capital_usd=1e5")
+    keys = {
+        "protocol.adl.pool.max_factor": (0.78, 2.0),
+        "protocol.adl.pool.long_usd": (2e5, 5e6),
+        "liquidity.skew_scale": (1e4, 1e6),
+        "protocol.liquidation.fee": (0.0, 0.004),
+    }
+    studies = studies_of(drawn(np.random.default_rng(3), keys, 4), *base)
+    found, counted = together(studies, tmp_path / "together")
+    for n, (study, mine) in enumerate(zip(studies, found, strict=True)):
+        assert differing(alone(study, tmp_path / "alone" / str(n)), mine, rounding=0.0) == set(), f"setting {n}"
+    program.forget_programs()
+    assert counted.simulated < counted.rows
+    hit = [mine["adl_notional"] for mine in found]
+    assert len({float(mine.sum()) for mine in hit}) > 1 and min(mine.max() for mine in hit) > 0
+
+
 def test_a_wrong_sharing_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The power of the test above: a twin shared over margins, on which it does depend."""
     true = sharing.reads

@@ -15,7 +15,8 @@ Four rules, each exact; ``tests/test_grid.py`` holds them against separate runs.
 4. **Nobody due, nothing sold.** What a liquidation costs and who pays for it (the book, fees, the fund, ADL's numbers)
    is read when somebody is liquidated. A path on which nobody is, is the same under all venues that agree in the rest:
    margin, oracle, funding, breaker, delays. That holds of the twin, too. Auctions, orders with limits and keepers that
-   reckon their profit look at the book before they act, and are left out.
+   reckon their profit look at the book before they act, and are left out. Where the mark leans with the skew of the
+   venue's own book, the numbers of that are read from the start. A pool that deleverages reads its own at any time.
 """
 
 from __future__ import annotations
@@ -37,10 +38,8 @@ DEPTH: tuple[str, ...] = (".liquidity.depth", ".liquidity.decay", ".liquidity.wi
 """Numbers that a venue without impact does not read."""
 FUND = ".fund"
 COSTS = (".liquidity.", ".fees.", ".adl.")
-"""Beginnings of numbers that are read when somebody is liquidated."""
-
-CURVE = ".liquidity.curve"
-"""Of these those that are read at rest, too: where the mark follows the book."""
+"""Beginnings of numbers that are read when somebody is liquidated; the first at any time by a mark that leans with
+the book's own skew."""
 
 
 def obstacle(plan: Plan) -> str | None:
@@ -82,7 +81,8 @@ def reads_at_rest(venue: Venue) -> bytes:
     """Rule 4: the numbers that a row reads as long as nobody is liquidated."""
     if venue.limit is not None or venue.auction is not None or venue.keepers.cost is not None:
         return reads(venue)
-    return _bytes(venue, lambda name: (name.startswith(COSTS) and not name.startswith(CURVE)) or name == FUND)
+    costs = COSTS if venue.liquidity.curve is None else COSTS[1:]
+    return _bytes(venue, lambda name: name.startswith(costs) or name == FUND)
 
 
 def _bytes(venue: Venue, unread: Callable[[str], bool]) -> bytes:
