@@ -232,6 +232,7 @@ def test_settings_out_of_their_domain_are_refused(capsys: pytest.CaptureFixture[
 def test_the_page_and_its_pictures(found: dict[str, Any], tmp_path: Path) -> None:
     told = page.tell(found, tmp_path)
     assert [figure.drawn.figure is not None for figure in told.figures] == [True] * 3
+    assert all(figure.drawn.data for figure in told.figures)
     assert "Market: BTC carries 100" in told.in_short[1]
     assert {row[0] for row in told.tables[-2][2].rows} >= {"market BTC", "account amy"}
     assert [row[:3] for row in told.tables[-1][2].rows] == [["10x", "1", "1.16\xa0%"], ["5x", "5", "48.3\xa0%"]]

@@ -226,7 +226,11 @@ def test_the_page_of_one_market(evenly: tuple[Ladder, dict[str, Any]]) -> None:
     drop = first(lambda d: rungs.money(d)[2] > FUND, 5.0)
     (said,) = re.findall(r"sudden fall of X: one between ([\d.]+) and ([\d.]+)\W% depletes", " ".join(told.in_short))
     assert float(said[0]) <= drop <= float(said[1]) <= float(said[0]) + 0.0201  # percent of 100 USD
-    assert [f.name for f in told.figures if f.drawn.figure is None] == []
+    assert [f.name for f in told.figures if f.drawn.figure is None or not f.drawn.data] == []
+    losses, frontier, *_ = (f.drawn.data for f in told.figures)
+    assert losses is not None and frontier is not None
+    assert [*losses["fund needed (USD)"]] == [r["fund_needed"] for s in found["scopes"] for r in s["curve"]]
+    assert [*frontier["breaks by depletion"]] == [r["depletion"]["breaks"] for r in found["frontier"]]
     assert all(len(row) == len(table.header) for _, _, table in told.tables for row in table.rows)
 
 

@@ -186,3 +186,17 @@ def test_pictures_are_pictures() -> None:
     assert files
     assert all(file.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for file in files)
     assert all(any(file.name in text(name) for name in NAMES) for file in files)
+    assert all(file.stat().st_size < 150_000 for file in files if file.name.startswith(("decision_", "study_")))
+
+
+def test_every_decision_is_on_the_page_of_all_of_them() -> None:
+    from docs.decisions import QUESTIONS
+    from stress.decisions.names import DECISIONS
+
+    page = text("docs/decisions.md")
+    assert set(QUESTIONS) == {*DECISIONS, "compare", "sweep"}
+    for name, question in QUESTIONS.items():
+        part = page.split(f"<!-- {name} -->\n", 1)[1].split(f"<!-- /{name} -->", 1)[0]
+        assert commands(part) == [f"perpstress {command}" for command in question.commands], "run: python docs/decisions.py"
+        assert part.count("](images/decision_") == len(question.pictures)
+        assert re.search(r"\d.* to .*\d", part.replace(question.commands[-1], "")), "no interval"

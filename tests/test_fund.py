@@ -126,6 +126,10 @@ def test_what_cannot_be_is_said(found: dict[str, Any]) -> None:
     assert any("after a fall of 4\u00a0% and a rise of 4\u00a0%" in line for line in found["in_short"])
     for name in ("fund_curve", "cover", "cost"):
         assert (found["folder"] / "figures" / f"{name}.png").stat().st_size > 5000
+    rows = {name: len((found["folder"] / "figures" / f"{name}.csv").read_text().splitlines()) - 1
+            for name in ("fund_curve", "cover", "cost")}
+    assert rows == {"fund_curve": len(found["curve"]), "cover": len(found["cover"]["moves"]),
+                    "cost": len(found["cost"]["curve"])}
 
 
 # --- two markets ----------------------------------------------------------------------------------------------------

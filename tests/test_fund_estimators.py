@@ -91,6 +91,9 @@ def test_markets_that_lose_together_save_nothing() -> None:
     total, saved = own_funds(own.sum(1), own, 0.99, 0.95)
     assert saved.estimate == pytest.approx(0.0, abs=1e-12)
     assert saved.low == pytest.approx(0.0, abs=1e-12) and saved.high == pytest.approx(0.0, abs=1e-12)
+    for scale in (3.0, 0.7, 1 / 3):  # rounding is no saving
+        _, saved = own_funds((scale * own).sum(1) * (1 + 3e-16), scale * own, 0.99, 0.95)
+        assert (saved.estimate, saved.low, saved.high) == (0.0, 0.0, 0.0)
     assert total.estimate == pytest.approx(4.1 * np.sort(EXPONENTIAL)[math.ceil(0.99 * N) - 1], rel=1e-12)
 
 

@@ -21,6 +21,7 @@ from stress.files import read_json
 from stress.mc.estimators.intervals import Interval
 from stress.mc.estimators.metrics import paths_of
 from stress.report import write_decision_report
+from stress.report.decisions import search as page
 
 pytestmark = pytest.mark.usefixtures("compiled_soon")
 
@@ -180,6 +181,20 @@ def test_the_fund_is_that_of_the_closed_form(gbm: list[str], tmp_path: Path) -> 
     page = (tmp_path / "report.html").read_text()
     assert "meets every limit with confidence" in page
     assert (tmp_path / "figures" / "search.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("values", "interval", "drawn"), [
+    ([0, 1, 2, 3, 11, 13, 500], (1.0, 3.0), [0, 1, 2, 3, 11]),
+    ([0, 1, 2, 3, 500], (1.0, None), [0, 1, 2, 3, 500]),  # the value may be anywhere beyond
+    ([1, 400, 500], (1.0, 1.0), [1, 400, 500]),  # one mark is no picture
+])
+def test_settings_far_beyond_the_answer_are_in_the_table_only(values: list, interval: tuple, drawn: list) -> None:
+    answers = {name: {"value": 3.0 if len(values) > 3 else 1.0, "fails": 1.0} for name in page.READINGS}
+    found = {"points": [{"value": float(v)} for v in values], "interval": interval, "answers": answers,
+             "range": [float(values[0]), float(values[-1])]}
+    assert [point["value"] for point in page._near(found)] == drawn
+    left = len(values) - len(drawn)
+    assert page._left_out(found) == (f" {left} larger values are in the table only." if left else "")
 
 
 def test_the_fund_of_one_percent_is_the_required_fund(gbm: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -297,6 +298,10 @@ def test_the_page(study: tuple[Any, Desk]) -> None:
     page = (decision.folder / "report.html").read_text()
     assert "tornado" in " ".join(f.name for f in (decision.folder / "figures").iterdir())
     assert "keeper_congestion" in page
+    drawn = list(csv.DictReader((decision.folder / "figures" / "tornado_bad_debt.csv").read_text().splitlines()))
+    ends = {(row["key"], which): row[which]["difference"]["estimate"] for row in decision.found["rows"]
+            if row["metric"] == "bad_debt" for which in ("low", "high") if row[which]}
+    assert drawn and all(float(row["estimate"]) == pytest.approx(ends[row["parameter"], row["end"].removeprefix("parameter ")[:-2]], rel=1e-9) for row in drawn)
     for row in decision.found["rows"]:
         told = row["derivative"]
         assert told["estimate"] is None or told["low"] is None or told["low"] <= told["estimate"] <= told["high"]

@@ -9,6 +9,8 @@ from stress.mc.estimators.intervals import Interval, undefined
 from stress.mc.estimators.paired import RESAMPLES, SEED
 from stress.mc.estimators.quantiles import quantile_rank
 
+ROUNDING = 1e-9
+"""A saved share below this is what is left of adding up amounts: nothing."""
 REACH = 8.0
 """Standard errors of ranks about a quantile beyond which a resample cannot come."""
 
@@ -49,7 +51,8 @@ def own_funds(shared: np.ndarray, own: np.ndarray, p: float, confidence: float) 
 def _sum_and_share(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sum [R] of own quantiles and the share [R] that pooling saves (0 where there is no sum), of [R, 1 + A]."""
     total = quantiles[:, 1:].sum(1)
-    return total, np.where(total > 0, 1 - quantiles[:, 0] / np.where(total > 0, total, 1.0), 0.0)
+    share = np.where(total > 0, 1 - quantiles[:, 0] / np.where(total > 0, total, 1.0), 0.0)
+    return total, np.where(np.abs(share) < ROUNDING, 0.0, share)
 
 
 def _interval(estimate: float, found: np.ndarray, confidence: float, method: str, n: int) -> Interval:

@@ -81,7 +81,7 @@ def _scale(axes: Axes, rows: list[Row], places: np.ndarray, key: str, kind: str)
     axes.set_xlim(float(places.min()) / 1.25, float(places.max()) * 1.25)
     marks = sorted({row["leverage"] for row in rows})
     shown = [x for k, x in enumerate(marks) if k == 0 or x / marks[k - 1] > 1.15]
-    axes.set_xticks(shown, [plain_tick(round(x, 1)) for x in shown])
+    axes.set_xticks(shown, [plain_tick(float(f"{x:.3g}")) for x in shown])
     axes.set_xticks([], minor=True)
     if kind == "plain":
         style.scale_axis(axes, "y", kind, np.array(ends))

@@ -19,6 +19,8 @@ from stress.report.tables import Table
 READINGS = {"met": "with confidence", "estimated": "by the estimate", "possible": "not violated with confidence"}
 MONEY = ("usd", "fund")
 """Ends of keys in USD."""
+REACH = 4.0
+"""Settings beyond so many times the largest value of the answer are not drawn: they would leave no room for it."""
 GAP = 0.01
 """Settings closer than this share of the range are one mark in the picture, but for the brackets."""
 
@@ -96,9 +98,9 @@ def _answers(found: dict[str, Any]) -> Table:
 def _points(found: dict[str, Any]) -> Table:
     names = list(found["limits"])
     rows = [[_value(found, p["value"]), p["verdict"],
-             *(f"{printed(n, p['metrics'][n])} {interval(n, p['metrics'][n])}" for n in names)]
+             *(f"{printed(n, p['metrics'][n])} ({interval(n, p['metrics'][n])})" for n in names)]
             for p in found["points"]]
-    return Table([found["key"], "limits", *map(title_of, names)], rows)
+    return Table([found["key"], "limits", *map(title_of, names)], rows, numbers=2)
 
 
 def _rises(found: dict[str, Any]) -> Table:
@@ -126,9 +128,10 @@ def _picture(found: dict[str, Any]) -> Drawn:
     for axes, name in zip(panels, names, strict=True):
         _panel(axes, found, name)
     panels[-1].set_xlabel(f"{found['key']}{' (USD)' if found['key'].endswith(MONEY) else ''}")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return Drawn(figure, "Dots: evaluated settings with the interval of each; an arrow: no upper end. The band holds "
-                         "the values at which the limits are neither met nor violated with confidence.",
+                         "the values at which the limits are neither met nor violated with confidence."
+                         f"{_left_out(found)}",
                  of_metrics([({found["key"]: p["value"], "metric": title_of(name), "limit": found["limits"][name],
                                "limits": p["verdict"]}, p["metrics"][name])
                              for name in names for p in found["points"]]))
@@ -161,12 +164,28 @@ def _panel(axes: Axes, found: dict[str, Any], name: str) -> None:
     axes.set_ylabel(f"{title_of(name)}{' (USD)' if kind == 'usd' else ' (h)' if kind == 'hours' else ''}")
 
 
+def _near(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The settings that are not far beyond the answer; all where it may lie beyond, or fewer than three are near."""
+    if found["interval"][1] is None:
+        return found["points"]
+    told = [value for answer in found["answers"].values() for value in (answer["value"], answer["fails"])]
+    most = REACH * max((v for v in (*told, *found["interval"]) if v is not None), default=0.0)
+    near = [point for point in found["points"] if point["value"] <= most]
+    return near if len(near) > 2 else found["points"]
+
+
+def _left_out(found: dict[str, Any]) -> str:
+    far = len(found["points"]) - len(_near(found))
+    return f" {far} larger values are in the table only." if far else ""
+
+
 def _apart(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The settings, without those of which a neighbour hides the mark."""
-    low, high = found["range"]
+    """The settings that are drawn, without those of which a neighbour hides the mark."""
+    near = _near(found)
+    low, high = (pick(point["value"] for point in near) for pick in (min, max))
     ends = {answer["value"] for answer in found["answers"].values()}
     chosen: list[dict[str, Any]] = []
-    for point in found["points"]:
+    for point in near:
         if not chosen or point["value"] in ends or abs(point["value"] - chosen[-1]["value"]) > GAP * (high - low):
             chosen.append(point)
     return chosen

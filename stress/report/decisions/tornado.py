@@ -10,14 +10,16 @@ from stress.report import style
 from stress.report.data import Columns, of_metrics
 from stress.report.format import is_number, percent_tick, plain_tick
 from stress.report.metrics import kind_of, printed, title_of
-from stress.report.style import DARK, INK, LIGHT, Drawn
+from stress.report.style import INK, LIGHT, Drawn
 
 MOST = 14
 """Parameters drawn; the table has all."""
 SECTIONS = ("protocol.", "liquidity.", "book.synthetic.")
 TOGETHER = "all"
 THICK = 0.36
-LOOKS = {"low": (DARK, "", -0.2, "parameter lower"), "high": (LIGHT, "////", 0.2, "parameter higher")}
+BLUE = "#8fabc4"
+"""Pale, so that the lines of intervals stand out on it."""
+LOOKS = {"low": (BLUE, "", -0.2, "parameter lower"), "high": (LIGHT, "////", 0.2, "parameter higher")}
 
 
 def tornado(name: str, base: dict[str, Any], rows: list[dict[str, Any]]) -> Drawn:
@@ -31,13 +33,14 @@ def tornado(name: str, base: dict[str, Any], rows: list[dict[str, Any]]) -> Draw
     if not groups:
         return Drawn(None, "Not drawn: no step changed it.")
     heights = [0.5 + len(g) for g in groups]
-    figure = style.new_figure(0.8 + 0.4 * len(groups) + 0.3 * sum(heights))
+    figure = style.new_figure(1.0 + 0.4 * len(groups) + 0.3 * sum(heights))
     panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
     kind = kind_of(name, base)
     for axes, group in zip(panels, groups, strict=True):
         _panel(axes, group, kind if kind in ("usd", "percent") else "plain")
     panels[-1].set_xlabel(f"change of {title_of(name).lower()} from {printed(name, base)}{_points(kind)}")
-    panels[0].legend(loc="lower right")
+    marks = {label: mark for axes in panels for mark, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend([*marks.values()], [*marks], loc="outside lower center", ncols=2)
     left = len(seen) - sum(map(len, groups))
     more = f" {left} smaller effects are in the table only." if left else ""
     return Drawn(figure, "Bars: the metric at the lower and the higher setting, less the base, on the same paths. "

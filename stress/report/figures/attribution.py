@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from stress.report import style
 from stress.report.data import Columns, of_metrics
@@ -27,7 +28,7 @@ def groups(found: dict[str, Any]) -> Drawn:
         return NONE
     kinds = {name: kind | {"rows": _largest(kind["rows"])} for name, kind in kinds.items()}
     heights = [max(len(kinds[name]["rows"]) for name in pair) for pair in PANELS]
-    figure = style.new_figure(0.8 * len(PANELS) + 0.23 * sum(heights))
+    figure = style.new_figure(0.3 + 0.8 * len(PANELS) + 0.23 * sum(heights))
     panels = figure.subplots(len(PANELS), 2, gridspec_kw={"height_ratios": [h + 1 for h in heights]})
     limits = _limits([row for kind in kinds.values() for row in kind["rows"]])
     for pair, line in zip(PANELS, panels, strict=True):
@@ -36,7 +37,7 @@ def groups(found: dict[str, Any]) -> Drawn:
             axes.set_title(kinds[name]["title"])
     for axes in panels[-1]:
         axes.set_xlabel("share of the expected shortfall")
-    panels[0, 0].legend(loc="lower right", reverse=True)
+    _legend(figure, panels[0, 0])
     return Drawn(figure, "Bars: shares of the expected shortfall, which add up to all of it in each panel. Lines: "
                          "intervals; an arrow goes on; without a line too few paths contribute. Diamonds: shares of "
                          "all notional at the start. A bar beyond its diamond costs more than its size.",
@@ -47,6 +48,11 @@ def _shares_data(rows: list[tuple[str, dict[str, Any]]]) -> Columns:
     """A row a group or account: its share of the expected shortfall."""
     return of_metrics([({"by": kind, "name": row["name"], "share of notional": row["notional_share"],
                          "part (USD)": row["part"]["estimate"]}, row["share"]) for kind, row in rows])
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Below the panels, where it hides no interval."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def _largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -102,13 +108,13 @@ def accounts(found: dict[str, Any]) -> Drawn:
     rows = found["accounts"]
     if not rows:
         return NONE
-    figure = style.new_figure(1.0 + 0.25 * len(rows))
+    figure = style.new_figure(1.3 + 0.25 * len(rows))
     axes = figure.subplots()
     named = [row | {"name": f"{_label(row['name'])}  {_what(row)}"} for row in rows]
     _shares(axes, rows, _limits(rows))
     axes.set_yticks(range(len(rows)), [row["name"] for row in named], fontsize=8)
     axes.set_xlabel("share of the expected shortfall")
-    axes.legend(loc="lower right", reverse=True)
+    _legend(figure, axes)
     return Drawn(figure, "As above, by name, with markets and leverage at the start. Without a line fewer than two "
                          "paths of the tail have anything of the account.",
                  _shares_data([("account", row) for row in rows]))
@@ -121,13 +127,13 @@ def _what(row: dict[str, Any]) -> str:
 
 def changes(found: dict[str, Any]) -> Drawn:
     """Changes of the expected shortfall, with what the parts say, as shares of it."""
-    caps = [{"kind": "every account at most", "name": f"{cap['leverage']:g}x", "capped": cap}
+    caps = [{"kind": "all", "name": f"at most {cap['leverage']:g}x", "capped": cap}
             for cap in found["leverage_caps"]]
     rows, total = [*found["changes"], *caps], found["shortfall"]["estimate"]
     ways = [way for way in ("removed", "capped") if any(way in row for row in rows)]
     if not ways:
         return Drawn(None, "Not drawn: nothing was removed or capped.")
-    figure = style.new_figure(1.0 + 0.34 * len(rows))
+    figure = style.new_figure(1.3 + 0.34 * len(rows))
     panels = figure.subplots(1, len(ways), squeeze=False, sharey=True)[0]
     shown = {way: {k: _relative(row[way]["difference"], total) for k, row in enumerate(rows) if way in row}
              for way in ways}
@@ -140,7 +146,7 @@ def changes(found: dict[str, Any]) -> Drawn:
     names = [_label(f"{row['kind'].replace('_', ' ')} {row['name']}") for row in rows]
     panels[0].set_yticks(range(len(rows)), names, fontsize=8)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
-    panels[0].legend(loc="lower left")
+    _legend(figure, panels[0])
     capped = f" Capped: to {percent_tick(found['cap'])} of each position, or every account to a leverage." \
         if "capped" in ways else ""
     return Drawn(figure, "Dots with lines: the change when simulated again on the same noise, with its interval. "

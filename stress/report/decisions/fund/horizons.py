@@ -84,6 +84,8 @@ def _draw(found: dict[str, Any]) -> Drawn:
         _lines(axes, [row for row in rows if row["step_seconds"] == step], longer, hollow=step > ticks[0])
     ends = np.array([need[k] for row in rows for need in row["required"] for k in ("low", "high") if need[k]])
     style.scale_axis(axes, "y", "usd", values[values > 0], ends)
+    if axes.get_yscale() == "log":
+        axes.set_ylim(top=2 * axes.get_ylim()[1])  # room for arrows
     if found["fund"] > 0:
         axes.axhline(found["fund"], color=INK, linestyle=(0, (5, 4)), linewidth=1,
                      label=f"configured fund {usd(found['fund'])}")

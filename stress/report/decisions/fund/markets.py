@@ -60,7 +60,7 @@ def _draw(found: dict[str, Any]) -> Drawn:
     rows = [row for row in found["markets"]["rows"] if row["sum"]["estimate"]]
     if not rows:
         return Drawn(None, "Not drawn: no market needs a fund for any of the chances.")
-    figure = style.new_figure(3.6)
+    figure = style.new_figure(3.9)
     panels = figure.subplots(1, len(rows), squeeze=False)[0]
     for axes, row in zip(panels, rows, strict=True):
         below = 0.0
@@ -78,7 +78,7 @@ def _draw(found: dict[str, Any]) -> Drawn:
         style.linear_axis(axes.yaxis, "usd", 5)
         axes.set_title(f"for {percent_tick(row['target'])}: saves {percent(row['saved']['estimate'])}")
     panels[0].set_ylabel("required fund (USD)")
-    panels[0].legend(loc="upper right")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return Drawn(figure, f"Left: the funds that each market would need alone, one on the other; right: one for all, "
                          f"on the same paths. Bars are intervals of {level(rows[0]['shared'])} of the sum and of the "
                          "shared fund; an arrow: no upper limit from these paths. Shares saved: "
