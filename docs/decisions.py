@@ -1,7 +1,7 @@
 """Answer every question of a risk committee for one venue and write the page: ``python docs/decisions.py [NAME ...]``.
 
-Work is kept in ``outputs/decisions``: what was simulated there is not simulated again. All of it takes about twenty minutes
-on two idle cores. What the page says about the numbers is written by hand: read it again after a run.
+Work is kept in ``outputs/decisions``: what was simulated there is not simulated again. All of it takes 23 minutes of CPU
+time. What the page says about the numbers is written by hand: read it again after a run.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ def answers(lines: list[str]) -> str:
 def main(words: list[str]) -> None:
     """Answer the named questions, or all, and write the page."""
     for name in words or QUESTIONS:
-        PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), name, section(name)), encoding="utf-8")
+        part = section(name)  # takes minutes: the page is read afterwards
+        PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), name, part), encoding="utf-8")
         print(name)
 
 

@@ -16,7 +16,7 @@ from stress.config import schema
 from stress.config.parse import declared_keys
 from stress.engine import state, step
 from stress.mc import limits
-from stress.mc.estimators.metrics import ADAPTIVE, BACKSTOP, COINS, DEPOSITORS, FAIRNESS, GUARDED, METRICS, WITHDRAWALS
+from stress.mc.estimators.metrics import ADAPTIVE, BACKSTOP, COINS, DEPOSITORS, FAIRNESS, GUARDED, METRICS
 
 SECTIONS = [f.name for f in dataclasses.fields(schema.Config)]
 FORBIDDEN = re.compile(r"\.\./shared|(?<![\w.])/(?:work|tmp|root|home|opt|Users)\b|[A-Z]:\\")
@@ -70,7 +70,7 @@ def test_every_preset_is_listed() -> None:
 def test_the_metric_table_is_the_code_s() -> None:
     rows = table(text("docs/reference/metrics.md"), "metric", "unit", "columns", "what it is")
     written = {code(name)[0]: (unit, tuple(code(columns))) for name, unit, columns, _ in rows}
-    known = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS | COINS | GUARDED | ADAPTIVE | WITHDRAWALS
+    known = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS | COINS | GUARDED | ADAPTIVE
     assert written == {name: (d.unit, d.columns) for name, d in known.items()}
     assert all(meaning for *_, meaning in rows)
 
@@ -186,7 +186,7 @@ def test_pictures_are_pictures() -> None:
     assert files
     assert all(file.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for file in files)
     assert all(any(file.name in text(name) for name in NAMES) for file in files)
-    assert all(file.stat().st_size < 150_000 for file in files)
+    assert all(file.stat().st_size < 150_000 for file in files if file.name.startswith(("decision_", "study_")))
 
 
 def test_every_decision_is_on_the_page_of_all_of_them() -> None:
@@ -199,4 +199,4 @@ def test_every_decision_is_on_the_page_of_all_of_them() -> None:
         part = page.split(f"<!-- {name} -->\n", 1)[1].split(f"<!-- /{name} -->", 1)[0]
         assert commands(part) == [f"perpstress {command}" for command in question.commands], "run: python docs/decisions.py"
         assert part.count("](images/decision_") == len(question.pictures)
-        assert re.search(r"\(.* to .*\)", part), "no interval"
+        assert re.search(r"\d.* to .*\d", part.replace(question.commands[-1], "")), "no interval"

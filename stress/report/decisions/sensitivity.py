@@ -52,9 +52,10 @@ def _of_the_rest(found: dict[str, Any]) -> list[str]:
     same, unseen = ([r for r in found["without_effect"] if r["identical"] is flag] for flag in (True, False))
     told = []
     if same or unseen:
-        told.append(f"{many(len(same) + len(unseen), 'parameter')} changed no outcome on any path: {len(same)} of them "
-                    f"cannot as configured, {len(unseen)} did not on these paths. {count(len(found['skipped']))} "
-                    "others could not be moved. Both lists are below, with reasons.")
+        left = len(found["skipped"])
+        fixed = f" {count(left)} more could not be moved." if left else ""
+        told.append(f"{many(len(same) + len(unseen), 'parameter')} changed no outcome on any path: {len(same)} cannot "
+                    f"as configured, {len(unseen)} did not on these paths.{fixed} Reasons are below.")
     bent = sorted({short(r["key"]) for r in found["rows"] if r["agree"] is False})
     if bent:
         told.append(f"The full step is too long for {joined(bent)} in some metric: the effect is curved, or comes in "
