@@ -16,7 +16,7 @@ from stress.config import schema
 from stress.config.parse import declared_keys
 from stress.engine import state, step
 from stress.mc import limits
-from stress.mc.estimators.metrics import ADAPTIVE, BACKSTOP, COINS, DEPOSITORS, FAIRNESS, GUARDED, METRICS
+from stress.mc.estimators.metrics import ADAPTIVE, BACKSTOP, COINS, DEPOSITORS, FAIRNESS, GUARDED, METRICS, WITHDRAWALS
 
 SECTIONS = [f.name for f in dataclasses.fields(schema.Config)]
 FORBIDDEN = re.compile(r"\.\./shared|(?<![\w.])/(?:work|tmp|root|home|opt|Users)\b|[A-Z]:\\")
@@ -70,7 +70,7 @@ def test_every_preset_is_listed() -> None:
 def test_the_metric_table_is_the_code_s() -> None:
     rows = table(text("docs/reference/metrics.md"), "metric", "unit", "columns", "what it is")
     written = {code(name)[0]: (unit, tuple(code(columns))) for name, unit, columns, _ in rows}
-    known = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS | COINS | GUARDED | ADAPTIVE
+    known = METRICS | BACKSTOP | DEPOSITORS | FAIRNESS | COINS | GUARDED | ADAPTIVE | WITHDRAWALS
     assert written == {name: (d.unit, d.columns) for name, d in known.items()}
     assert all(meaning for *_, meaning in rows)
 

@@ -46,6 +46,7 @@ FOLDER = re.compile(r"outputs/\d{4}-\d\d-\d\d/[\d-]+")
 LONG = (
     "docs/concepts/history.md",
     "docs/concepts/shocks.md",
+    "docs/concepts/withdrawals.md",
     "docs/decisions.md",
     "docs/guides/calibrate.md",
     "docs/guides/critical.md",
