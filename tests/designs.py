@@ -308,10 +308,11 @@ MORE_DESIGNS: dict[str, Design] = {
         "waterfall": ["insurance_fund", "socialised_loss"],
         "funding": "velocity",
     },
-    "close factor, prices by imbalance, pro rata": {
+    "close factor, prices by imbalance, pro rata at the mark": {
         "law": "imbalance",
         "rule": "close_factor",
         "adl": "pro_rata",
+        "adl_price": "mark",
     },
     "full, vault that deleverages winners by rank": {
         "law": "power",
