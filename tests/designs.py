@@ -299,10 +299,9 @@ MORE_DESIGNS: dict[str, Design] = {
         "adl": "random",
         "adl_price": "mark",
     },
-    "first fraction, vault that deleverages pro rata, lagging oracle": {
+    "full, vault that deleverages pro rata, lagging oracle": {
         "law": "linear",
-        "rule": "first_fraction",
-        "liquidation": FIRST,
+        "rule": "full",
         "backstop": VAULT,
         "adl": "pro_rata",
         "adl_price": "oracle",
@@ -334,10 +333,11 @@ MORE_DESIGNS: dict[str, Design] = {
         "waterfall": ["insurance_fund", "socialised_loss"],
         "funding": "velocity",
     },
-    "restore target, prices by imbalance, pro rata": {
+    "close factor, prices by imbalance, pro rata at the mark": {
         "law": "imbalance",
-        "rule": "restore_target",
+        "rule": "close_factor",
         "adl": "pro_rata",
+        "adl_price": "mark",
     },
     "full, vault that deleverages winners by rank": {
         "law": "power",
