@@ -140,8 +140,10 @@ def resume_job(config: Config, folder: Path) -> Finished:
     return _finish(folder, summary, config.report.enabled and not (folder / "report.html").exists())
 
 
-def keep_job(config: Config, folder: Path) -> Finished:
-    """A finished run as it is, judged by the limits of now; its report only if it is missing or the verdicts changed.
+def keep_job(config: Config, folder: Path, *, report: bool = True) -> Finished:
+    """A finished run as it is, judged by the limits of now; its report again if the verdicts changed.
+
+    One that is missing is written if a ``report`` is wanted.
 
     Raises RuntimeError when the folder is not complete.
     """
@@ -153,7 +155,8 @@ def keep_job(config: Config, folder: Path) -> Finished:
     if changed:
         summary["limits"] = limits
         write_json(folder / "summary.json", summary)
-    return _finish(folder, summary, config.report.enabled and (changed or not (folder / "report.html").exists()))
+    again = changed if (folder / "report.html").exists() else report
+    return _finish(folder, summary, config.report.enabled and again)
 
 
 def decide_job(command: str, container: Mapping[str, Any], folder: Path) -> Finished:

@@ -69,7 +69,7 @@ def _finished(composed: Any, number: int, folder: Path) -> tuple[Finished, str |
     write_record(HydraConfig.instance().cfg, folder)
     config, container = settle(composed, overrides)
     write_config(container, folder)
-    return keep_job(config, folder), found.note
+    return keep_job(config, folder, report=_reports(ahead, number, config)), found.note
 
 
 def objectives(composed: Any, metrics: Mapping[str, Any]) -> float | list[float]:
@@ -91,9 +91,14 @@ def _ahead(composed: Any, overrides: list[str], number: int, folder: Path) -> Ah
 def _run(ahead: Ahead, number: int, config: Config, folder: Path) -> Finished:
     """One job, which may be simulated already; then its own report is written only if it is asked for."""
     insist(config, ahead.alone.get(number))
-    wanted = ahead.jobs <= FEW if config.report.jobs is None else config.report.jobs
-    report = number in ahead.alone or wanted or number not in ahead.studies
+    report = _reports(ahead, number, config)
     return run_job(config, folder, report=report, study=ahead.studies.pop(number, None))
+
+
+def _reports(ahead: Ahead, number: int, config: Config) -> bool:
+    """Whether a job gets its own report; of those simulated together only if there are few or it is asked for."""
+    wanted = ahead.jobs <= FEW if config.report.jobs is None else config.report.jobs
+    return number in ahead.alone or wanted or number not in ahead.studies
 
 
 class SweepReport(Callback):
