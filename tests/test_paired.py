@@ -30,7 +30,8 @@ def columns(random: np.random.Generator, paths: int, scale: float = 1.0) -> dict
         "socialised_loss": 0.0 * loss, "time_to_depletion_hours": np.where(loss > 0.5, 3.0 + loss, np.nan),
         "liquidated_notional": notional, "liquidated_notional_twin": 0.5 * notional + 0.1, "fund_drawdown": loss,
         "bad_debt": loss, "liquidated_accounts": np.ceil(loss), "max_displacement": np.minimum(loss, 0.9),
-        **dict.fromkeys(("insurance_paid", "adl_haircut", "uncovered", "fees_to_fund"), loss),
+        **dict.fromkeys(("insurance_paid", "adl_haircut", "uncovered", "fees_to_fund", "unrealised_bad_debt"), loss),
+        "insolvent_notional": 4.0 * loss,
     }
 
 

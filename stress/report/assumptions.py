@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from stress.config.liquidity import BY_BOOK
 from stress.report import format as fmt
 from stress.report.collateral import AT_PAR, collateral, left_out
 from stress.report.contract import COINS, contract, inverse
@@ -16,7 +15,7 @@ from stress.report.liquidation import adl_trigger, backstop, liquidation, modell
 from stress.report.load import Run
 from stress.report.margin import adaptive_margin, interest_margin, size_margin
 from stress.report.oracle import oracle
-from stress.report.own_book import own_book
+from stress.report.own_book import BY_BOOK, own_book
 from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
 from stress.report.withdrawals import BOOK_SHRINKS, leaves, withdrawals
 

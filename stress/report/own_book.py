@@ -11,6 +11,9 @@ from stress.report.load import Run
 Each = Callable[[Run, Any, Callable[[Any], str]], str]
 """Writes a per-market value."""
 
+BY_BOOK = ("skew", "imbalance")
+"""Laws (``liquidity.law``) that price trades by the venue's own book: no depth is looked at."""
+
 
 def own_book(run: Run, each: Each) -> str:
     """What moves prices where there is no order book."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from stress.config.liquidity import BY_BOOK
 from stress.report import format as fmt
 from stress.report.format import count, percent, plain, usd
 from stress.report.load import Run
 from stress.report.metrics import in_order, interval, meaning, printed, title_of
+from stress.report.own_book import BY_BOOK
 
 
 @dataclass(frozen=True)
