@@ -1,5 +1,7 @@
 """``python -m benchmarks.sweep``: what a job of a sweep over numbers costs besides its simulation and its report.
 
+Each job simulates by itself here (``run.variants=separate``); what is saved where they share is for ``benchmarks.grid``.
+
 The baseline is what the first job waits for: imports, composing all jobs, compiling the program or fetching it from the
 cache of an earlier call.
 """
@@ -19,7 +21,7 @@ from typing import Any
 START = time.time()
 
 JOBS = 12
-SMALL = ("run.paths=128", "run.horizon_hours=1", "run.progress=false", "report.enabled=false")
+SMALL = ("run.paths=128", "run.horizon_hours=1", "run.progress=false", "report.enabled=false", "run.variants=separate")
 
 
 def marked(module: Any, name: str, before: list[float], after: list[float]) -> None:

@@ -36,11 +36,13 @@ CAP = jnp.asarray(0.5)
 def test_the_report_knows_the_same_laws() -> None:
     assert words.BY_BOOK == BY_BOOK
 
+
 def terms(**changes: Any) -> dict[str, Any]:
     """A trade of some hundred USD pays some USD."""
     given = {"positive_factor": 2e-5, "negative_factor": 1e-4, "positive_exponent": 2.0, "negative_exponent": 2.0,
              "max_positive": 0.5, "max_negative": 0.5}
     return {"law": "imbalance", "imbalance": ImbalanceConfig(**(given | changes))}
+
 
 def study(liquidity: dict[str, Any], *prices: float, rows: list[Row] | None = None, **protocol: Any) -> Study:
     """Accounts are liquidatable below 5 % at the fundamental price; no fee and no spread."""
@@ -49,12 +51,15 @@ def study(liquidity: dict[str, Any], *prices: float, rows: list[Row] | None = No
     cfg = config(protocol=settings, liquidity={"max_displacement": 0.5, "withdrawal": 0.0} | liquidity)
     return path_study(cfg, book, np.array(prices)[:, None])
 
+
 def near(value: Any) -> Any:
     return pytest.approx(value, rel=1e-12, abs=1e-12)
+
 
 def closed(out: dict[str, Any]) -> list[Any]:
     return [(k, row["account"], row["size"], near(row["price"]))
             for k, tick in enumerate(out["ticks"], 1) for row in tick["liquidations"]]
+
 
 def test_a_sale_fills_at_the_mean_of_the_price_before_and_after() -> None:
     """A has 40 of the 47 it needs at 94. It sells 10: skew 6 to -4 of 600, so 94 x (1 + 2 / 1,200), and 94 x (1 - 4 / 600) after."""
@@ -65,6 +70,7 @@ def test_a_sale_fills_at_the_mean_of_the_price_before_and_after() -> None:
     assert out["final"]["accounts"]["A"]["cash"] == near(100 + 10 * (94 * (1 + 1 / 600) - 100))
     assert max(out["outcome"]["cash_residual"], out["outcome"]["contracts_residual"]) < 1e-9
 
+
 def test_a_sale_gets_what_it_takes_off_the_imbalance_and_pays_for_what_it_adds() -> None:
     """From 6 x 94 = 564 to -376 USD: 2e-5 x 564^2 - 1e-4 x 376^2 = -7.77568 on 10 units; the mark is not moved."""
     out = replay(study(terms(), 100.0, 94.0))
@@ -72,10 +78,12 @@ def test_a_sale_gets_what_it_takes_off_the_imbalance_and_pays_for_what_it_adds()
     assert out["ticks"][0]["mark"]["X"] == 94.0
     assert out["final"]["accounts"]["A"]["cash"] == near(100 + 10 * (94 - 0.777568 - 100))
 
+
 @pytest.mark.parametrize(("worst", "price"), [(0.005, 94 * 0.995), (0.0, 94.0)])
 def test_what_is_paid_is_capped(worst: float, price: float) -> None:
     """As of liquidations on GMX v2, whose cap is zero: they pay nothing."""
     assert closed(replay(study(terms(max_negative=worst), 100.0, 94.0))) == [(1, "A", 10.0, near(price))]
+
 
 def test_a_short_that_is_closed_buys_at_the_other_end() -> None:
     """Mirrored: traders short by 6, skew -6 to 4 at 106. They buy at 106 x (1 - 1 / 600), or pay 8 USD and some."""
@@ -84,11 +92,13 @@ def test_a_short_that_is_closed_buys_at_the_other_end() -> None:
     paid = 1e-4 * 424**2 - 2e-5 * 636**2
     assert closed(replay(study(terms(), 100.0, 106.0, rows=rows))) == [(1, "A", -10.0, near(106 + paid / 10))]
 
+
 def test_what_the_backstop_takes_is_no_trader_s_any_more() -> None:
     """At its price, without impact; the skew is -4 then."""
     out = replay(study(SKEW, 100.0, 94.0, backstop=POOL, waterfall=[]))
     assert closed(out) == [(1, "A", 10.0, 94.0)]
     assert out["ticks"][0]["mark"]["X"] == near(94 * (1 - 4 / 600))
+
 
 @pytest.mark.slow
 def test_what_a_pool_deleverages_is_no_trader_s_either() -> None:
@@ -100,6 +110,7 @@ def test_what_a_pool_deleverages_is_no_trader_s_either() -> None:
     assert [(row["account"], near(row["size"])) for row in out["ticks"][0]["adl"]] == [("B", -units)]
     assert out["ticks"][0]["mark"]["X"] == near(90 * (1 + (-4 + units) / 600))
 
+
 def test_without_impact_neither_law_moves_anything() -> None:
     """The venue of the companion run."""
     for law in (SKEW, terms()):
@@ -110,6 +121,7 @@ def test_without_impact_neither_law_moves_anything() -> None:
         still = twin(venue).liquidity
         assert (float(still.walk(*given)[0][0]), float(still.displacement(given[0])[0])) == (94.0, 0.0)
 
+
 def test_the_engine_s_laws_are_the_venues_functions() -> None:
     skew, flow, price = jnp.array([6.0, -50.0, 0.0]), jnp.array([10.0, -20.0, 7.0]), jnp.array([94.0, 10.0, 3.0])
     scale = jnp.array([600.0, 1e3, 50.0])
@@ -119,6 +131,7 @@ def test_the_engine_s_laws_are_the_venues_functions() -> None:
     gain = imbalance_impact(skew * price, (skew - flow) * price, 2e-5 * one, 1e-4 * one, one, 2 * one)
     expected = closing_price(price, jnp.abs(flow) * price, gain, jnp.sign(flow))
     np.testing.assert_array_equal(curve.fill(price, skew, flow, CAP), expected)
+
 
 @pytest.mark.parametrize("curve", [
     Skew(jnp.array([600.0])),
@@ -134,6 +147,7 @@ def test_slicing_a_flow_changes_nothing(curve: Any, start: float) -> None:
     paid = sum(part * curve.fill(price, jnp.array([at]), jnp.array([part]), CAP)[0] for part, at in zip(parts, places, strict=False))
     assert float(paid) == pytest.approx(whole * float(curve.fill(price, jnp.array([start]), jnp.array([whole]), CAP)[0]), rel=1e-12)
 
+
 @pytest.mark.slow
 def test_a_balanced_book_is_a_linear_law_without_recovery() -> None:
     """Nested limit: depth is 1 % of the scale at the price, which stands still between two falls."""
@@ -145,11 +159,13 @@ def test_a_balanced_book_is_a_linear_law_without_recovery() -> None:
     assert closed(one) == closed(other)
     assert one["ticks"][-1]["mark"]["X"] == near(other["ticks"][-1]["mark"]["X"])
 
+
 def test_a_smaller_scale_moves_prices_further() -> None:
     """On both sides, at every step."""
     skew, flow = jnp.array([0.0]), jnp.array([10.0])
     fills = [float(Skew(jnp.array([scale])).fill(jnp.array([94.0]), skew, flow, CAP)[0]) for scale in (1e4, 1e3, 1e2)]
     assert fills[0] > fills[1] > fills[2]
+
 
 def test_neither_ladder_nor_kernel_follows_the_skew() -> None:
     made = study(SKEW, 100.0, 94.0)
@@ -158,6 +174,7 @@ def test_neither_ladder_nor_kernel_follows_the_skew() -> None:
     assert any("liquidity.law=skew" in reason for reason in kernel_obstacles(made.config.protocol, made.market, law="skew"))
     assert made.engine["name"] == "dense"
     assert any("liquidity.law=skew" in reason for reason in made.engine["not_ladder"])
+
 
 @pytest.mark.parametrize(("values", "told"), [
     (("liquidity.law=skew",), r"liquidity\.skew_scale"),
@@ -173,6 +190,7 @@ def test_neither_ladder_nor_kernel_follows_the_skew() -> None:
 def test_what_makes_no_sense_is_refused(values: tuple[str, ...], told: str) -> None:
     with pytest.raises(UserError, match=told):
         load(list(values))
+
 
 @pytest.mark.parametrize(("law", "told"), [
     ("skew", "no order book: the price leans with longs less shorts"),
