@@ -1,6 +1,6 @@
 """``python -m benchmarks.sweep``: what a job of a sweep over numbers costs besides its simulation and its report.
 
-Each job simulates by itself here (``run.variants=separate``); what is saved where they share is for ``benchmarks.grid``.
+Each job simulates by itself here (``run.variants=separate``); where they share, see ``benchmarks.grid``.
 
 The baseline is what the first job waits for: imports, composing all jobs, compiling the program or fetching it from the
 cache of an earlier call.
