@@ -10,13 +10,21 @@ EXPERIMENTS = ("adaptive_margin", "adl_drawdown", "adl_policies", "circuit_break
                "keeper_congestion", "leverage_cap", "liquidation_rule", "liquidation_speed", "maintenance_margin", "oracle_lag",
                "oracle_lag_volatility", "size_margin", "slow_keepers", "stablecoin_depeg", "withdrawal_run")
 """Those that sweep."""
-DESIGNS = ("portion, fillable price, fills settled, random order-0",
+DESIGNS = ("step down, bankruptcy price, ranked-0", "restore target, rates by size, delayed, ADL without a fund-0",
+           "portion, fillable price, fills settled, random order-0",
            "first fraction, vault, ADL at the mark-0", "close factor, ranked, median mark, margins by volatility-0",
            "close factor, fund, pro rata after a drawdown, socialised-0", "full, pool, lagging oracle-0",
            "first fraction that waits, fund only, keepers stay away-0", "auction, pro rata-0",
            "half at a discount, rates by size or skew, funds of markets-0",
            "close factor, delayed, traders run from a falling fund behind a gate-0")
 """Of random books; their parts are in the other designs."""
+SENSITIVITY = ("test_every_parameter_is_told_of_once", "test_what_cannot_have_an_effect_has_none",
+               "test_differences_by_the_fund_are_those_of_its_curve",
+               *(f"test_slopes_lie_between_differences_on_every_path[{key}]"
+                 for key in ("protocol.liquidation.keeper_share", "protocol.liquidation.fee")),
+               "test_what_moves_accounts_has_no_slope", "test_a_metric_of_another_venue_is_refused",
+               "test_the_step_that_is_told_is_the_one_that_was_chosen", "test_the_page")
+"""Those that share a study of all parameters, 32 seconds; derivatives against closed forms have their own."""
 
 DEAR = (
     *(f"tests/test_presets_run.py::test_every_preset_reaches_the_engine[experiment/{name}]" for name in EXPERIMENTS),
@@ -56,6 +64,20 @@ DEAR = (
       for venue in ("gmx_v2", "deribit")),  # 8 each
     ("tests/test_losses.py::test_totals_are_the_engine_s_and_deficits_the_reference_s"
      "[restore target, rates by size, delayed, ADL without a fund]"),  # 8
+    *(f"tests/test_sensitivity.py::{name}" for name in SENSITIVITY),
+    "tests/test_attribution.py::test_two_accounts_with_impact_by_hand",  # 10
+    "tests/test_shock_engines.py::test_everything_at_once_conserves_cash_and_contracts_and_depletes_as_the_curve_says",
+    "tests/test_ladder.py::test_a_number_two_percent_off_is_noticed",  # 9
+    *(f"tests/test_martingale.py::test_presets_are_martingales[{model}]" for model in ("hawkes", "regime_bates")),  # 14
+    "tests/test_losses.py::test_parts_at_the_maximum_over_rounds[a fee after the maximum does not count]",  # 8
+    "tests/test_insurance_limits.py::test_rules_that_say_nothing_change_nothing",  # 6
+    "tests/test_fit_heston.py::test_pieces_and_unseen_bars",  # 6
+    "tests/test_fit_hawkes.py::test_grid_and_pieces_do_not_matter",  # 5
+    "tests/test_fit_regime_bates.py::test_pieces_do_not_matter",  # 5
+    "tests/test_calibrate.py::test_one_market_has_no_common_jumps",  # 5
+    "tests/test_bridge.py::test_bars_whose_open_or_close_is_an_extreme[does not move]",  # 6
+    "tests/test_bootstrap.py::test_a_drift_is_exact_at_every_bar[0.0-1200.0]",  # 6
+    "tests/test_docs_commands.py::test_commands_reach_the_engine[docs/concepts/market.md]",  # 5
     "tests/test_docs_commands.py::test_commands_reach_the_engine[docs/guides/critical.md]",  # 15
     "tests/test_docs_commands.py::test_commands_reach_the_engine[docs/guides/fund.md]",  # 9
     "tests/test_docs_commands.py::test_commands_reach_the_engine[docs/concepts/margin.md]",  # 8
@@ -66,7 +88,6 @@ DEAR = (
     "tests/test_shocks_reference.py::test_engine_agrees_with_the_reference[wrong index, outage, guarded oracle, vault]",
     "tests/test_report.py::test_stale_pictures_go_and_fine_ones_stay_small",  # 9
     "tests/test_ladder.py::test_blocks_of_any_size_give_the_same_bits",  # 9
-    "tests/test_ladder.py::test_random_books[fund and pro rata]",  # 8
     "tests/test_coins.py::test_a_coin_whose_price_stands_still_is_usd",  # 9
     "tests/test_calibrate_models.py::test_real_prices_are_compared_on_the_same_bars",  # 8
     "tests/test_calibrate.py::test_density_is_the_poisson_mixture_of_normals",  # 7

@@ -54,7 +54,8 @@ CASES = {
         "protocol.margin={kind:root_size,initial_margin:0.02,maintenance_margin:0.01,size_factor:1e-3}",
     ),
 }
-SLOW = ("ladder: two markets, jumps, power law, funding, float64", "dense: rates by the root of the size")
+SLOW = ("ladder: two markets, jumps, power law, funding, float64", "dense: rates by the root of the size",
+        "dense: cross accounts, tiers, funding, a breaker, few rounds")
 SAME = 1e-9
 """Relative difference of money; the kernels do the same operations, but a compiler may join two into one."""
 
