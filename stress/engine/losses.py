@@ -51,7 +51,7 @@ def lost_at_peak(marks: dict[str, Array], drawdown: Array) -> Array:
 def _lost(accounts: Accounts, venue: Venue, before: Row, closing: Closing, settled: Settlement) -> Array:
     """Deficits [A, N] less what the fund got in fees and remainders, in USD."""
     sold = jnp.abs(closing.book) * settled.fill
-    closed = sold + jnp.abs(closing.adl) * closing.adl_price
+    closed = sold + jnp.abs(closing.adl * closing.adl_price)  # a price may be below zero
     fees, held = venue.fees.split(settled.fee)[1], _notional(before, settled)
     deficits = _by_loss(accounts, before, settled) * settled.deficit
     return deficits - _shares(sold, held) * fees - _shares(closed, held) * settled.remainder
