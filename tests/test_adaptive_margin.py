@@ -136,7 +136,7 @@ def test_ladders_and_kernels_refuse_with_a_reason(protocol: dict[str, Any], word
     study = studies.path_study(studies.config(protocol=protocol), make_book(LONGS), np.full((3, 1), 100.0))
     (reason,) = study.engine["not_ladder"]
     assert word in reason and study.engine["name"] == "dense"
-    assert kernel_obstacles(study.config.protocol, study.market) == [reason]
+    assert kernel_obstacles(study.config, study.market) == [reason]
 
 
 def test_a_factor_of_one_changes_no_bit() -> None:

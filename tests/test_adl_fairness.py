@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -129,11 +130,12 @@ def test_means_are_over_the_paths_with_adl() -> None:
 def test_neither_ladder_nor_kernel_remembers_accounts() -> None:
     design = {"law": "linear", "rule": "full", "adl": "pro_rata", "waterfall": ["insurance_fund", "adl"]}
     study, _ = random_study(design, np.random.default_rng(1), ladder=True)
-    given = study.config.protocol, study.book, study.margin, study.market
-    assert not obstacles(*given)
-    (reason,) = obstacles(*given, fairness=True)
+    measured = dataclasses.replace(study.config, run=dataclasses.replace(study.config.run, fairness=True))
+    given = study.book, study.margin, study.market
+    assert not obstacles(study.config, *given)
+    (reason,) = obstacles(measured, *given)
     assert "run.fairness" in reason
-    (reason,) = kernel_obstacles(study.config.protocol, study.market, fairness=True)
+    (reason,) = kernel_obstacles(measured, study.market)
     assert "run.fairness" in reason
 
 

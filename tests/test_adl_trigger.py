@@ -104,6 +104,6 @@ def test_what_makes_no_sense_is_refused(values: tuple[str, ...], told: str) -> N
 def test_neither_ladder_nor_kernel_follows_the_peak() -> None:
     study, _ = random_study({"law": "linear", "rule": "full", "adl": "pro_rata", "drawdown": 0.3,
                              "waterfall": ["insurance_fund", "adl"]}, np.random.default_rng(1), ladder=True)
-    given = study.config.protocol, study.book, study.margin, study.market
+    given = study.config, study.book, study.margin, study.market
     assert any("fund_drawdown" in reason for reason in obstacles(*given))
-    assert any("fund_drawdown" in reason for reason in kernel_obstacles(study.config.protocol, study.market))
+    assert any("fund_drawdown" in reason for reason in kernel_obstacles(study.config, study.market))

@@ -310,5 +310,5 @@ def test_a_random_order_needs_a_seed_and_inverse_contracts_have_none() -> None:
 
 def test_no_kernel_runs_it() -> None:
     market = Market(GivenPath(jnp.asarray(PRICES)[None]), PRICES, 1, STEP, ())
-    reasons = [kernel_obstacles(venue({"order": order}).protocol, market) for order in ("together", "random")]
+    reasons = [kernel_obstacles(venue({"order": order}), market) for order in ("together", "random")]
     assert len(reasons[1]) == len(reasons[0]) + 1 and any("order=random" in reason for reason in reasons[1])

@@ -335,9 +335,9 @@ def test_distances_are_where_accounts_fall_short() -> None:
 def test_neither_ladder_nor_kernel_follows_coins() -> None:
     book = holding(make_book([LONG, WRONG_WAY, OTHER_SIDE]), {"coins": (UNITS,)})
     study = studies.path_study(taking(), book, np.array([[100.0], [99.0]]))
-    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.market)
+    (reason,) = obstacles(study.config, study.book, study.margin, study.market)
     assert "protocol.collateral" in reason
-    (reason,) = kernel_obstacles(study.config.protocol, study.market, book=study.book)
+    (reason,) = kernel_obstacles(study.config, study.market, book=study.book)
     assert "protocol.collateral" in reason
     assert study.engine["name"] == "dense"
     bare = studies.path_study(taking(), make_book([LONG, OTHER_SIDE]), np.array([[100.0], [99.0]]))

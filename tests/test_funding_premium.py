@@ -187,7 +187,7 @@ def test_ladders_say_why_they_will_not_do() -> None:
     with_process, without = paying(noisy()), paying(None)
 
     def reasons(made: Study) -> str:
-        return " ".join(obstacles(made.config.protocol, made.book, made.margin, made.market))
+        return " ".join(obstacles(made.config, made.book, made.margin, made.market))
 
     assert "protocol.funding.premium_process: the premium moves" in reasons(with_process)
     assert "premium_process" not in reasons(without)

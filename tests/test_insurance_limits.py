@@ -114,9 +114,10 @@ def test_what_does_not_fit_is_refused_by_name(overrides: list[str], key: str) ->
 ])
 def test_neither_ladders_nor_kernels_follow(changes: dict[str, Any], reason: str | None) -> None:
     study = study_of(None, 0)
-    protocol, before = dataclasses.replace(study.config.protocol, **changes), study.config.protocol
+    before = study.config
+    after = dataclasses.replace(before, protocol=dataclasses.replace(before.protocol, **changes))
     for obstacles in (venue_obstacles, kernel_obstacles):
-        more = set(obstacles(protocol, study.market)) - set(obstacles(before, study.market))
+        more = set(obstacles(after, study.market)) - set(obstacles(before, study.market))
         assert [text.startswith(reason or "") for text in more] == ([] if reason is None else [True])
 
 

@@ -326,7 +326,7 @@ def test_more_accounts_closed_in_part_than_there_are_slots(monkeypatch: pytest.M
 def test_where_it_is_not_exact_the_dense_engine_runs(override: str, word: str) -> None:
     study = made(*override.split())
     assert study.plan.job.ladders is None
-    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.market)
+    (reason,) = obstacles(study.config, study.book, study.margin, study.market)
     assert word in reason
     with pytest.raises(UserError, match=r"run\.engine=ladder") as caught:
         made(*override.split(), "run.engine=ladder")
@@ -345,9 +345,9 @@ def test_another_device_than_a_cpu_has_no_ladder(
     monkeypatch: pytest.MonkeyPatch, device: str, override: str, word: str
 ) -> None:
     study = made(override)
-    assert not obstacles(study.config.protocol, study.book, study.margin, study.market)
+    assert not obstacles(study.config, study.book, study.margin, study.market)
     monkeypatch.setattr(jax, "default_backend", lambda: device)
-    (reason,) = obstacles(study.config.protocol, study.book, study.margin, study.market)
+    (reason,) = obstacles(study.config, study.book, study.margin, study.market)
     assert word in reason
 
 

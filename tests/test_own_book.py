@@ -169,9 +169,9 @@ def test_a_smaller_scale_moves_prices_further() -> None:
 
 def test_neither_ladder_nor_kernel_follows_the_skew() -> None:
     made = study(SKEW, 100.0, 94.0)
-    given = made.config.protocol, made.book, made.margin, made.market
-    assert any("liquidity.law=skew" in reason for reason in obstacles(*given, law="skew"))
-    assert any("liquidity.law=skew" in reason for reason in kernel_obstacles(made.config.protocol, made.market, law="skew"))
+    given = made.config, made.book, made.margin, made.market
+    assert any("liquidity.law=skew" in reason for reason in obstacles(*given))
+    assert any("liquidity.law=skew" in reason for reason in kernel_obstacles(made.config, made.market))
     assert made.engine["name"] == "dense"
     assert any("liquidity.law=skew" in reason for reason in made.engine["not_ladder"])
 

@@ -93,12 +93,12 @@ def test_both_engines_agree_under_shocks_of_the_market() -> None:
 def test_what_ladders_cannot_follow_runs_dense(kind: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     study = crowd(mixed((kind,)), cross=False)
     assert study.plan.job.ladders is None
-    given = (study.config.protocol, study.book, study.margin, study.market, study.config.shocks)
+    given = (study.config, study.book, study.margin, study.market)
     (reason,) = obstacles(*given)
     assert word in reason and reason in study.engine["not_ladder"]
     with pytest.raises(UserError, match=word):
         crowd(mixed((kind,)), "ladder", cross=False)
-    (reason,) = kernel_obstacles(study.config.protocol, study.market, study.config.shocks)
+    (reason,) = kernel_obstacles(study.config, study.market)
     assert word in reason
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert not crowd(mixed((kind,)), cross=False).plan.job.fused

@@ -168,4 +168,4 @@ def test_a_limit_on_a_run_needs_one() -> None:
 
 def test_no_ladder_and_no_kernel_follows_traders_who_leave() -> None:
     cfg = study_of([LONG, *LATER], FALL, withdrawals=leaving())
-    assert any("protocol.withdrawals" in why for why in kernel_obstacles(cfg.config.protocol, cfg.market))
+    assert any("protocol.withdrawals" in why for why in kernel_obstacles(cfg.config, cfg.market))

@@ -9,8 +9,6 @@ import numpy as np
 from stress.book.schema import Book
 from stress.build.price import Market
 from stress.build.shocks import (
-    NO_SHOCKS,
-    Shocks,
     depegs_collateral,
     freezes_oracle,
     manipulates_index,
@@ -44,7 +42,7 @@ def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> 
     """
     if cfg.run.engine == "dense":
         return None, None
-    reasons = obstacles(cfg.protocol, book, margin, market, cfg.shocks, cfg.run.fairness, cfg.liquidity.law)
+    reasons = obstacles(cfg, book, margin, market)
     if reasons and cfg.run.engine == "ladder":
         raise UserError(
             "run.engine=ladder: cannot run this study, for\n- " + "\n- ".join(reasons) + "\nChange that, or use "
@@ -58,7 +56,7 @@ def split_book(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> 
         return None, None
     alone = _fit(book, margin, market.prices)
     limited = cfg.protocol.liquidation.keeper_capacity_usd_per_minute is not None  # one queue of all accounts
-    everywhere = venue_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness, book, cfg.liquidity.law)
+    everywhere = venue_obstacles(cfg, market, book)
     if everywhere or limited or alone.sum() < ENOUGH:
         return None, None
     if alone.all():  # the dense engine needs somebody
@@ -82,21 +80,11 @@ def _rest(book: Book, chosen: np.ndarray, ordered: bool) -> Rest:
     return Rest(accounts, jnp.asarray(book.size.T[:, chosen]), jnp.asarray(book.quote[chosen]))
 
 
-def obstacles(
-    protocol: ProtocolConfig,
-    book: Book,
-    margin: MarginCurve,
-    market: Market,
-    shocks: Shocks = NO_SHOCKS,
-    fairness: bool = False,
-    law: str = "",
-) -> list[str]:
-    """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel.
-
-    ``fairness``: it is asked for (``run.fairness``); ``law``: of the impact.
-    """
+def obstacles(cfg: Config, book: Book, margin: MarginCurve, market: Market) -> list[str]:
+    """Why ladders will not do alone: they need accounts whose order of liquidation never changes, and a kernel."""
+    protocol = cfg.protocol
     if not isinstance(margin, MarginTable):
-        return [SIZE_MATTERS, *venue_obstacles(protocol, market, shocks, fairness, book, law)]
+        return [SIZE_MATTERS, *venue_obstacles(cfg, market, book)]
     positions = (book.size != 0).sum(1)
     several = int((positions[~book.residual] > 1).sum())
     large = int(((positions == 1) & ~book.residual & ~_fit(book, margin, market.prices)).sum())
@@ -111,28 +99,21 @@ def obstacles(
         ),
         "protocol.breaker.move: accounts wait": protocol.breaker.move is not None,
         "protocol.oracle: it lags behind the mark": _lags(protocol),
-        "shocks: the oracle freezes": freezes_oracle(shocks),
+        "shocks: the oracle freezes": freezes_oracle(cfg.shocks),
     }
-    everywhere = venue_obstacles(protocol, market, shocks, fairness, book, law)
+    everywhere = venue_obstacles(cfg, market, book)
     return [*everywhere, *(reason for reason, applies in checks.items() if applies)]
 
 
-def venue_obstacles(
-    protocol: ProtocolConfig,
-    market: Market,
-    shocks: Shocks = NO_SHOCKS,
-    fairness: bool = False,
-    book: Book | None = None,
-    law: str = "",
-) -> list[str]:
+def venue_obstacles(cfg: Config, market: Market, book: Book | None = None) -> list[str]:
     """Why no account can be on a ladder."""
-    step_seconds = market.step_seconds
+    protocol, step_seconds = cfg.protocol, market.step_seconds
     rules, device = protocol.liquidation, jax.default_backend()
     adl = _deleverages(protocol)
     checks = {
         f"the device is a {device}: there is no kernel for it": device not in ("cpu", "gpu"),
         "protocol.liquidation: keepers that are late or small need a CPU's ladder": device != "cpu" and _wait(protocol),
-        **_dense_only(protocol, market, shocks, fairness, book, law),
+        **_dense_only(cfg, market, book),
         f"protocol.liquidation.rule={rules.rule}: only full closes accounts whole": rules.rule != "full",
         f"protocol.liquidation.keeper_delay_seconds={rules.keeper_delay_seconds:g}: more than {LONGEST_DELAY} steps": (
             rules.keeper_delay_seconds > LONGEST_DELAY * step_seconds
@@ -146,37 +127,29 @@ def venue_obstacles(
         "protocol.waterfall: socialised_loss is levied by profit, and no ADL comes before it": (
             "socialised_loss" in protocol.waterfall and not adl
         ),
-        "shocks: collateral loses value, which changes the order of liquidation": depegs_collateral(shocks),
+        "shocks: collateral loses value, which changes the order of liquidation": depegs_collateral(cfg.shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
 
 
-def kernel_obstacles(
-    protocol: ProtocolConfig,
-    market: Market,
-    shocks: Shocks = NO_SHOCKS,
-    fairness: bool = False,
-    book: Book | None = None,
-    law: str = "",
-) -> list[str]:
+def kernel_obstacles(cfg: Config, market: Market, book: Book | None = None) -> list[str]:
     """Why the dense engine cannot run as one kernel on a GPU."""
-    rules = protocol.liquidation
+    protocol, rules = cfg.protocol, cfg.protocol.liquidation
     checks = {
-        **_dense_only(protocol, market, shocks, fairness, book, law),
+        **_dense_only(cfg, market, book),
         f"protocol.liquidation.rule={rules.rule}: accounts stay that are closed in part": rules.rule != "full",
         f"protocol.liquidation.order={rules.order}: positions are closed one after another": _in_order(protocol),
         "protocol.liquidation: keepers that are late or small": _wait(protocol),
         "protocol.oracle: it lags behind the mark": _lags(protocol),
-        "shocks: the oracle freezes": freezes_oracle(shocks),
-        "shocks: collateral loses value": depegs_collateral(shocks),
+        "shocks: the oracle freezes": freezes_oracle(cfg.shocks),
+        "shocks: collateral loses value": depegs_collateral(cfg.shocks),
     }
     return [reason for reason, applies in checks.items() if applies]
 
 
-def _dense_only(
-    protocol: ProtocolConfig, market: Market, shocks: Shocks, fairness: bool, book: Book | None, law: str
-) -> dict[str, bool]:
+def _dense_only(cfg: Config, market: Market, book: Book | None) -> dict[str, bool]:
     """What neither a ladder nor a kernel follows, and whether it applies."""
+    protocol, shocks, law = cfg.protocol, cfg.shocks, cfg.liquidity.law
     rules, by = protocol.liquidation, protocol.socialised_loss.by if protocol.socialised_loss else "profit"
     return {
         "protocol.contract=inverse: it is run in a mirrored market": protocol.contract == "inverse",
@@ -194,7 +167,7 @@ def _dense_only(
         "protocol.adl.trigger=fund_drawdown: ADL looks at the fund's peak": (
             _deleverages(protocol) and protocol.adl.trigger == "fund_drawdown"
         ),
-        "run.fairness: what each account gave up is remembered": fairness and _deleverages(protocol),
+        "run.fairness: what each account gave up is remembered": cfg.run.fairness and _deleverages(protocol),
         "protocol.collateral: coins are worth what their prices are": book is not None and book.coins is not None,
         "protocol.oracle: accounts wait for an index that can be trusted": _guarded(protocol),
         "protocol.adaptive: margin requirements change": protocol.adaptive is not None,

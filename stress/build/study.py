@@ -66,12 +66,10 @@ class Study:
         job = self.plan.job
         name = "ladder" if job.all_on_ladders else "dense" if job.ladders is None else "split"
         sorted_accounts = 0 if job.ladders is None else int(job.ladders.accounts.sum())
-        protocol, shocks, fairness = self.config.protocol, self.config.shocks, self.config.run.fairness
-        law = self.config.liquidity.law
-        reasons = obstacles(protocol, self.book, self.margin, self.market, shocks, fairness, law)
+        reasons = obstacles(self.config, self.book, self.margin, self.market)
         facts = {"name": name, "kernel": job.fused, "on_ladders": sorted_accounts, "not_ladder": reasons}
         if accelerated() and not job.fused:
-            facts["not_kernel"] = kernel_obstacles(protocol, self.market, shocks, fairness, self.book, law)
+            facts["not_kernel"] = kernel_obstacles(self.config, self.market, self.book)
         return facts
 
     @property
@@ -148,7 +146,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
         front=min(max(dense // ACCOUNTS_TO_ONE_IN_FRONT, FRONT[0]), FRONT[1]),
         batch=ACCELERATOR_BATCH if accelerated() else 1,
         fused=jax.default_backend() == "gpu"
-        and (ladders is not None or not _no_kernel(cfg, market, book)),
+        and (ladders is not None or not kernel_obstacles(cfg, market, book)),
         fan_points=min(FAN_POINTS, market.steps),
         dtype=cfg.run.precision,
     )
@@ -168,10 +166,6 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
         capital=math.inf if venue.backstop is None else float(venue.backstop.capital),
     )
     return Study(cfg, market, book, margin, initial, plan)
-
-
-def _no_kernel(cfg: Config, market: Market, book: Book) -> list[str]:
-    return kernel_obstacles(cfg.protocol, market, cfg.shocks, cfg.run.fairness, book, cfg.liquidity.law)
 
 
 def coins_of(book: Book) -> Coins | None:
