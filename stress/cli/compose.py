@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -189,16 +190,27 @@ def _sweeper_params(composed: Any) -> list[Any]:
 
 def _check_values(container: dict[str, Any], swept: list[Any]) -> None:
     """Parse ``container`` once for each value of each swept key."""
+    for override in swept:
+        if not _is_glob(override) and not _is_group(override):
+            for value in override.sweep_iterator():
+                parse_fields(_with_value(container, override.key_or_group, value))
+
+
+def _with_value(container: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """A copy of ``container`` with another value at a dotted key."""
     from omegaconf import OmegaConf
 
-    base = OmegaConf.create(container)
-    for override in swept:
-        if _is_glob(override) or _is_group(override):
-            continue
-        for value in override.sweep_iterator():
-            changed = base.copy()
-            OmegaConf.update(changed, override.key_or_group, value)
-            parse_fields(OmegaConf.to_container(changed))  # type: ignore[arg-type]
+    changed = deepcopy(container)
+    *sections, name = key.split(".")
+    node = changed
+    for section in sections:
+        node = node.get(section) if isinstance(node, dict) else None
+    if isinstance(node, dict) and isinstance(value, bool | int | float):  # words may name other values, maps are merged
+        node[name] = value
+        return changed
+    config = OmegaConf.create(container)
+    OmegaConf.update(config, key, value)
+    return OmegaConf.to_container(config)  # type: ignore[return-value]
 
 
 def _check_presets(root: str, overrides: list[str], swept: list[Any]) -> None:

@@ -107,7 +107,7 @@ def join(plan: Plan, folder: Path) -> list[Chunk]:
     ticks = np.concatenate([[0], np.arange(1, points + 1) * steps // points])
     prices = np.asarray(plan.job.prices)
     (folder / "data").mkdir(exist_ok=True)
-    np.savez_compressed(
+    np.savez(
         folder / "data" / "prices.npz",
         time_hours=ticks * plan.step_seconds / 3600.0,
         sample=_from_start(np.concatenate([fan for _, fan in samples]), prices),

@@ -179,19 +179,25 @@ def _resampled(a: np.ndarray, b: np.ndarray, n: int, rank: int) -> tuple[np.ndar
     for start in range(0, RESAMPLES, some):
         mine = drawn[:, start : start + some]
         which = random.integers(0, len(top), mine.sum())  # in one call the same as one by one
-        parts = np.split(which, np.cumsum(mine.T)[:-1])  # paired, apart, paired, ...
-        for paired, apart in zip(parts[::2], parts[1::2], strict=True):
-            values = first[paired], second[paired], second[apart]
-            of_first, of_second, other = (_from_above(v, beyond) for v in values)
-            found.append((of_second - of_first, other - of_first))
-    differences = np.array(found)
-    return differences[:, 0], differences[:, 1]
+        times = _counted(which, mine.T.ravel(), len(top))
+        paired, apart = times[::2], times[1::2]
+        of_first = _from_above(first, paired, beyond)
+        found.append((_from_above(second, paired, beyond) - of_first, _from_above(second, apart, beyond) - of_first))
+    return tuple(map(np.concatenate, zip(*found, strict=True)))  # type: ignore[return-value]
 
 
-def _from_above(values: np.ndarray, rank: int) -> float:
-    """The ``rank``-th largest; the smallest where there are fewer."""
-    rank = min(rank, len(values))
-    return float(np.partition(values, len(values) - rank)[len(values) - rank])
+def _counted(which: np.ndarray, drawn: np.ndarray, values: int) -> np.ndarray:
+    """How often each of ``values`` values is drawn [R, values], sample after sample of ``drawn`` [R] of them."""
+    sample = np.repeat(np.arange(len(drawn)), drawn)
+    return np.bincount(sample * values + which, minlength=len(drawn) * values).reshape(len(drawn), values)
+
+
+def _from_above(values: np.ndarray, times: np.ndarray, rank: int) -> np.ndarray:
+    """The ``rank``-th largest [R] of values [n] drawn so many ``times`` [R, n]; the smallest where there are fewer."""
+    order = np.argsort(-values, kind="stable")
+    reached = times[:, order].cumsum(1)
+    place = (reached >= np.minimum(rank, reached[:, -1:])).argmax(1)
+    return values[order][place]
 
 
 def _narrowing(first: np.ndarray, second: np.ndarray) -> float | None:
