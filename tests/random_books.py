@@ -45,6 +45,8 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
     book = _book(rng, path[0], single, design.get("isolated", 0.6))
     if "margin" in design:
         cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
+    if "gain_weight" in design:
+        cfg = dataclasses.replace(cfg, protocol=_with_gain_weight(cfg.protocol, rng))
     if "depositors" in design.get("insurance", {}) or design.get("withdrawals", {}).get("begins") == "fund":
         cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fund_curve=False))
     if "coins" in design:
@@ -149,6 +151,14 @@ def _with_curve(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, b
     margin = {name: dict(zip(MARKETS, value, strict=True)) if isinstance(value, list) else value
               for name, value in margin.items()}
     return dataclasses.replace(protocol, maintenance_margin=None, margin=MarginConfig(kind=kind, **margin))
+
+
+def _with_gain_weight(protocol: ProtocolConfig, rng: np.random.Generator) -> ProtocolConfig:
+    """Weights of unrealised gains; in half of the cases one is below every maintenance rate."""
+    margin = protocol.margin or MarginConfig(kind="tiers")
+    low = float(rng.choice([0.0, rng.uniform(0.3, 0.9)]))
+    weights = dict(zip(MARKETS, rng.permutation([low, rng.uniform(0.3, 1.0)]).tolist(), strict=True))
+    return dataclasses.replace(protocol, margin=dataclasses.replace(margin, unrealised_gain_weight=weights))
 
 
 def _with_haircuts(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, sale: str | None) -> ProtocolConfig:
