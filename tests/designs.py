@@ -647,6 +647,15 @@ MORE_DESIGNS: dict[str, Design] = {
         "adl": "pro_rata",
         "withdrawals": MOVING_PRICE,
     },
+    "close factor, uncertain index that lags, ranked": {
+        "law": "linear",
+        "rule": "close_factor",
+        "confidence": True,
+        "adl": "binance",
+        "lag": 1,
+        "tiers": True,
+        "limited": False,
+    },
     "full, gains at a weight, keepers with a capacity, vault, lagging oracle": {
         "law": "power",
         "rule": "full",

@@ -59,6 +59,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "mark": {"mark_price": None},
     "adaptive": {"adaptive": None},
     "guarded": {"stale_after_seconds": None, "divergence_limit": None},
+    "confidence": {"confidence": None},
     "adl": {"adl_policy": "none"},
     "drawdown": {"adl_drawdown": None},
     "pool": {"adl_pool": None},

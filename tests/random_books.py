@@ -21,7 +21,7 @@ from stress.config.insurance import DepositorsConfig, InsuranceConfig, Socialise
 from stress.config.liquidation import BackstopConfig
 from stress.config.liquidity import BY_BOOK, ImbalanceConfig
 from stress.config.margin import MarginConfig
-from stress.config.oracle import MarkConfig, StableConfig
+from stress.config.oracle import ConfidenceConfig, MarkConfig, StableConfig
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.config.shock import ShockConfig
 from stress.config.withdrawals import WithdrawalGateConfig, WithdrawalRunConfig, WithdrawalsConfig
@@ -246,6 +246,7 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         impact_share=rng.choice(design.get("seen", [0.0, 0.5, 1.0])),
         mark=_mark(design, rng),
         **_guards(design, rng),
+        confidence=_confidence(rng) if "confidence" in design else None,
     )
     breaker = dataclasses.replace(
         protocol.breaker,
@@ -377,6 +378,16 @@ def _guards(design: Design, rng: np.random.Generator) -> dict[str, float | None]
         "divergence_limit": rng.uniform(0.02, 0.06),
         "divergence_half_life_seconds": rng.uniform(30.0, 300.0),
     }
+
+
+def _confidence(rng: np.random.Generator) -> ConfidenceConfig:
+    """An interval that steps of 2 % sometimes make too wide, and a gap always."""
+    return ConfidenceConfig(
+        limit=rng.uniform(0.02, 0.04),
+        multiple=rng.uniform(0.5, 1.5),
+        half_life_seconds=rng.uniform(30.0, 200.0),
+        floor=rng.choice([0.0, 0.005]),
+    )
 
 
 def _mark(design: Design, rng: np.random.Generator) -> MarkConfig | None:

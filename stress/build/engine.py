@@ -207,7 +207,8 @@ def _weighs_gains(protocol: ProtocolConfig) -> bool:
 
 def _guarded(protocol: ProtocolConfig) -> bool:
     """Whether accounts may wait for the oracle."""
-    return protocol.oracle.stale_after_seconds is not None or protocol.oracle.divergence_limit is not None
+    oracle = protocol.oracle
+    return not (oracle.stale_after_seconds is oracle.divergence_limit is oracle.confidence is None)
 
 
 def _in_order(protocol: ProtocolConfig) -> bool:

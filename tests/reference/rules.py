@@ -15,7 +15,7 @@ from stress.config.insurance import InsuranceConfig
 from stress.config.liquidation import AuctionConfig, WindowConfig
 from stress.config.liquidity import ImbalanceConfig
 from stress.config.markets import per_market
-from stress.config.oracle import MarkConfig
+from stress.config.oracle import ConfidenceConfig, MarkConfig
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
 from stress.config.withdrawals import WithdrawalsConfig
@@ -104,6 +104,7 @@ class Rules:
     stale_after_seconds: float | None = None  # age of an index from which accounts wait
     divergence_limit: float | None = None  # relative distance of an index from its mean, likewise
     divergence_half_life_seconds: float | None = None  # of that mean
+    confidence: ConfidenceConfig | None = None  # interval of an index, likewise
     mark_price: MarkConfig | None = None  # of the risk check; None: what the oracle publishes
     adaptive: AdaptiveMarginConfig | None = None  # margin requirements that follow the market
     withdrawals: WithdrawalsConfig | None = None  # of traders
@@ -185,6 +186,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "mark_price": oracle.mark,
         "stale_after_seconds": oracle.stale_after_seconds,
         "divergence_limit": oracle.divergence_limit,
+        "confidence": oracle.confidence,
         "divergence_half_life_seconds": oracle.divergence_half_life_seconds,
         "breaker_move": breaker.move,
         "breaker_window_minutes": breaker.window_minutes,
