@@ -79,6 +79,7 @@ MOVING_PRICE = {"begins": "move", "gates": ["water", "move", None]}
 OF_MARKETS = {"scope": "market", "shares": True, "income": True}
 LIMITED = {"scope": "shared", "paid_at_most_usd": True, "paid_within_seconds": 5 * STEP, "paid_at_most_per": "fund"}
 LIMITED_EACH = {"scope": "market", "paid_at_most_usd": True, "paid_within_seconds": STEP, "paid_at_most_per": "account"}
+LIMITED_BY_MARKET = LIMITED | {"scope": "market", "paid_at_most_usd": "market"}
 DEPOSITED = {"scope": "shared", "income": True, "depositors": True}
 
 DESIGNS: dict[str, Design] = {
@@ -646,6 +647,14 @@ MORE_DESIGNS: dict[str, Design] = {
         "contract": "inverse",
         "adl": "pro_rata",
         "withdrawals": MOVING_PRICE,
+    },
+    "full, limits of funds by market, pro rata": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "insurance": LIMITED_BY_MARKET,
+        "tiers": True,
+        "limited": False,
     },
     "close factor, uncertain index that lags, ranked": {
         "law": "linear",

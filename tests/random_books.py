@@ -317,7 +317,9 @@ def _insurance(terms: dict[str, Any], rng: np.random.Generator) -> InsuranceConf
         fees = {"turnover_per_day": [rng.uniform(1, 10), 5.0], "trading_fee": 0.001, "fee_share": rng.uniform(0, 1)}
         drawn |= {"income_usd_per_day": rng.choice([0.0, 3e4]), **fees}
     if "paid_at_most_usd" in terms:
-        drawn["paid_at_most_usd"] = rng.choice([100.0, 1e3])
+        drawn["paid_at_most_usd"] = float(rng.choice([100.0, 1e3]))
+        if terms["paid_at_most_usd"] == "market":
+            drawn["paid_at_most_usd"] = dict(zip(MARKETS, rng.choice([0.0, 100.0, 1e3], 2, replace=False).tolist(), strict=True))
     if "depositors" in terms:
         drawn["depositors"] = DepositorsConfig(
             deposited_share=rng.uniform(0.3, 1.0),
