@@ -27,6 +27,14 @@ def _insured(**changes: Any) -> Callable[[Rules], dict[str, Any]]:
     return changed
 
 
+def _one_fund(rules: Rules) -> dict[str, Any]:
+    """The venue with one fund for all markets, and limits by market together."""
+    assert rules.insurance is not None
+    most = rules.insurance.paid_at_most_usd
+    together = sum(most.values()) if isinstance(most, dict) else most
+    return _insured(scope="shared", shares=None, paid_at_most_usd=together)(rules)
+
+
 def _leaving(**changes: Any) -> Callable[[Rules], dict[str, Any]]:
     """The venue with another run of traders or gate."""
 
@@ -52,13 +60,14 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "window": {"window": None},
     "backstop": {"backstop": None},
     "levied_by": {"levied_by": "profit"},
-    "scope": _insured(scope="shared", shares=None),
+    "scope": _one_fund,
     "income": _insured(income_usd_per_day=None, turnover_per_day=None),
     "paid_at_most_usd": _insured(paid_at_most_usd=None),
     "depositors": _insured(depositors=None),
     "mark": {"mark_price": None},
     "adaptive": {"adaptive": None},
     "guarded": {"stale_after_seconds": None, "divergence_limit": None},
+    "confidence": {"confidence": None},
     "adl": {"adl_policy": "none"},
     "drawdown": {"adl_drawdown": None},
     "pool": {"adl_pool": None},
@@ -66,6 +75,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "contract": {"contract": "linear"},
     "delay": {"keeper_delay_seconds": 0.0},
     "coins": {"haircuts": ((1.0, 0.0), (1.0, 0.0))},
+    "gain_weight": {"gain_weight": ()},
     "begins": _leaving(run=None),
     "gates": _leaving(gate=None),
     "sale": {"coin_sale": "all"},

@@ -21,7 +21,7 @@ from stress.config.insurance import DepositorsConfig, InsuranceConfig, Socialise
 from stress.config.liquidation import BackstopConfig
 from stress.config.liquidity import BY_BOOK, ImbalanceConfig
 from stress.config.margin import MarginConfig
-from stress.config.oracle import MarkConfig, StableConfig
+from stress.config.oracle import ConfidenceConfig, MarkConfig, StableConfig
 from stress.config.schema import Config, ProtocolConfig, TierConfig
 from stress.config.shock import ShockConfig
 from stress.config.withdrawals import WithdrawalGateConfig, WithdrawalRunConfig, WithdrawalsConfig
@@ -45,6 +45,8 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
     book = _book(rng, path[0], single, design.get("isolated", 0.6))
     if "margin" in design:
         cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
+    if "gain_weight" in design:
+        cfg = dataclasses.replace(cfg, protocol=_with_gain_weight(cfg.protocol, rng))
     if "depositors" in design.get("insurance", {}) or design.get("withdrawals", {}).get("begins") == "fund":
         cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fund_curve=False))
     if "coins" in design:
@@ -151,6 +153,14 @@ def _with_curve(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, b
     return dataclasses.replace(protocol, maintenance_margin=None, margin=MarginConfig(kind=kind, **margin))
 
 
+def _with_gain_weight(protocol: ProtocolConfig, rng: np.random.Generator) -> ProtocolConfig:
+    """Weights of unrealised gains; in half of the cases one is below every maintenance rate."""
+    margin = protocol.margin or MarginConfig(kind="tiers")
+    low = float(rng.choice([0.0, rng.uniform(0.3, 0.9)]))
+    weights = dict(zip(MARKETS, rng.permutation([low, rng.uniform(0.3, 1.0)]).tolist(), strict=True))
+    return dataclasses.replace(protocol, margin=dataclasses.replace(margin, unrealised_gain_weight=weights))
+
+
 def _with_haircuts(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, sale: str | None) -> ProtocolConfig:
     """Weights of both coins, with ``size`` the less the more units there are."""
     factor = rng.uniform(1e-3, 5e-3, 2).tolist() if kind == "size" else None
@@ -236,6 +246,7 @@ def _protocol(cfg: Config, design: Design, rng: np.random.Generator) -> Any:
         impact_share=rng.choice(design.get("seen", [0.0, 0.5, 1.0])),
         mark=_mark(design, rng),
         **_guards(design, rng),
+        confidence=_confidence(rng) if "confidence" in design else None,
     )
     breaker = dataclasses.replace(
         protocol.breaker,
@@ -306,7 +317,9 @@ def _insurance(terms: dict[str, Any], rng: np.random.Generator) -> InsuranceConf
         fees = {"turnover_per_day": [rng.uniform(1, 10), 5.0], "trading_fee": 0.001, "fee_share": rng.uniform(0, 1)}
         drawn |= {"income_usd_per_day": rng.choice([0.0, 3e4]), **fees}
     if "paid_at_most_usd" in terms:
-        drawn["paid_at_most_usd"] = rng.choice([100.0, 1e3])
+        drawn["paid_at_most_usd"] = float(rng.choice([100.0, 1e3]))
+        if terms["paid_at_most_usd"] == "market":
+            drawn["paid_at_most_usd"] = dict(zip(MARKETS, rng.choice([0.0, 100.0, 1e3], 2, replace=False).tolist(), strict=True))
     if "depositors" in terms:
         drawn["depositors"] = DepositorsConfig(
             deposited_share=rng.uniform(0.3, 1.0),
@@ -367,6 +380,16 @@ def _guards(design: Design, rng: np.random.Generator) -> dict[str, float | None]
         "divergence_limit": rng.uniform(0.02, 0.06),
         "divergence_half_life_seconds": rng.uniform(30.0, 300.0),
     }
+
+
+def _confidence(rng: np.random.Generator) -> ConfidenceConfig:
+    """An interval that steps of 2 % sometimes make too wide, and a gap always."""
+    return ConfidenceConfig(
+        limit=rng.uniform(0.02, 0.04),
+        multiple=rng.uniform(0.5, 1.5),
+        half_life_seconds=rng.uniform(30.0, 200.0),
+        floor=rng.choice([0.0, 0.005]),
+    )
 
 
 def _mark(design: Design, rng: np.random.Generator) -> MarkConfig | None:

@@ -14,7 +14,7 @@ from stress.build.adaptive import build_adaptive
 from stress.build.engine import kernel_obstacles
 from stress.cli.compose import load
 from stress.config.adaptive import AdaptiveMarginConfig, StageConfig
-from stress.config.oracle import MarkConfig
+from stress.config.oracle import ConfidenceConfig, MarkConfig
 from stress.errors import UserError
 from stress.protocol.margin.scaled import Scaled
 from stress.protocol.margin.tiers import margin_table
@@ -131,6 +131,8 @@ def test_a_companion_that_wakes_has_the_requirements_of_its_main_run() -> None:
     ({"adaptive": by_volatility()}, "requirements change"),
     ({"oracle": {"mark": MarkConfig(kind="band", band=0.1, half_life_seconds=None, stable=None)}}, "price of its own"),
     ({"oracle": {"stale_after_seconds": 60.0}}, "can be trusted"),
+    ({"oracle": {"confidence": ConfidenceConfig(limit=1.0, multiple=1.0, half_life_seconds=60.0, floor=0.0)}},
+     "can be trusted"),
 ])
 def test_ladders_and_kernels_refuse_with_a_reason(protocol: dict[str, Any], word: str) -> None:
     study = studies.path_study(studies.config(protocol=protocol), make_book(LONGS), np.full((3, 1), 100.0))

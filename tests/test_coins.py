@@ -290,7 +290,7 @@ def test_the_screen_misses_no_liquidation() -> None:
     """Every account alone: prices inside its box never make it liquidatable; some are at the corners a little beyond."""
     rng = np.random.default_rng(8)
     quote, size, counted = (jnp.asarray(values) for values in near_the_edge(rng, 400))
-    venue: Any = SimpleNamespace(maintenance=CURVE, contract=None, size_units=lambda units, _: units)
+    venue: Any = SimpleNamespace(gain_weight=None, maintenance=CURVE, contract=None, size_units=lambda units, _: units)
 
     def account(size: Any, counted: Any) -> Accounts:
         coins = Coins(counted[:, None] / 0.9, counted[:, None])

@@ -95,6 +95,11 @@ DEPOSITORS = "{deposited_share: 0.5, starts_below: 0.8, leaves_per_day: 0.5, del
     (["protocol.insurance={scope: market}", "protocol.waterfall=[adl]"], "protocol.insurance"),
     (["protocol.insurance={scope: shared, trading_fee: 0.001}"], "protocol.insurance.turnover_per_day"),
     (["protocol.insurance={scope: shared, paid_within_seconds: 60}"], "protocol.insurance.paid_within_seconds"),
+    (["protocol.insurance={scope: shared, paid_at_most_usd: {BTC: 1e6, default: 0}}"],
+     "paid_at_most_usd: .* one number when scope=shared"),
+    (["protocol.insurance={scope: market, paid_at_most_usd: {BTC: 1, default: 0}, paid_at_most_per: account}"],
+     "paid_at_most_usd: .* one number when paid_at_most_per=account"),
+    (["protocol.insurance={scope: market, paid_at_most_usd: {SOL: 1e6}}"], "paid_at_most_usd: no value for BTC"),
     ([f"protocol.insurance={{scope: market, depositors: {DEPOSITORS}}}", "run.fund_curve=false"],
      "protocol.insurance.depositors"),
     ([f"protocol.insurance={{scope: shared, depositors: {DEPOSITORS}}}"], "run.fund_curve"),
@@ -147,6 +152,8 @@ def test_the_report_says_how_the_fund_is_run() -> None:
     for told in ("a fund for each market, split by open interest", "$20k a day flow in", "pays at most $1M in all"):
         assert told in text, text
     assert "fees only" not in text
+    text = words("protocol.insurance={scope: market, paid_at_most_usd: {BTC: 1e8, default: 1e5}}")
+    assert "pays at most BTC $100M, ETH $100k in all" in text, text
     text = words(f"protocol.insurance={{scope: shared, depositors: {DEPOSITORS}}}", "run.fund_curve=false",
                  "protocol.socialised_loss={by: contracts}")
     assert "50 % belongs to depositors" in text and "alike on every contract" in text, text

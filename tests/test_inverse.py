@@ -231,7 +231,7 @@ def test_the_screen_misses_no_liquidation(curve: Any) -> None:
     rng = np.random.default_rng(8)
     size, start = rng.choice([-1.0, 1.0], (1, 300)) * rng.uniform(0.1, 20.0, (1, 300)), np.array([S])
     liquidity: Any = SimpleNamespace(contract=Inverse(jnp.asarray(start)))
-    venue: Any = SimpleNamespace(contract=liquidity.contract, maintenance=curve, size_units=lambda _, notional: notional / S)
+    venue: Any = SimpleNamespace(gain_weight=None, contract=liquidity.contract, maintenance=curve, size_units=lambda _, notional: notional / S)
     need = np.asarray(curve.requirement(np.abs(size), np.abs(size) * S))[0]
     quote = need * (1.0 + rng.exponential(3.0, 300)) - size[0] * S
     accounts: Any = SimpleNamespace(residual=jnp.zeros(300, bool), coins=None)

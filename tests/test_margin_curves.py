@@ -122,7 +122,7 @@ def test_the_screen_misses_no_liquidation(name: str) -> None:
     """Prices inside an account's reach never make it liquidatable; a little beyond, some are."""
     curve, rng = CURVES[name][0], np.random.default_rng(5)
     accounts, quote, size = accounts_near_the_edge(curve, rng, 500)
-    venue: Any = SimpleNamespace(maintenance=curve, contract=None, size_units=lambda units, notional: units)
+    venue: Any = SimpleNamespace(gain_weight=None, maintenance=curve, contract=None, size_units=lambda units, notional: units)
 
     @jax.jit
     def liquidatable(prices: Any) -> Any:

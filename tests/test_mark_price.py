@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stress.build.oracle import build_confidence
 from stress.cli.compose import load
-from stress.config.oracle import MarkConfig, StableConfig
+from stress.config.oracle import ConfidenceConfig, MarkConfig, StableConfig
 from stress.errors import UserError
 from stress.protocol.mark_price import Smoothed
+from stress.report.oracle import oracle as oracle_words
 from stress.session import replay
 from tests import studies
 from tests.reference.building import Row
@@ -125,6 +129,41 @@ def test_accounts_wait_for_an_index_that_is_far_from_its_mean(limit: float | Non
     assert closed(found) == {"long": tick}
 
 
+def interval(limit: float, multiple: float = 1.0, floor: float = 0.0) -> ConfidenceConfig:
+    """Of a half-life of a tick."""
+    return ConfidenceConfig(limit=limit, multiple=multiple, half_life_seconds=STEP, floor=floor)
+
+
+@pytest.mark.parametrize(("confidence", "tick"), [
+    (None, 2), (interval(0.285), 2), (interval(0.28), 3), (interval(0.19), 4), (interval(0.28, floor=0.09), 4),
+    (interval(0.28, multiple=0.5), 2), (interval(0.28, multiple=1.5), 4)])
+def test_accounts_wait_for_an_index_that_is_certain(confidence: ConfidenceConfig | None, tick: int) -> None:
+    """A fall of 40 %: the mean of squared moves is 0.08, then half of it tick by tick, so volatility is 28.3 %, 20 % and
+    14.1 %."""
+    found = flat_path(rows=[LONG, SHORT], path=[100.0, 100.0, 60.0, 60.0, 60.0, 60.0],
+                      protocol={"oracle": {"confidence": confidence}})
+    assert closed(found) == {"long": tick}
+
+
+@pytest.mark.parametrize("ticks", [1, 4])
+def test_the_width_is_that_of_a_half_life_whatever_the_step(ticks: int) -> None:
+    """Of an index that moves by 1 % each quarter of a minute the volatility of a minute is 2 % in the end."""
+    width = build_confidence(interval(1.0, multiple=3.0, floor=0.01), STEP / ticks)
+    move = 0.02 / math.sqrt(ticks)
+    state = width.init(jnp.ones(1))
+    for k in range(50 * ticks):
+        state = width.observe(state, state.index * (1 + move * (-1) ** k))
+    assert float(width.width(state)[0]) == pytest.approx(0.01 + 3 * 0.02, rel=1e-12)
+
+
+def test_the_report_says_that_the_interval_is_assumed() -> None:
+    terms = {"limit": 0.02, "multiple": 1.5, "half_life_seconds": 60.0, "floor": 0.001}
+    run: Any = SimpleNamespace(setting=lambda _: {"confidence": terms})
+    text = oracle_words(run).replace("\xa0", " ")
+    assert "confidence interval (assumed: 0.1 % and 1.5 × realised volatility" in text and "wider than 2 %" in text, text
+    assert "confidence" not in oracle_words(SimpleNamespace(setting=lambda _: {"confidence": None}))  # type: ignore[arg-type]
+
+
 # --- shocks ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("oracle", "tick"), [({}, 2), ({"lag_seconds": STEP}, 3)])
 def test_an_index_that_is_wrong_liquidates_at_a_right_price(oracle: dict[str, float], tick: int) -> None:
@@ -167,6 +206,9 @@ MANGO = "{growth_per_second: 3e-4, delayed_growth: 0.06, interval_seconds: 1, in
     ("protocol.oracle.mark={kind: mean}", ("protocol.oracle.mark.kind", "band, ema, median")),
     (f"protocol.oracle.mark={{kind: stable, stable: {MANGO}}}", ("stable.interval_seconds", "at least one tick")),
     ("protocol.oracle.divergence_limit=0.5", ("divergence_half_life_seconds", "together with")),
+    ("protocol.oracle.confidence={limit: 0.01, multiple: 1, half_life_seconds: 60, floor: 0.01}",
+     ("protocol.oracle.confidence.floor", "nobody is ever liquidated")),
+    ("protocol.oracle.confidence={limit: 0.1, multiple: -1, half_life_seconds: 60, floor: 0}", ("confidence.multiple",)),
     ("limits.oracle_blocked_hours=1", ("limits.oracle_blocked_hours", "no guard")),
 ])
 def test_what_is_wrong_is_named(override: str, words: tuple[str, ...]) -> None:

@@ -48,8 +48,10 @@ def venue(rule: dict[str, Any]) -> Config:
         cfg.protocol, maintenance_margin=None, initial_margin=None, margin_tiers={"default": tiers}))
 
 
+@pytest.mark.parametrize("gains", [False, True])
 @pytest.mark.parametrize("rule", RULES)
-def test_shares_are_the_reference_s(rule: str) -> None:
+def test_shares_are_the_reference_s(rule: str, gains: bool) -> None:
+    """With ``gains`` some of what positions gained counts only once it is realised."""
     cfg, rng = venue(RULES[rule]), np.random.default_rng([3, *rule.encode()])
     curve, rules = build_margin(cfg.protocol, list(MARKETS), "maintenance_margin"), Rules.from_config(cfg, list(MARKETS))
     notional = np.exp(rng.uniform(np.log(100.0), np.log(2e5), (2, ACCOUNTS)))
@@ -59,15 +61,17 @@ def test_shares_are_the_reference_s(rule: str) -> None:
     equity = need.sum(0) * rng.uniform(0.01, 1.0, ACCOUNTS)
     since = rng.integers(0, 6, ACCOUNTS) * rng.choice([-1, 1], ACCOUNTS)
     age, covered = rng.integers(0, 6, ACCOUNTS), need.sum(0) * rng.uniform(0.0, 0.3, ACCOUNTS)
+    back = notional * rng.uniform(0.0, 0.02, notional.shape) * rng.choice([0, 1], notional.shape)
     case = RiskCase(*map(jnp.asarray, (equity, need.sum(0), units, notional)), curve, jnp.asarray(since),
-                    age=jnp.asarray(age), freed=jnp.asarray(covered))
+                    age=jnp.asarray(age), freed=jnp.asarray(covered), held_back=jnp.asarray(back) if gains else None)
     built = build_rule(cfg.protocol.liquidation, STEP)
     ours = np.broadcast_to(jax.jit(built.share)(case), notional.shape)
     parts = 0
     for n in range(ACCOUNTS):
         account = Account(equity=float(equity[n]), equity_at_mark=1.0, notional=notional[:, n], units=units[:, n],
                           requirement=need[:, n], ticks_since=int(since[n]) if since[n] >= 0 else None, prices=PRICES,
-                          ticks_short=int(age[n]), covered=float(covered[n]))
+                          ticks_short=int(age[n]), covered=float(covered[n]),
+                          not_counted=back[:, n] if gains else 0.0)
         theirs, held = wanted_shares(rules, account, STEP), notional[:, n] > 0
         np.testing.assert_allclose(ours[held, n], theirs[held], rtol=1e-9, atol=1e-12, err_msg=f"{rule}, account {n}")
         parts += bool(((theirs > 0) & (theirs < 1))[held].any())

@@ -10,6 +10,7 @@ from stress.book.margin import requirement, shortfall
 from stress.book.rows import CROSS, ISOLATED
 from stress.book.schema import Book
 from stress.protocol.margin.base import MarginCurve
+from stress.protocol.margin.health import unrealised_pnl
 from stress.protocol.margin.liquidation_price import liquidation_move
 
 NEAREST, FARTHEST = -1.0, 10.0
@@ -24,7 +25,8 @@ def distance_to_liquidation(
     """Relative move [N, A] of each market alone at which the margin account becomes liquidatable: < 0 for a long.
 
     NaN where the account has no position in the market, where the move is outside (-1, +10), for a short that coins of
-    its owner outweigh, and for the residual account, which is never liquidated. 0 where the account is liquidatable
+    its owner outweigh, and for the residual account, which is never liquidated. A long whose gains count for less than
+    its maintenance rate may be liquidatable above, too; that is not told. 0 where the account is liquidatable
     already. ``inverse`` is what contracts are.
     """
     edge = _thresholds(book, prices, maintenance, inverse)
@@ -101,6 +103,14 @@ def _moves(book: Book, prices: np.ndarray, maintenance: MarginCurve, units: np.n
     safe = np.where(notional > 0, notional, 1.0)
     lines = [(rate.T, deduction.T) for rate, deduction in maintenance.lines(units.T)]
     outweighed = (book.size < 0) & (coins >= notional)
+    coins = np.where(outweighed, 0.0, coins)
     with np.errstate(over="ignore"):  # dust: a root beyond every number is no root
-        move = liquidation_move(lines, safe, slack, sign, np.where(outweighed, 0.0, coins))
+        if book.gain_weight is None:
+            move = liquidation_move(lines, safe, slack, sign, coins)
+        else:  # what counts of a profit is the smaller of it and of the weight times it
+            back, profit = book.held_back(prices), unrealised_pnl(book.size, prices, book.entry)
+            whole = liquidation_move(lines, safe, slack + back, sign, coins)
+            part = slack + back - (1.0 - book.gain_weight) * profit
+            weighed = liquidation_move(lines, safe, part, sign, coins, book.gain_weight)
+            move = sign * np.maximum(sign * whole, sign * weighed)
     return np.where((notional > 0) & ~book.residual[:, None] & ~outweighed, move, np.nan)

@@ -26,11 +26,11 @@ def mirrored_prices(entry: np.ndarray, prices: np.ndarray) -> np.ndarray:
     return np.where(entry > 0, prices * (prices / np.where(entry > 0, entry, 1.0)), 0.0)
 
 
-def gain(size: np.ndarray, entry: np.ndarray, prices: np.ndarray, inverse: bool) -> np.ndarray:
-    """What accounts [N] gained by time zero, in USD."""
+def gains(size: np.ndarray, entry: np.ndarray, prices: np.ndarray, inverse: bool) -> np.ndarray:
+    """What positions [N, A] gained by time zero, in USD."""
     if inverse:
         size, entry = -size, mirrored_prices(entry, prices)
-    return (size * (prices - entry)).sum(1)
+    return size * (prices - entry)
 
 
 def single_market(cfg: SyntheticConfig) -> SyntheticConfig:

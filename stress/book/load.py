@@ -22,10 +22,12 @@ from stress.protocol.margin.base import MarginCurve
 
 
 def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: MarginCurve,
-              maintenance: MarginCurve, haircuts: Haircuts | None = None, inverse: bool = False) -> Book:
+              maintenance: MarginCurve, haircuts: Haircuts | None = None, inverse: bool = False,
+              gain_weight: np.ndarray | None = None) -> Book:
     """The balanced book at prices [A].
 
-    ``haircuts`` are of the coins that a venue takes as collateral; ``inverse`` says what its contracts are.
+    ``haircuts`` are of the coins that a venue takes as collateral; ``inverse`` says what its contracts are;
+    ``gain_weight`` [A] is the share of unrealised gains that counts as margin, null for all.
 
     Raises UserError for files that cannot be read and for rows that cannot be true: the first few together, each with
     file, line, column, value, what is allowed, and the fix.
@@ -33,15 +35,16 @@ def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: 
     if not cfg.residual_account.strip():
         raise bad_value("book.residual_account", cfg.residual_account, "a name")
     if cfg.kind == "synthetic":
-        book = synthetic_book(cfg.synthetic, cfg.accounts, markets, prices, initial, maintenance, inverse)
+        book = synthetic_book(cfg.synthetic, cfg.accounts, markets, prices, initial, maintenance, inverse,
+                              gain_weight)
         book = with_coins(book, cfg.synthetic.coin_collateral, prices, haircuts)
     else:
-        book = read_book(cfg, markets, prices, maintenance, haircuts, inverse)
+        book = read_book(cfg, markets, prices, maintenance, haircuts, inverse, gain_weight)
     return with_residual(book, cfg.residual_account, prices)
 
 
 def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenance: MarginCurve,
-              haircuts: Haircuts | None, inverse: bool = False) -> Book:
+              haircuts: Haircuts | None, inverse: bool = False, gain_weight: np.ndarray | None = None) -> Book:
     """The book of the two files, not balanced yet; UserError as in :func:`load_book`.
 
     Owners are in the order of the collateral file, then of the positions file; an owner's cross account comes before
@@ -73,7 +76,7 @@ def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenan
     book = Book(
         markets=tuple(markets), owners=tuple(encoded.dictionary.to_pylist()), owner=key // slots,
         isolated=key % slots > 0, residual=np.zeros(len(key), dtype=bool), size=size, entry=entry, cash=cash,
-        notes=_notes(cfg, markets, size, len(encoded.dictionary)))
+        notes=_notes(cfg, markets, size, len(encoded.dictionary)), gain_weight=gain_weight)
     if haircuts is not None and not usd.all():
         coins = np.zeros_like(size)
         coins[wallet_row[~usd], wallets.market[~usd]] = wallets.amount[~usd]

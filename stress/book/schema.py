@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stress.protocol.margin.health import unrealised_pnl
+from stress.protocol.margin.weights import held_back
+
 
 @dataclass(frozen=True)
 class Book:
@@ -27,6 +30,7 @@ class Book:
     notes: tuple[str, ...] = ()  # what the report must say about this book
     coins: np.ndarray | None = None  # [N, A] float64 base units of collateral; None: all of it is cash
     counted: np.ndarray | None = None  # [N, A] float64 base units of it that count as margin
+    gain_weight: np.ndarray | None = None  # [A] share of unrealised gains that counts as margin; None: all of them
 
     @property
     def accounts(self) -> int:
@@ -61,7 +65,14 @@ class Book:
         return equity if self.coins is None else equity + (self.coins * prices).sum(1)
 
     def margin_equity(self, prices: np.ndarray) -> np.ndarray:
-        """Equity [N] in USD at prices [A] that counts as margin: coins after their haircuts."""
-        if self.coins is None or self.counted is None:
-            return self.equity(prices)
-        return self.equity(prices) - ((self.coins - self.counted) * prices).sum(1)
+        """Equity [N] in USD at prices [A] that counts as margin: coins after their haircuts, gains at their weight."""
+        equity = self.equity(prices)
+        if self.coins is not None and self.counted is not None:
+            equity = equity - ((self.coins - self.counted) * prices).sum(1)
+        return equity if self.gain_weight is None else equity - self.held_back(prices).sum(1)
+
+    def held_back(self, prices: np.ndarray) -> np.ndarray:
+        """USD [N, A] of unrealised gains at prices [A] that do not count as margin."""
+        if self.gain_weight is None:
+            return np.zeros(self.size.shape)
+        return held_back(unrealised_pnl(self.size, prices, self.entry), self.gain_weight)

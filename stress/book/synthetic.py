@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
-from stress.book.inverse import NOTE, gain, single_market
+from stress.book.inverse import NOTE, gains, single_market
 from stress.book.margin import requirement
 from stress.book.population import Population, draw_population
 from stress.book.schema import Book
@@ -21,6 +21,7 @@ from stress.book.sizes import apportion, capped_shares, lot_decimals, lots_to_un
 from stress.config.markets import per_market
 from stress.config.schema import SyntheticConfig
 from stress.protocol.margin.base import MarginCurve
+from stress.protocol.margin.weights import held_back
 
 ENTRY_DIGITS = 7
 """Significant digits of entry prices."""
@@ -28,11 +29,12 @@ SIDES = ((1, "longs"), (-1, "shorts"))
 
 
 def synthetic_book(cfg: SyntheticConfig, accounts: int, markets: list[str], prices: np.ndarray, initial: MarginCurve,
-                   maintenance: MarginCurve, inverse: bool = False) -> Book:
+                   maintenance: MarginCurve, inverse: bool = False, gain_weight: np.ndarray | None = None) -> Book:
     """``accounts`` margin accounts at prices [A], in the order of a book read from files.
 
     Balanced in every market where both sides have an account. Contracts that are ``inverse`` have margin accounts by
-    coin. Raises UserError when a market has no open interest set.
+    coin. ``gain_weight`` [A] is the share of unrealised gains that counts as margin. Raises UserError when a market has
+    no open interest set.
     """
     notes = [NOTE] if inverse and cfg.multi_market_share > 0 and len(markets) > 1 else []
     cfg = single_market(cfg) if inverse else cfg
@@ -40,8 +42,9 @@ def synthetic_book(cfg: SyntheticConfig, accounts: int, markets: list[str], pric
     people = draw_population(cfg, accounts, interest)
     size = _sizes(people, interest / prices, cfg.size_max_share)
     entry = _entries(people, prices, cfg.entry_spread)
-    gained = gain(size, entry, prices, inverse)
-    cash = _cash(cfg, people.leverage, size, gained, prices, (initial, maintenance))
+    gained = gains(size, entry, prices, inverse)
+    back = None if gain_weight is None else held_back(gained, gain_weight).sum(1)
+    cash = _cash(cfg, people.leverage, size, gained.sum(1), back, prices, (initial, maintenance))
     slot = np.where(people.isolated, np.argmax(people.side != 0, axis=1) + 1, 0)
     order = np.lexsort((slot, people.owner))
     return Book(
@@ -75,12 +78,13 @@ def _entries(people: Population, prices: np.ndarray, spread: float) -> np.ndarra
     return entry
 
 
-def _cash(cfg: SyntheticConfig, rank: np.ndarray, size: np.ndarray, gained: np.ndarray, prices: np.ndarray,
-          curves: tuple[MarginCurve, MarginCurve]) -> np.ndarray:
+def _cash(cfg: SyntheticConfig, rank: np.ndarray, size: np.ndarray, gained: np.ndarray, back: np.ndarray | None,
+          prices: np.ndarray, curves: tuple[MarginCurve, MarginCurve]) -> np.ndarray:
     """Wallets or isolated margins [N] in whole cents that, with what was ``gained``, give the leverage of ``rank`` [N].
 
     Nobody's equity is below the headroom over the requirement (the larger of the two curves'), and nobody's cash below
-    that requirement: traders pay in at least the margin, unrealised gains come on top.
+    that requirement: traders pay in at least the margin, unrealised gains come on top. Of these ``back`` [N] does not
+    count as margin: who needs it for the headroom pays in more.
     """
     notional = np.abs(size) * prices
     gross = notional.sum(1)
@@ -92,6 +96,8 @@ def _cash(cfg: SyntheticConfig, rank: np.ndarray, size: np.ndarray, gained: np.n
         below_cap = log_ndtr((cap - middle) / cfg.leverage_sigma)
         leverage = np.minimum(middle + cfg.leverage_sigma * ndtri_exp(np.log(rank) + below_cap), cap)
     cash = np.maximum(gross / np.exp(leverage) - gained, need)
+    if back is not None:
+        cash = np.maximum(cash, cfg.margin_headroom * need - (gained - back))
     return (np.floor(cash * 100.0) + 1.0) / 100.0
 
 

@@ -172,6 +172,7 @@ def _dense_only(cfg: Config, market: Market, book: Book | None) -> dict[str, boo
         "protocol.oracle: accounts wait for an index that can be trusted": _guarded(protocol),
         "protocol.adaptive: margin requirements change": protocol.adaptive is not None,
         "protocol.withdrawals.run: free collateral leaves accounts": _leave(protocol),
+        "protocol.margin.unrealised_gain_weight: the same gain counts for less than a loss": _weighs_gains(protocol),
         "protocol.oracle.mark: the risk check has a price of its own": protocol.oracle.mark is not None,
         "protocol.liquidation.keeper_cost_usd: keepers may stay away": rules.keeper_cost_usd is not None,
         "shocks: the index is manipulated": manipulates_index(shocks),
@@ -199,9 +200,15 @@ def _leave(protocol: ProtocolConfig) -> bool:
     return protocol.withdrawals is not None and protocol.withdrawals.run is not None
 
 
+def _weighs_gains(protocol: ProtocolConfig) -> bool:
+    """Whether unrealised gains count as margin in part."""
+    return protocol.margin is not None and protocol.margin.unrealised_gain_weight is not None
+
+
 def _guarded(protocol: ProtocolConfig) -> bool:
     """Whether accounts may wait for the oracle."""
-    return protocol.oracle.stale_after_seconds is not None or protocol.oracle.divergence_limit is not None
+    oracle = protocol.oracle
+    return not (oracle.stale_after_seconds is oracle.divergence_limit is oracle.confidence is None)
 
 
 def _in_order(protocol: ProtocolConfig) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from stress.build.leaves import in_ticks
 from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
+from stress.config.fields import PerMarket
 from stress.config.insurance import DepositorsConfig, InsuranceConfig
 from stress.config.markets import per_market
 from stress.errors import bad_value
@@ -39,7 +40,7 @@ def build_insurance(
     return Insurance(
         shares=jnp.asarray(shares if each else np.ones(1)),
         income=jnp.asarray(income if each else income.sum(keepdims=True)),
-        limit=None if rules.paid_at_most_usd is None else _limit(rules, rules.paid_at_most_usd, step_seconds),
+        limit=None if rules.paid_at_most_usd is None else _limit(rules, rules.paid_at_most_usd, markets, step_seconds),
         depositors=None if rules.depositors is None else _depositors(rules.depositors, step_seconds),
     )
 
@@ -59,7 +60,7 @@ def _income(rules: InsuranceConfig, markets: list[str], interest: np.ndarray) ->
     return turnover * interest * (rules.trading_fee or 0.0) * (rules.fee_share or 0.0)
 
 
-def _limit(rules: InsuranceConfig, most: float, step_seconds: float) -> PayLimit:
+def _limit(rules: InsuranceConfig, most: PerMarket, markets: list[str], step_seconds: float) -> PayLimit:
     """The limit; blocks that are shorter than a tick count together."""
     length, by_account = rules.paid_within_seconds, rules.paid_at_most_per == "account"
     if by_account and (length is None or length > step_seconds):
@@ -70,7 +71,9 @@ def _limit(rules: InsuranceConfig, most: float, step_seconds: float) -> PayLimit
         )
     blocks = 1.0 if length is None else max(1.0, step_seconds / length)
     ticks = in_ticks(None if length is None else length / step_seconds, 1.0)
-    return PayLimit(most=_f(most * blocks), ticks=ticks, by_account=by_account)
+    by_market = isinstance(most, dict | list)
+    limit = per_market(most, markets, "protocol.insurance.paid_at_most_usd") if by_market else np.asarray(most)
+    return PayLimit(most=jnp.asarray(limit * blocks, jnp.float64), ticks=ticks, by_account=by_account)
 
 
 def _depositors(rules: DepositorsConfig, step_seconds: float) -> Depositors:

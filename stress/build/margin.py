@@ -53,6 +53,14 @@ def build_haircuts(protocol: ProtocolConfig, markets: list[str]) -> Haircuts | N
     )
 
 
+def build_gain_weight(protocol: ProtocolConfig, markets: list[str]) -> np.ndarray | None:
+    """Share [A] of unrealised gains that counts as margin; None where all of them do."""
+    margin = protocol.margin
+    if margin is None or margin.unrealised_gain_weight is None:
+        return None
+    return per_market(margin.unrealised_gain_weight, markets, f"{KEY}.unrealised_gain_weight")
+
+
 def planned_interest(book: BookConfig, markets: list[str]) -> np.ndarray | None:
     """Open interest [A] in USD that a book is made with; a book from files needs no initial margin."""
     if book.kind != "synthetic":

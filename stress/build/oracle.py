@@ -6,8 +6,8 @@ import math
 
 from stress.build.leaves import real as _f
 from stress.build.leaves import whole as _i
-from stress.config.oracle import MarkConfig, OracleConfig
-from stress.protocol.guard import Guard
+from stress.config.oracle import ConfidenceConfig, MarkConfig, OracleConfig
+from stress.protocol.guard import Confidence, Guard
 from stress.protocol.mark_price import Banded, MarkPrice, Smoothed, Stable
 from stress.protocol.oracle import Oracle
 from stress.protocol.stable_price import StablePrice
@@ -30,12 +30,24 @@ def build_oracle(oracle: OracleConfig, step_seconds: float) -> Oracle:
 def build_guard(oracle: OracleConfig, step_seconds: float) -> Guard | None:
     """When accounts are not liquidated for the oracle's sake; None for never."""
     stale, limit, half_life = oracle.stale_after_seconds, oracle.divergence_limit, oracle.divergence_half_life_seconds
-    if stale is None and limit is None:
+    if stale is None and limit is None and oracle.confidence is None:
         return None
     return Guard(
         stale_after=_f(math.inf if stale is None else stale / step_seconds + 1e-9),
         divergence=_f(math.inf if limit is None else limit),
         kept=_f(0.0 if half_life is None else 2.0 ** (-step_seconds / half_life)),
+        confidence=None if oracle.confidence is None else build_confidence(oracle.confidence, step_seconds),
+    )
+
+
+def build_confidence(confidence: ConfidenceConfig, step_seconds: float) -> Confidence:
+    """The confidence interval; volatility is that of a half-life, of so many ticks."""
+    ticks = confidence.half_life_seconds / step_seconds
+    return Confidence(
+        limit=_f(confidence.limit),
+        multiple=_f(confidence.multiple * math.sqrt(ticks)),
+        floor=_f(confidence.floor),
+        kept=_f(2.0 ** (-1.0 / ticks)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from stress.book.schema import Book
 from stress.build.adaptive import refuse_whole_multiples
 from stress.build.engine import entered, kernel_obstacles, obstacles, split_book
 from stress.build.insurance import insured_venue
-from stress.build.margin import build_haircuts, build_margin, planned_interest, refuse_whole_rates
+from stress.build.margin import build_gain_weight, build_haircuts, build_margin, planned_interest, refuse_whole_rates
 from stress.build.price import Market, build_market
 from stress.build.shocks import depegs_collateral, shocked_market, shocked_venue
 from stress.build.venue import build_venue, inverse, stack, twin, unlimited
@@ -89,7 +89,8 @@ def build_study(cfg: Config, book: Book | None = None) -> Study:
     initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(cfg.book, markets))
     haircuts, inverse = build_haircuts(cfg.protocol, markets), cfg.protocol.contract == "inverse"
     if book is None:
-        book = load_book(cfg.book, markets, market.prices, initial, margin, haircuts, inverse)
+        gains = build_gain_weight(cfg.protocol, markets)
+        book = load_book(cfg.book, markets, market.prices, initial, margin, haircuts, inverse, gains)
     refuse_whole_rates(book, margin, inverse)
     refuse_whole_multiples(book, margin, cfg.protocol.adaptive)
     return assemble(cfg, market, book, margin, initial)
@@ -97,6 +98,7 @@ def build_study(cfg: Config, book: Book | None = None) -> Study:
 
 def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initial: MarginCurve) -> Study:
     """The study of a given book."""
+    book = replace(book, gain_weight=build_gain_weight(cfg.protocol, cfg.price.markets))
     market = shocked_market(market, cfg.shocks, cfg.price.markets)
     venue = build_venue(cfg.protocol, cfg.liquidity, cfg.price.markets, market.step_seconds)
     venue = shocked_venue(venue, cfg.shocks, cfg.price.markets, market.step_seconds)
@@ -125,7 +127,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
             cash=jnp.asarray(book.cash) if cfg.run.fairness and venue.adl is not None else None,
             coins=coins_of(book),
             entered=None if venue.order is None else entered(held),
-            entries_in_front=venue.pool is not None,
+            entries_in_front=venue.pool is not None or venue.gain_weight is not None,
         ),
         size=jnp.asarray(held.size.T),
         quote=jnp.asarray(quote),

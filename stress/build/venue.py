@@ -23,7 +23,7 @@ from stress.build.liquidation import (
     build_rule,
     build_window,
 )
-from stress.build.margin import build_margin
+from stress.build.margin import build_gain_weight, build_margin
 from stress.build.oracle import build_oracle
 from stress.config.adl import AdlConfig
 from stress.config.liquidity import BY_BOOK
@@ -66,6 +66,7 @@ ADL_POLICIES: dict[str, type] = {
 def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: list[str], step_seconds: float) -> Venue:
     """The main variant."""
     breaker, fees = protocol.breaker, protocol.liquidation
+    gain_weight = build_gain_weight(protocol, markets)
     with_adl = "adl" in protocol.waterfall and protocol.adl.policy != "none"
     venue = Venue(
         maintenance=build_margin(protocol, markets, "maintenance_margin"),
@@ -99,6 +100,7 @@ def build_venue(protocol: ProtocolConfig, liquidity: LiquidityConfig, markets: l
         levied_by="profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
         drawdown=_f(protocol.adl.drawdown or 1.0) if with_adl and protocol.adl.trigger == "fund_drawdown" else None,
         pool=_pool(protocol.adl, markets),
+        gain_weight=None if gain_weight is None else jnp.asarray(gain_weight),
     )
     if protocol.adaptive is not None:
         venue = dataclasses.replace(venue, maintenance=scalable(venue.maintenance, len(markets)))

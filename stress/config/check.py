@@ -142,7 +142,8 @@ def _limits(config: Config) -> Iterator[str]:
 def _optional_limits(config: Config) -> Iterator[str]:
     """Limits on metrics of mechanisms that the run does not have."""
     protocol = config.protocol
-    guarded = protocol.oracle.stale_after_seconds is not None or protocol.oracle.divergence_limit is not None
+    guards = (protocol.oracle.stale_after_seconds, protocol.oracle.divergence_limit, protocol.oracle.confidence)
+    guarded = any(guard is not None for guard in guards)
     for names, key, has, what in (
         (("taken_over", "backstop_loss", "backstop_depletion_probability"), "protocol.backstop=null",
          protocol.backstop is not None, "is about a backstop: give the venue one."),
@@ -152,7 +153,8 @@ def _optional_limits(config: Config) -> Iterator[str]:
         (("adl_hit_share", "adl_largest_haircut", "adl_gini", "adl_cost", "adl_overshoot"), "run.fairness=false",
          config.run.fairness, "needs run.fairness=true."),
         (("oracle_blocked_hours",), "protocol.oracle has no guard", guarded,
-         "is about accounts that wait for the oracle: set protocol.oracle.stale_after_seconds or divergence_limit."),
+         ("is about accounts that wait for the oracle: set protocol.oracle.stale_after_seconds, "
+          "divergence_limit or confidence.")),
         (("margin_multiplier",), "protocol.adaptive=null", protocol.adaptive is not None,
          "is about requirements that change: give protocol.adaptive."),
         (("withdrawal_run_probability", "collateral_withdrawn", "gate_shut_hours"), "protocol.withdrawals.run=null",

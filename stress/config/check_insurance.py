@@ -46,6 +46,13 @@ def _limit(rules: InsuranceConfig) -> Iterator[str]:
         if rules.paid_at_most_usd is None and getattr(rules, name) is not None:
             yield str(bad_value(f"protocol.insurance.{name}", getattr(rules, name),
                                 "null while paid_at_most_usd=null", "Give the limit in USD, too."))
+    most, key = rules.paid_at_most_usd, "protocol.insurance.paid_at_most_usd"
+    if isinstance(most, dict | list) and rules.scope != "market":
+        yield str(bad_value(key, most, f"one number when scope={rules.scope}",
+                            "Limits by market are those of funds for each market: use scope=market."))
+    if isinstance(most, dict | list) and rules.paid_at_most_per == "account":
+        yield str(bad_value(key, most, "one number when paid_at_most_per=account",
+                            "An account's limit is for all of its markets: use paid_at_most_per=fund."))
 
 
 def _depositors(config: Config, rules: InsuranceConfig) -> Iterator[str]:

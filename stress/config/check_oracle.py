@@ -21,6 +21,11 @@ def check_oracle(oracle: OracleConfig, step_seconds: float | None) -> Iterator[s
     if (oracle.divergence_limit is None) != (half_life is None):
         yield str(bad_value("protocol.oracle.divergence_half_life_seconds", half_life,
                             "given together with protocol.oracle.divergence_limit, or null as that"))
+    confidence = oracle.confidence
+    if confidence is not None and confidence.floor >= confidence.limit:
+        yield str(bad_value("protocol.oracle.confidence.floor", confidence.floor,
+                            f"< protocol.oracle.confidence.limit={confidence.limit:g}",
+                            "At such a limit nobody is ever liquidated: raise it, or lower the floor."))
     if oracle.mark is not None:
         yield from _mark(oracle.mark, "protocol.oracle.mark")
         yield from _interval(oracle.mark, step_seconds)

@@ -35,8 +35,9 @@ class InsuranceConfig:
         optional=True)
     trading_fee: float | None = field("trading fees of both sides, of traded notional", low=0, below=1, optional=True)
     fee_share: float | None = field("share of the trading fees that flows into the fund", low=0, high=1, optional=True)
-    paid_at_most_usd: float | None = field(
-        "most that is paid within paid_within_seconds; null for no limit", unit="USD", low=0, optional=True)
+    paid_at_most_usd: PerMarket | None = field(
+        "most that is paid within paid_within_seconds, by market only of funds for each market; null for no limit",
+        unit="USD", low=0, optional=True)
     paid_within_seconds: float | None = field(
         "length of the blocks of time that paid_at_most_usd is for; null: all of the run", unit="s", above=0,
         optional=True)

@@ -59,5 +59,8 @@ class MarginConfig:
         "skew: what a position as large as the skew scale adds to the initial rate", low=0, optional=True)
     maintenance_share: PerMarket | None = field(
         "leverage, skew: maintenance rate as a share of the initial rate", above=0, high=1, optional=True)
+    unrealised_gain_weight: PerMarket | None = field(
+        "share of a position's unrealised gain, at the price of the risk check, that counts as margin, losses whole; "
+        "null: all of it", low=0, high=1, optional=True)
     open_interest: OpenInterestConfig | None = field(
         "initial margin grows with open interest; null: it does not", optional=True)

@@ -38,6 +38,21 @@ class MarkConfig:
 
 
 @dataclass(kw_only=True)
+class ConfidenceConfig:
+    """The confidence interval of the index, price times one plus or minus its width, and what it stops.
+
+    The width is the floor plus the multiple of the index's realised volatility.
+    """
+
+    limit: float = field("relative width beyond which accounts in the market are not liquidated", above=0)
+    multiple: float = field(
+        "width over realised volatility, the standard deviation of the index's move within half_life_seconds", low=0)
+    half_life_seconds: float = field(
+        "time in which half of a squared move is out of the exponential mean of realised volatility", unit="s", above=0)
+    floor: float = field("relative width while the index stands still", low=0, below=1)
+
+
+@dataclass(kw_only=True)
 class OracleConfig:
     """How the risk check sees the price."""
 
@@ -53,6 +68,9 @@ class OracleConfig:
         optional=True)
     divergence_half_life_seconds: float | None = field(
         "divergence_limit: time in which half of a price is out of that mean", unit="s", above=0, optional=True)
+    confidence: ConfidenceConfig | None = field(
+        "nor are accounts in a market whose index has too wide a confidence interval; null: whatever it is",
+        optional=True)
     mark: MarkConfig | None = field(
         "mark price of the risk check, made from what the oracle publishes and the last price; null: what the oracle "
         "publishes", optional=True)

@@ -36,7 +36,7 @@ def with_liquidators(venue: Venue, row: Row, tick: Tick, seen: Check, share: Arr
     """
     among, price = (share > 0).any(0), paid_price(venue, row, tick, seen)
     units, notional = row.ledger.size * share, (share * seen.notional).sum(0)
-    fee, _ = venue.fees.split(venue.fees.charged(notional, seen.equity))
+    fee, _ = venue.fees.split(venue.fees.charged(notional, seen.worth()))
     order, count = risk_order(seen.equity, seen.requirement, among), among.sum()
 
     def one(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

@@ -14,7 +14,8 @@ from stress.protocol.keepers import risk_order, within_capacity
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.liquidation.in_order import share_in_order, within_budget
 from stress.protocol.liquidation.order.base import ClosingOrder, OrderCase, places
-from stress.protocol.margin.health import falls_short
+from stress.protocol.margin.health import falls_short, unrealised_pnl
+from stress.protocol.margin.weights import held_back
 from stress.protocol.oracle import OracleState
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
@@ -53,6 +54,10 @@ def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price:
     equity, requirement = quote + value.sum(0), margin.sum(0)
     if accounts.coins is not None:
         equity = equity + accounts.coins.margin(price)
+    back = None
+    if venue.gain_weight is not None:
+        back = held_back(unrealised_pnl(size, price[:, None], accounts.entry), venue.gain_weight[:, None])
+        equity = equity - back.sum(0)
     liquidatable = falls_short(equity, requirement) & ~accounts.residual
     return Check(
         price=price,
@@ -62,6 +67,7 @@ def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price:
         requirement=requirement,
         liquidatable=liquidatable,
         coins=accounts.coins,
+        held_back=back,
     )
 
 
@@ -120,6 +126,7 @@ def risk_case(venue: Venue, row: Row, tick: Tick, seen: Check) -> RiskCase:
         discount=None if venue.auction is None or age is None else venue.auction.discount(age),
         age=age,
         freed=marks[FREED] if venue.covers_shortage() else None,
+        held_back=seen.held_back,
     )
 
 

@@ -8,6 +8,12 @@ only help, since no marginal rate reaches one. The nearest account on each side 
 the accounts themselves (funding, a round) makes a new box. Of inverse contracts all of this is mirrored; there the
 requirement is convex in the price, so reaches end where that has doubled. Coins, after their haircuts, are a long
 without a requirement (``protocol.coins.hurt_by``): a short that its coins outweigh is safe above, and watched below.
+
+Unrealised gains that count at a weight g: what counts of a position's profit p is min(p, g p), which grows with p at
+a rate between g and one. Losses are as before, so w holds for moves against the account. A favourable move by a
+share x brings a short at least nothing (its requirement falls), and a long at least (g - m) x notional: it only helps
+where g >= m. Else a long loses less than x notional (m - g) when the price rises, which is less than it loses when the
+price falls as far, so the reach is the same, and its market is watched above, too.
 """
 
 from __future__ import annotations
@@ -39,12 +45,23 @@ def reaches(venue: Venue, accounts: Accounts, held: Array, seen: Check) -> Array
     steep = steepest(venue, held, seen.notional)
     weight = jnp.where(held != 0, seen.notional * jnp.where(held < 0, 1.0 + steep, 1.0), 0.0).sum(0)
     watched = (weight > 0) & ~accounts.residual
-    if accounts.coins is not None:
-        below, above = hurt_by(held, steep, accounts.coins.counted)
+    if weighs(venue, accounts):
+        below, above = hurt(venue, accounts, held, steep)
         weight = (jnp.maximum(below, above) * seen.price[:, None]).sum(0)
         watched = watched & (weight > 0)
     reach = (seen.equity - seen.requirement) / jnp.where(watched, weight, 1.0)
     return jnp.where(watched, reach if venue.contract is None else jnp.minimum(reach, DOUBLED), jnp.inf)
+
+
+def weighs(venue: Venue, accounts: Accounts) -> bool:
+    """Whether something else than positions, or not all that they gain, counts."""
+    return accounts.coins is not None or venue.gain_weight is not None
+
+
+def hurt(venue: Venue, accounts: Accounts, held: Array, steep: Array) -> tuple[Array, Array]:
+    """Units [A, N] by which a lower and by which a higher price hurts accounts that hold ``held`` [A, N], at most."""
+    counted = 0.0 if accounts.coins is None else accounts.coins.counted
+    return hurt_by(held, steep, counted, 1.0 if venue.gain_weight is None else venue.gain_weight[:, None])
 
 
 def steepest(venue: Venue, held: Array, notional: Array) -> Array:
@@ -62,8 +79,8 @@ def screen(venue: Venue, accounts: Accounts, size: Array, seen: Check, share: Ar
     """The box around the prices of a check, of sizes [A, N] less the positions that ``share`` [1 or A, N] closes."""
     held = jnp.where(share >= 1.0, 0.0, size)
     reach, falls, rises = reaches(venue, accounts, held, seen), held > 0, held < 0
-    if accounts.coins is not None:
-        below, above = hurt_by(held, steepest(venue, held, seen.notional), accounts.coins.counted)
+    if weighs(venue, accounts):
+        below, above = hurt(venue, accounts, held, steepest(venue, held, seen.notional))
         falls, rises = below > 0, above > 0
     down = jnp.where(falls, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN
     up = jnp.where(rises, reach, jnp.inf).min(1) * (1.0 - MARGIN) - MARGIN

@@ -46,13 +46,15 @@ class Check:
     liquidatable: Array  # [N] bool
     due: Due | None = None  # who of the ladders is liquidatable
     coins: Coins | None = None  # of the accounts
+    held_back: Array | None = None  # [A, N] USD of unrealised gains that do not count, where gains have a weight
     place: Array | None = None  # [A, N] of each position in its account's queue, where they are closed in an order
 
     def worth(self) -> Array:
-        """Equity [N] in USD without haircuts."""
+        """Equity [N] in USD without haircuts, gains at their full value."""
+        worth = self.equity if self.held_back is None else self.equity + self.held_back.sum(0)
         if self.coins is None:
-            return self.equity
-        return self.equity + (self.coins.value(self.price) - self.coins.margin(self.price))
+            return worth
+        return worth + (self.coins.value(self.price) - self.coins.margin(self.price))
 
 
 @jax.tree_util.register_dataclass

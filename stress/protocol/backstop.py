@@ -60,10 +60,13 @@ class Backstop:
         none, zero = jnp.zeros(markets, jnp.float64), jnp.zeros((), jnp.float64)
         return Vault(quote=zero, size=none, sold_quote=zero, sold_size=none, low=zero, taken=zero)
 
-    def takes(self, vault: Vault, price: Array, equity: Array, requirement: Array) -> Array:
-        """Accounts [N] that it takes, by equity and requirement [N] in USD, while it is solvent at prices [A]."""
+    def takes(self, vault: Vault, price: Array, equity: Array, requirement: Array, worth: Array) -> Array:
+        """Accounts [N] that it takes, while it is solvent at prices [A].
+
+        By equity that counts as margin, requirement, and what they are worth, each [N] in USD.
+        """
         solvent = self.capital + vault.worth(price) > 0
-        return solvent & (equity < self.below * requirement) & (self.bankrupt | (equity >= 0))
+        return solvent & (equity < self.below * requirement) & (self.bankrupt | (worth >= 0))
 
     def left(self, equity: Array, notional: Array) -> Array:
         """USD [N] that accounts keep, of equity and notional [N]; the loss of bankrupt ones is the backstop's."""

@@ -113,11 +113,17 @@ def nothing_sold(markets: int) -> SoldCoins:
     return SoldCoins(jnp.zeros(markets, jnp.float64), jnp.zeros((), jnp.float64))
 
 
-def hurt_by(size: Array, steep: Array, counted: Array) -> tuple[Array, Array]:
+def hurt_by(
+    size: Array, steep: Array, counted: Array | float, gain_weight: Array | float = 1.0
+) -> tuple[Array, Array]:
     """Units [A, N] by which a lower and by which a higher price hurts accounts of ``size`` [A, N], at most.
 
     ``steep`` [A, N] is the largest marginal margin rate: a higher price raises the requirement of a short, and of a
-    long by less than it gains. Coins ``counted`` [A, N] add to what a long loses and offset what a short does.
+    long by less than it gains. Coins ``counted`` [A, N] add to what a long loses and offset what a short does. Of a
+    gain at least ``gain_weight`` [A, 1] counts: where that is less than the rate, a higher price hurts a long, too,
+    and a lower one lets a short offset less of its coins.
     """
-    short = jnp.maximum(-size, 0.0)
-    return jnp.maximum(size + counted, 0.0), jnp.maximum(short * (1.0 + steep) - counted, 0.0)
+    long, short = jnp.maximum(size, 0.0), jnp.maximum(-size, 0.0)
+    below = long + counted - gain_weight * short
+    above = short * (1.0 + steep) + long * jnp.maximum(steep - gain_weight, 0.0) - counted
+    return jnp.maximum(below, 0.0), jnp.maximum(above, 0.0)

@@ -86,6 +86,7 @@ class Venue:
     sells_debt: bool = field(default=False, metadata={"static": True})  # coins only as far as the debt needs them
     order: ClosingOrder | None = None  # None: an account's positions are closed together
     withdrawals: Withdrawals | None = None  # None: nothing leaves accounts
+    gain_weight: Array | None = None  # [A] share of unrealised gains that counts as margin; None: all of them
 
     @property
     def contract(self) -> Inverse | None:

@@ -13,7 +13,7 @@ from stress.report.history import history, source_words, speed_words
 from stress.report.insurance import insurance, levied
 from stress.report.liquidation import adl_trigger, backstop, liquidation, modelled_on
 from stress.report.load import Run
-from stress.report.margin import adaptive_margin, interest_margin, size_margin
+from stress.report.margin import adaptive_margin, gain_margin, interest_margin, size_margin
 from stress.report.oracle import oracle
 from stress.report.own_book import BY_BOOK, own_book
 from stress.report.shocks import CONDITIONAL, has_kind, shocks_in_force
@@ -133,7 +133,7 @@ def _book(run: Run) -> str:
 
 def _margin(run: Run) -> str:
     return "; ".join(filter(None, [size_margin(run, _each) or _tiers(run), interest_margin(run, _each),
-                                   adaptive_margin(run, _each)]))
+                                   gain_margin(run, _each), adaptive_margin(run, _each)]))
 
 
 def _tiers(run: Run) -> str:

@@ -22,7 +22,7 @@ def insurance(run: Run, each: Each) -> str:
     rules = run.setting("protocol.insurance")
     if not rules:
         return ""
-    return "; ".join(word for word in (_scope(run, rules, each), _income(run, rules, each), _limit(rules),
+    return "; ".join(word for word in (_scope(run, rules, each), _income(run, rules, each), _limit(run, rules, each),
                                        _depositors(rules.get("depositors"))) if word)
 
 
@@ -50,13 +50,13 @@ def _income(run: Run, rules: dict[str, Any], each: Each) -> str:
     return ", and ".join(words)
 
 
-def _limit(rules: dict[str, Any]) -> str:
+def _limit(run: Run, rules: dict[str, Any], each: Each) -> str:
     most, within = rules.get("paid_at_most_usd"), rules.get("paid_within_seconds")
     if most is None:
         return ""
     to = " to an account" if rules.get("paid_at_most_per") == "account" else ""
     when = "in all" if within is None else f"within {seconds(within)}"
-    return f"pays at most {usd_tick(most)}{to} {when}"
+    return f"pays at most {each(run, most, usd_tick)}{to} {when}"
 
 
 def _depositors(terms: dict[str, Any] | None) -> str:

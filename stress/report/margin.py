@@ -46,6 +46,14 @@ def interest_margin(run: Run, each: Each) -> str:
     return f"initial margin rises to all of the notional with open interest from {bounds}"
 
 
+def gain_margin(run: Run, each: Each) -> str:
+    """What unrealised gains count for; empty where they count whole."""
+    weight = (run.setting("protocol.margin") or {}).get("unrealised_gain_weight")
+    if weight is None:
+        return ""
+    return f"unrealised gains count for {each(run, weight, percent_tick)} as margin, losses whole"
+
+
 def adaptive_margin(run: Run, each: Each) -> str:
     """How requirements follow the market; empty where they do not."""
     rule = run.setting("protocol.adaptive")

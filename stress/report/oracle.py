@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stress.report.format import percent_tick, seconds
+from stress.report.format import percent_tick, plain_tick, seconds
 from stress.report.load import Run
 
 
@@ -46,4 +46,11 @@ def _guards(oracle: dict[str, Any]) -> list[str]:
     if limit is not None:
         half_life = seconds(oracle.get("divergence_half_life_seconds"))
         words.append(f"nor in one whose index is {percent_tick(limit)} from its mean (half-life {half_life})")
+    interval = oracle.get("confidence")
+    if interval:
+        floor, most = (percent_tick(interval.get(name) or 0) for name in ("floor", "limit"))
+        words.append(
+            f"nor in one whose confidence interval (assumed: {floor} and {plain_tick(interval.get('multiple'))} × "
+            f"realised volatility, half-life {seconds(interval.get('half_life_seconds'))}) is wider than {most}"
+        )
     return words

@@ -21,8 +21,8 @@ def taken(venue: Venue, check: Check, accounts: list[int]) -> dict[int, float]:
         return {}
     kept = {}
     for n in accounts:
-        equity = float(check.equity[n])
-        if equity < below * check.requirement[n].sum() and (bankrupt or equity >= 0):
+        equity = float(check.worth[n])
+        if check.equity[n] < below * check.requirement[n].sum() and (bankrupt or equity >= 0):
             notional = float(value_of(venue.rules, venue.size[n], check.oracle).sum())
             kept[n] = 0.0 if charge is None else max(equity - min(charge * notional, equity), 0.0)
     return kept

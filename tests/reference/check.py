@@ -27,6 +27,7 @@ class Check:
     equity: np.ndarray  # [N] that counts as margin
     worth: np.ndarray  # [N] equity without haircuts
     requirement: np.ndarray  # [N, A] maintenance by market
+    not_counted: np.ndarray  # [N, A] open profit that is no margin
     liquidatable: set[int]
 
     def risk_order(self, accounts: list[int]) -> list[int]:
@@ -49,7 +50,7 @@ def risk_check(venue: Venue, oracle: np.ndarray, mark: np.ndarray) -> Check:
             need[n, a] = position_requirement(float(value[n, a]), float(unit[a]), venue.rules.tiers[a])
         if len(held) and not venue.book.residual[n] and equity[n] < need[n].sum():
             liquidatable.add(n)
-    return Check(oracle, mark, equity, worth, need, liquidatable)
+    return Check(oracle, mark, equity, worth, need, venue.not_counted(oracle), liquidatable)
 
 
 def watch(venue: Venue, check: Check, k: int) -> None:
@@ -90,6 +91,7 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
         account = Account(
             equity=float(check.equity[n]), equity_at_mark=float(equity_at_mark[n]), notional=notional,
             units=np.abs(venue.size[n]), requirement=check.requirement[n], ticks_since=_since(venue, tick, n),
+            not_counted=check.not_counted[n],
             prices=per_unit(venue.rules, check.oracle), queue=(queue := _queue(venue, check, tick, n, notional)),
             **_since_breach(venue, tick, n, step_seconds))
         share = wanted_shares(venue.rules, account, step_seconds)
@@ -147,7 +149,8 @@ def covered_by(venue: Venue, check: Check, n: int, units: np.ndarray, rate: floa
     for a in np.flatnonzero(units):
         held = float(venue.size[n, a])
         notional = abs(held) * check.oracle[a]
-        total += units[a] / held * (check.requirement[n, a] + ((rules.cover_buffer or 0.0) - rules.fee - rate) * notional)
+        freed = check.requirement[n, a] + check.not_counted[n, a]
+        total += units[a] / held * (freed + ((rules.cover_buffer or 0.0) - rules.fee - rate) * notional)
     return float(total)
 
 

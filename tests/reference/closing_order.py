@@ -33,20 +33,24 @@ def queue(rules: Rules, notional: np.ndarray, requirement: np.ndarray, profit: n
 
 
 def until_healthy(rules: Rules, equity: float, notional: np.ndarray, prices: np.ndarray, together: np.ndarray,
-                  markets: list[int]) -> np.ndarray:
-    """Shares [A]: a position is closed by its share ``together`` [A] as long as the account is not healthy."""
-    shares = np.zeros(len(notional))
+                  markets: list[int], gains: np.ndarray | float = 0.0) -> np.ndarray:
+    """Shares [A]: a position is closed by its share ``together`` [A] as long as the account is not healthy.
+
+    ``gains`` [A] in USD count once a position is closed.
+    """
+    shares, gains = np.zeros(len(notional)), gains + np.zeros(len(notional))
     for a in markets:
         if equity >= _requirement(rules, (1 - shares) * notional, prices):
             break
         shares[a] = together[a]
-        equity -= rules.fee * shares[a] * notional[a]
+        equity += shares[a] * gains[a] - rules.fee * shares[a] * notional[a]
     return shares
 
 
-def restoring(rules: Rules, equity: float, notional: np.ndarray, prices: np.ndarray, markets: list[int]) -> np.ndarray:
+def restoring(rules: Rules, equity: float, notional: np.ndarray, prices: np.ndarray, markets: list[int],
+              gains: np.ndarray | float = 0.0) -> np.ndarray:
     """Shares [A]: as much of each position, one after another, as restores the target."""
-    shares = np.zeros(len(notional))
+    shares, gains = np.zeros(len(notional)), gains + np.zeros(len(notional))
     for a in markets:
         others = (1 - shares) * notional
         others[a] = 0.0
@@ -54,8 +58,8 @@ def restoring(rules: Rules, equity: float, notional: np.ndarray, prices: np.ndar
         alone = dataclasses.replace(rules, tiers=[rules.tiers[a]])
         if spare >= rules.target_multiple * position_requirement(float(notional[a]), float(prices[a]), rules.tiers[a]):
             break
-        shares[a] = restoring_share(spare, [float(notional[a])], alone, [float(prices[a])])
-        equity -= rules.fee * shares[a] * notional[a]
+        shares[a] = restoring_share(spare, [float(notional[a])], alone, [float(prices[a])], gains=float(gains[a]))
+        equity += shares[a] * gains[a] - rules.fee * shares[a] * notional[a]
         if shares[a] < 1:
             break
     return shares

@@ -95,10 +95,13 @@ class Funds:
 
     def largest(self, step: float) -> float:
         """Most that an account may get in this tick."""
-        return self._most(step) if self.insurance.paid_at_most_per == "account" else math.inf
+        return float(self._most(step)) if self.insurance.paid_at_most_per == "account" else math.inf
 
-    def _most(self, step: float) -> float:
+    def _most(self, step: float) -> float | np.ndarray:
+        """The limit, or that of each fund [G]."""
         most, within = self.insurance.paid_at_most_usd, self.insurance.paid_within_seconds
         if most is None:
             return math.inf
+        if not isinstance(most, float):
+            most = per_market(most, self.markets, "most")
         return most if within is None else most * max(1.0, step / within)

@@ -32,19 +32,19 @@ def position_requirement(notional: float, price: float, margin: Tiers | SizeRate
 
 
 def restoring_share(equity: float, notionals: list[float], rules: Rules, prices: list[float] | None = None,
-                    discount: float = 0.0) -> float:
+                    discount: float = 0.0, gains: float = 0.0) -> float:
     """Smallest share x in [0, 1] of every position whose closing restores the target; 1 when none does.
 
     Closing x costs fee * x * N and leaves equity - fee x N >= target_multiple * MM((1 - x) positions). Equity is in
     USD and below the target, notionals [A] in USD, both at the oracle price; rates that grow with the units need it.
-    ``discount`` is what liquidators take besides, of notional.
+    ``discount`` is what liquidators take besides, of notional; ``gains`` are USD that count once all is closed.
     """
     total, prices = sum(notionals), prices or [math.nan] * len(notionals)
 
     def surplus(x: float) -> float:
         left = sum(position_requirement((1 - x) * n, p, margin)
                    for n, p, margin in zip(notionals, prices, rules.tiers, strict=True))
-        return equity - (rules.fee + discount) * x * total - rules.target_multiple * left
+        return equity + x * gains - (rules.fee + discount) * x * total - rules.target_multiple * left
 
     if any(isinstance(margin, SizeRate) for margin in rules.tiers):
         return _concave_root(surplus)

@@ -15,7 +15,7 @@ from stress.config.insurance import InsuranceConfig
 from stress.config.liquidation import AuctionConfig, WindowConfig
 from stress.config.liquidity import ImbalanceConfig
 from stress.config.markets import per_market
-from stress.config.oracle import MarkConfig
+from stress.config.oracle import ConfidenceConfig, MarkConfig
 from stress.config.schema import Config, LiquidityConfig, ProtocolConfig
 from stress.config.shock import ShockConfig
 from stress.config.withdrawals import WithdrawalsConfig
@@ -100,9 +100,11 @@ class Rules:
     levied_by: str = "profit"  # or equity, contracts
     haircuts: tuple[tuple[float, float], ...] = ()  # [A] weight of a coin, and factor of the root of its units
     coin_sale: str = "all"  # or debt: what a closed account sells
+    gain_weight: tuple[float, ...] = ()  # [A] share of open profit that is margin, where not all of it is
     stale_after_seconds: float | None = None  # age of an index from which accounts wait
     divergence_limit: float | None = None  # relative distance of an index from its mean, likewise
     divergence_half_life_seconds: float | None = None  # of that mean
+    confidence: ConfidenceConfig | None = None  # interval of an index, likewise
     mark_price: MarkConfig | None = None  # of the risk check; None: what the oracle publishes
     adaptive: AdaptiveMarginConfig | None = None  # margin requirements that follow the market
     withdrawals: WithdrawalsConfig | None = None  # of traders
@@ -158,6 +160,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "levied_by": "profit" if protocol.socialised_loss is None else protocol.socialised_loss.by,
         "haircuts": _haircuts(protocol, markets),
         "coin_sale": "all" if protocol.collateral is None else protocol.collateral.sale or "all",
+        "gain_weight": _gain_weight(protocol, markets),
         "adaptive": protocol.adaptive,
         "withdrawals": protocol.withdrawals,
         "initial_tiers": () if protocol.withdrawals is None else tuple(initial_margin(protocol, m) for m in markets),
@@ -183,6 +186,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "mark_price": oracle.mark,
         "stale_after_seconds": oracle.stale_after_seconds,
         "divergence_limit": oracle.divergence_limit,
+        "confidence": oracle.confidence,
         "divergence_half_life_seconds": oracle.divergence_half_life_seconds,
         "breaker_move": breaker.move,
         "breaker_window_minutes": breaker.window_minutes,
@@ -198,6 +202,13 @@ def _haircuts(protocol: ProtocolConfig, markets: list[str]) -> tuple[tuple[float
     keys = "protocol.collateral.weights", "protocol.collateral.size_factor"
     by_market = [per_market(value, markets, key) for value, key in zip((collateral.weights, factor), keys, strict=True)]
     return tuple((float(base), float(growth)) for base, growth in zip(*by_market, strict=True))
+
+
+def _gain_weight(protocol: ProtocolConfig, markets: list[str]) -> tuple[float, ...]:
+    margin, key = protocol.margin, "protocol.margin.unrealised_gain_weight"
+    if margin is None or margin.unrealised_gain_weight is None:
+        return ()
+    return tuple(per_market(margin.unrealised_gain_weight, markets, key).tolist())
 
 
 def _from_liquidity(liquidity: LiquidityConfig, markets: list[str]) -> dict:

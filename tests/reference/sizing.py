@@ -28,6 +28,11 @@ class Account:
     covered: float = 0.0  # USD of shortage since then
     discount: float = 0.0  # at which liquidators take over
     queue: list[int] | None = None  # markets by what is closed first; None: all together
+    not_counted: np.ndarray | float = 0.0  # [A] USD of open profit that is no margin before it is realised
+
+    def equity_after(self, share: np.ndarray) -> float:
+        """Equity in USD that counts once shares [A] are closed at the check's prices."""
+        return self.equity + float((share * self.not_counted * np.ones_like(share)).sum())
 
 
 def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:
@@ -45,11 +50,13 @@ def _in_order(rules: Rules, account: Account, step_seconds: float, queue: list[i
     if rules.rule == "portion":
         return _portion(rules, account.notional, step_seconds, queue)
     if rules.rule == "restore_target" and account.notional.sum() >= rules.close_whole_below_usd:
-        return closing_order.restoring(rules, account.equity, account.notional, account.prices, queue)
+        return closing_order.restoring(rules, account.equity, account.notional, account.prices, queue,
+                                       account.not_counted)
     together = _together(rules, account, step_seconds)
     if rules.rule == "restore_target":
         return together
-    return closing_order.until_healthy(rules, account.equity, account.notional, account.prices, together, queue)
+    return closing_order.until_healthy(rules, account.equity, account.notional, account.prices, together, queue,
+                                       account.not_counted)
 
 
 def _together(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:
@@ -63,7 +70,7 @@ def _together(rules: Rules, account: Account, step_seconds: float) -> np.ndarray
             if account.notional.sum() < rules.close_whole_below_usd:
                 return whole
             return restoring_share(account.equity, account.notional.tolist(), rules, account.prices.tolist(),
-                                   account.discount) * whole
+                                   account.discount, float((account.not_counted * whole).sum())) * whole
         case "cover_shortage":
             return _cover_shortage(rules, account, step_seconds) * whole
         case "half":
@@ -93,7 +100,8 @@ def _cover_shortage(rules: Rules, account: Account, step_seconds: float) -> floa
     now = short if short < rules.close_whole_below_usd else min(max(due, 0.0), short)
     if now == 0:
         return 0.0
-    each = account.requirement.sum() / notional + buffer - rules.fee - account.discount
+    freed = float((account.not_counted * np.ones_like(account.notional)).sum())
+    each = (account.requirement.sum() + freed) / notional + buffer - rules.fee - account.discount
     if each <= 0 or notional <= rules.close_whole_below_usd:
         return 1.0
     return min(now / (each * notional), 1.0)
@@ -125,17 +133,17 @@ def _first_fraction(rules: Rules, account: Account, step_seconds: float) -> np.n
     if since is not None and since < cooldown:
         return np.ones(len(large))
     part = np.where(large, rules.close_factor, 1.0)
-    return part if account.equity >= _need(rules, account, (1 - part) * account.notional) else np.ones(len(large))
+    return part if account.equity_after(part) >= _need(rules, account, (1 - part) * account.notional) else np.ones(len(large))
 
 
 def _step_down(rules: Rules, account: Account) -> np.ndarray:
     """All positions go down tier by tier together, until the account is healthy."""
-    left = account.notional.copy()
+    left, held = account.notional.copy(), np.where(account.notional > 0, account.notional, 1.0)
     while left.any():
         left = np.array([_floor(x, tiers) for x, tiers in zip(left, rules.tiers, strict=True)])
-        if account.equity >= _need(rules, account, left):
+        if account.equity_after(1 - left / held) >= _need(rules, account, left):
             break
-    return np.where(account.notional > 0, 1 - left / np.where(account.notional > 0, account.notional, 1.0), 0.0)
+    return np.where(account.notional > 0, 1 - left / held, 0.0)
 
 
 def _floor(notional: float, tiers: Tiers | SizeRate) -> float:

@@ -83,8 +83,16 @@ class Venue:
         return self.size * (worth(self.rules, prices) - worth(self.rules, self.book.entry))
 
     def margin_equity(self, prices: np.ndarray) -> np.ndarray:
-        """Equity [N] at prices [A], coins as far as they count."""
-        return self.equity(prices) - coins.value(self, prices) + coins.margin(self, prices)
+        """Equity [N] at prices [A], coins and gains as far as they count."""
+        whole = self.equity(prices) - coins.value(self, prices) + coins.margin(self, prices)
+        return whole - self.not_counted(prices).sum(axis=1)
+
+    def not_counted(self, prices: np.ndarray) -> np.ndarray:
+        """Open profit [N, A] at prices [A] that is no margin: a part of every position that gains; losses count whole."""
+        profit, left = self.profit(prices), np.zeros(self.size.shape)
+        for a, weight in enumerate(self.rules.gain_weight):
+            left[:, a] = np.where(profit[:, a] > 0, (1 - weight) * profit[:, a], 0.0)
+        return left
 
 
 @dataclass

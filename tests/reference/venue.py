@@ -278,7 +278,7 @@ class Path:
             result.liquidated_by_tick[tick.number - 1, fill.market, int(fill.quantity < 0)] += usd
             venue.taken_over += usd
             pool_adl.note(venue, fill)
-            result.insolvent_notional += usd if check.equity[fill.account] < 0 else 0.0
+            result.insolvent_notional += usd if check.worth[fill.account] < 0 else 0.0
             venue.first_seen.pop(fill.account, None)
             tick.liquidations.append(ledger.row(venue, fill) | {"fee": 0.0, "deficit": 0.0})
         result.liquidated_accounts += len(kept)

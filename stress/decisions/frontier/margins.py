@@ -54,8 +54,10 @@ def scaled(protocol: ProtocolConfig, markets: Sequence[str], factor: float, scal
 def flat(protocol: ProtocolConfig, initial: float | None, maintenance: float | None) -> Scaled:
     """Flat rates in place of whatever there is; with None the tiers hold."""
     changes: dict[str, Any] = {"protocol.initial_margin": initial, "protocol.maintenance_margin": maintenance}
-    if protocol.margin is not None and protocol.margin.kind != "tiers":
-        changes[MARGIN] = None
+    margin = protocol.margin
+    if margin is not None and margin.kind != "tiers":
+        weight = margin.unrealised_gain_weight
+        changes[MARGIN] = None if weight is None else {"kind": "tiers", "unrealised_gain_weight": weight}
     return Scaled(changes, 0)
 
 

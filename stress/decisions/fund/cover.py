@@ -28,8 +28,9 @@ def by_default(desk: Desk, bare: Mapping[str, Any], targets: Sequence[float], se
     """Needs by k: over moves of all markets at once, and the quantiles over simulated moves, with intervals."""
     counts, moves = sorted(set(settings.accounts)), sorted(set(settings.moves))
     facts = {"accounts": counts, "hours": settings.hours, "depth_share": settings.depth_share}
-    if desk.config.protocol.contract == "inverse" or desk.base.book.coins is not None:
-        return facts | {"reason": "it is there for linear contracts and collateral in USD alone"}
+    book = desk.base.book
+    if desk.config.protocol.contract == "inverse" or book.coins is not None or book.gain_weight is not None:
+        return facts | {"reason": "it is there for linear contracts, collateral in USD and gains that count whole"}
     try:
         study = desk.study({**bare, "run.horizon_hours": settings.hours})
     except UserError as error:

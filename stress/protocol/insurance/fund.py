@@ -33,7 +33,7 @@ class Funds:
 class PayLimit:
     """The most that is paid in a block of time: by each fund, or by all of them to one account."""
 
-    most: Array  # [] USD
+    most: Array  # [] USD, or [G] of each fund
     ticks: Array  # [] int32, length of a block
     by_account: bool = field(metadata={"static": True})
 

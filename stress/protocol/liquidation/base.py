@@ -25,10 +25,15 @@ class RiskCase:
     discount: Array | None = None  # [N] to the oracle price at which liquidators take positions over
     age: Array | None = None  # [N] int32 ticks since the first breach, zero of the healthy
     freed: Array | None = None  # [N] USD of the shortage of margin that was covered since then
+    held_back: Array | None = None  # [A, N] USD of unrealised gains that do not count, where gains have a weight
 
     def fee(self, rate: Array) -> Array:
         """What closing costs the account [N] or [], of notional: a fee's ``rate`` [] and liquidators' discount."""
         return rate if self.discount is None else rate + self.discount
+
+    def equity_after(self, share: Array) -> Array:
+        """Equity [N] in USD that counts once ``share`` [1 or A, N] is closed at no cost: gains count once realised."""
+        return self.equity if self.held_back is None else self.equity + (share * self.held_back).sum(0)
 
 
 class LiquidationRule(Protocol):

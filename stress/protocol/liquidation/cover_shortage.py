@@ -105,7 +105,10 @@ def share(
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class CoverShortage:
-    """All positions alike, at a pace; what losses add to Drift's buffer is left out."""
+    """All positions alike, at a pace; what losses add to Drift's buffer is left out.
+
+    Closing releases also what does not count of unrealised gains (``RiskCase.held_back``).
+    """
 
     whole: ClassVar[bool] = False
     waits: ClassVar[bool] = False
@@ -122,9 +125,12 @@ class CoverShortage:
         assert case.age is not None and case.freed is not None  # the engine remembers them for this rule
         short = shortage(case.equity, case.requirement, case.notional.sum(0), 0.0, self.buffer)
         part = pace(short, case.freed, case.age, self.initial, self.duration, self.small)
-        fee = case.fee(self.fee)
-        return share(short, case.requirement[None], case.notional, self.buffer, fee, 0.0, part, self.small)[None]
+        fee, released = case.fee(self.fee), case.requirement
+        if case.held_back is not None:  # gains count once they are realised
+            released = released + case.held_back.sum(0)
+        return share(short, released[None], case.notional, self.buffer, fee, 0.0, part, self.small)[None]
 
     def covered(self, case: RiskCase, margin: Array, closed: Array) -> Array:
         """USD [N] of the shortage that is covered by the share ``closed`` [A, N] of positions of ``margin`` [A, N]."""
+        margin = margin if case.held_back is None else margin + case.held_back
         return (closed * (margin + (self.buffer - case.fee(self.fee)) * case.notional)).sum(0)

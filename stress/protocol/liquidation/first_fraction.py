@@ -65,4 +65,4 @@ class FirstFraction:
         part = share(*numbers)
         left = 1.0 - part
         need = case.curve.requirement(left * case.units, left * case.notional).sum(0)
-        return jnp.where(case.equity >= need, part, 1.0)
+        return jnp.where(case.equity_after(part) >= need, part, 1.0)

@@ -36,6 +36,7 @@ def until_healthy(case: RiskCase, share: Array, place: Array, fee: Array) -> Arr
     left, curve = 1.0 - share, case.curve
     freed = curve.requirement(case.units, case.notional) - curve.requirement(left * case.units, left * case.notional)
     cost = case.fee(fee) * share * case.notional
+    cost = cost if case.held_back is None else cost - share * case.held_back  # gains count once realised
     short = falls_short(case.equity - before(cost, place), case.requirement - before(freed, place))
     healthy_at_or_before = ((place[None] <= place[:, None]) & ~short[None]).any(1)
     return jnp.where(healthy_at_or_before, 0.0, share)

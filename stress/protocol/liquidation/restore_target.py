@@ -27,16 +27,19 @@ class RestoreTarget:
     fee: Array  # [] liquidation fee rate
 
     def share(self, case: RiskCase) -> Array:
-        """Root of f(x) = equity - fee x N - multiple MM((1 - x) positions), or one where there is none.
+        """Root of f(x) = equity + x H - fee x N - multiple MM((1 - x) positions), or one where there is none.
 
-        f is concave, so Newton's method from x = 0 climbs to the root from below.
+        H are unrealised gains that do not count as margin before they are realised. f is concave, so Newton's method
+        from x = 0 climbs to the root from below.
         """
         total, curve, fee = case.notional.sum(0), case.curve, case.fee(self.fee)
+        gains = case.held_back
 
         def newton(_: int, x: Array) -> Array:
             units, left = (1.0 - x) * case.units, (1.0 - x) * case.notional
-            gap = case.equity - fee * x * total - self.multiple * curve.requirement(units, left).sum(0)
+            gap = case.equity_after(x) - fee * x * total - self.multiple * curve.requirement(units, left).sum(0)
             slope = self.multiple * (curve.marginal(units, left) * case.notional).sum(0) - fee * total
+            slope = slope if gains is None else slope + gains.sum(0)
             step = jnp.where(slope > 0, -gap / jnp.where(slope > 0, slope, 1.0), 1.0)
             return jnp.clip(jnp.where(gap < 0, x + step, x), 0.0, 1.0)
 
@@ -52,11 +55,14 @@ class RestoreTarget:
         margin = curve.requirement(case.units, case.notional)
         others = case.requirement - before(margin, place) - margin
         spare = case.equity - fee * before(case.notional, place) - self.multiple * others
+        gains = case.held_back
+        spare = spare if gains is None else spare + before(gains, place)
 
         def newton(_: int, x: Array) -> Array:
             units, left = (1.0 - x) * case.units, (1.0 - x) * case.notional
             gap = spare - fee * x * case.notional - self.multiple * curve.requirement(units, left)
             slope = (self.multiple * curve.marginal(units, left) - fee) * case.notional
+            gap, slope = (gap, slope) if gains is None else (gap + x * gains, slope + gains)
             step = jnp.where(slope > 0, -gap / jnp.where(slope > 0, slope, 1.0), 1.0)
             return jnp.clip(jnp.where(gap < 0, x + step, x), 0.0, 1.0)
 

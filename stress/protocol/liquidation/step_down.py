@@ -66,11 +66,14 @@ def share(curve: MarginCurve, units: Values, notional: Values, steps: int = 1) -
     return xp.where(held, 1.0 - left / xp.where(held, notional, 1.0), 0.0)
 
 
-def share_until_healthy(curve: MarginCurve, equity: Values, units: Values, notional: Values, tiers: int) -> Values:
+def share_until_healthy(
+    curve: MarginCurve, equity: Values, units: Values, notional: Values, tiers: int, held_back: Values | None = None
+) -> Values:
     """Share [A, N] after which ``equity`` [N] covers the requirement: by the fewest steps of all positions at once.
 
     Closed at the prices of ``notional`` and without a fee. ``tiers`` is the number of tiers of the largest market; an
-    account that is not healthy in the lowest closes whole.
+    account that is not healthy in the lowest closes whole. What is ``held_back`` [A, N] in USD of unrealised gains
+    counts once they are realised.
     """
     xp, held = namespace(notional), notional > 0
 
@@ -79,7 +82,8 @@ def share_until_healthy(curve: MarginCurve, equity: Values, units: Values, notio
         ratio = left / xp.where(held, notional, 1.0)
         lower = xp.where(healthy, left, tier_floor(curve, ratio * units, left))
         ratio = lower / xp.where(held, notional, 1.0)
-        return lower, healthy | (equity >= curve.requirement(ratio * units, lower).sum(0))
+        counts = equity if held_back is None else equity + ((1.0 - ratio) * held_back).sum(0)
+        return lower, healthy | (counts >= curve.requirement(ratio * units, lower).sum(0))
 
     state = (notional, xp.zeros(equity.shape, bool))
     if xp is jnp:
@@ -104,4 +108,4 @@ class StepDown:
     def share(self, case: RiskCase) -> Array:
         """Shares [A, N]."""
         tiers = len(case.curve.lines(case.units))
-        return share_until_healthy(case.curve, case.equity, case.units, case.notional, tiers)
+        return share_until_healthy(case.curve, case.equity, case.units, case.notional, tiers, case.held_back)

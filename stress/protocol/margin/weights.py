@@ -36,3 +36,12 @@ def deposit_scaled(weight: Values, deposits: Values, start: Values) -> Values:
 def capped_gain(gain: Values, cap: Values) -> Values:
     """USD [...] of an unrealised gain that counts; losses count whole."""
     return namespace(gain).minimum(gain, cap)
+
+
+def held_back(gain: Values, weight: Values) -> Values:
+    """USD [...] of an unrealised ``gain`` [...] that does not count at a ``weight`` [...]; losses, below zero, do.
+
+    Drift v2 weighs the gain of each position by its market (``unrealized_pnl_maintenance_asset_weight``,
+    ``programs/drift/src/state/perp_market.rs``), Mango v4 each market's positive contribution to health.
+    """
+    return (1.0 - weight) * namespace(gain).maximum(gain, 0.0)
