@@ -61,7 +61,8 @@ def _order(rules: dict[str, Any]) -> str:
     first = ORDERS.get(rules.get("order") or "")
     if first is None:
         return ""
-    then = "" if rules.get("rule") == "portion" else " until the account is healthy"
+    own_target = rules.get("rule") in ("portion", "restore_target", "cover_shortage")
+    then = "" if own_target else " until the account is healthy"
     return f"positions of an account one after another{then}, {first} first"
 
 

@@ -6,6 +6,7 @@ margin suffices; from the lowest all is taken over), OKX (two tiers at a time, f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.liquidation.base import RiskCase
+from stress.protocol.liquidation.order.base import before, reached
 from stress.protocol.margin.base import Line, MarginCurve, Values, namespace
 from stress.types import Array
 
@@ -72,6 +74,18 @@ def share_until_healthy(curve: MarginCurve, equity: Values, units: Values, notio
     Closed at the prices of ``notional`` and without a fee. ``tiers`` is the number of tiers of the largest market; an
     account that is not healthy in the lowest closes whole.
     """
+    return _share_until(curve, units, notional, tiers, lambda need: equity >= need.sum(0))
+
+
+def share_of_each(curve: MarginCurve, spare: Values, units: Values, notional: Values, tiers: int) -> Values:
+    """The same of positions by themselves: share [A, N] after which ``spare`` [A, N] USD cover each requirement."""
+    return _share_until(curve, units, notional, tiers, lambda need: spare >= need)
+
+
+def _share_until(
+    curve: MarginCurve, units: Values, notional: Values, tiers: int, enough: Callable[[Values], Values]
+) -> Values:
+    """Share [A, N] by the fewest steps after which ``enough``, [N] or [A, N], of the requirement [A, N] holds."""
     xp, held = namespace(notional), notional > 0
 
     def down(_: int, state: tuple[Values, Values]) -> tuple[Values, Values]:
@@ -79,9 +93,9 @@ def share_until_healthy(curve: MarginCurve, equity: Values, units: Values, notio
         ratio = left / xp.where(held, notional, 1.0)
         lower = xp.where(healthy, left, tier_floor(curve, ratio * units, left))
         ratio = lower / xp.where(held, notional, 1.0)
-        return lower, healthy | (equity >= curve.requirement(ratio * units, lower).sum(0))
+        return lower, healthy | enough(curve.requirement(ratio * units, lower))
 
-    state = (notional, xp.zeros(equity.shape, bool))
+    state = (notional, xp.zeros_like(enough(notional)))
     if xp is jnp:
         state = jax.lax.fori_loop(0, tiers, down, state)
     else:
@@ -105,3 +119,15 @@ class StepDown:
         """Shares [A, N]."""
         tiers = len(case.curve.lines(case.units))
         return share_until_healthy(case.curve, case.equity, case.units, case.notional, tiers)
+
+    def share_in_order(self, case: RiskCase, place: Array) -> Array:
+        """Shares [A, N] by ``place`` [A, N]: a position goes down tier by tier, from the lowest whole, before the next.
+
+        No fee counts, as in :meth:`share`.
+        """
+        margin = case.curve.requirement(case.units, case.notional)
+        need = case.requirement - before(margin, place)
+        spare = case.equity - (need - margin)  # for the position, when those before it are closed whole
+        tiers = len(case.curve.lines(case.units))
+        share = share_of_each(case.curve, spare, case.units, case.notional, tiers)
+        return jnp.where(reached(case.equity < need, place), share, 0.0)
