@@ -333,11 +333,10 @@ MORE_DESIGNS: dict[str, Design] = {
         "waterfall": ["insurance_fund", "socialised_loss"],
         "funding": "velocity",
     },
-    "close factor, prices by imbalance, pro rata at the mark": {
+    "close factor, prices by imbalance, pro rata": {
         "law": "imbalance",
         "rule": "close_factor",
         "adl": "pro_rata",
-        "adl_price": "mark",
     },
     "full, vault that deleverages winners by rank": {
         "law": "power",
