@@ -609,7 +609,6 @@ MORE_DESIGNS: dict[str, Design] = {
         "limited": False,
     },
     "window, full, vault, pro rata": {
-
         "law": "linear",
         "rule": "full",
         "liquidation": SCALED,
