@@ -150,6 +150,8 @@ def adl_trigger(run: Run) -> str:
     if not by_drawdown(run):
         return ""
     share = percent_tick(run.setting("protocol.adl.drawdown") or 1)
+    if (run.setting("protocol.insurance") or {}).get("scope") == "market":
+        return f", of a market's deficits while its fund is more than {share} below its peak"
     return f", of all deficits while the fund is more than {share} below its peak"
 
 

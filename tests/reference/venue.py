@@ -218,6 +218,8 @@ class Path:
         self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
         self._take_over(tick, kept, oracle, check)
         ledger.add_round(venue, tick, final)
+        if venue.funds is not None:
+            venue.funds.see(insurance.inflow(venue, final))
         owed = sum(tentative.deficits.values())
         result.bad_debt += owed
         result.insolvent_notional += sum(fill.notional(self.rules) for fill in tentative.book
