@@ -11,6 +11,7 @@ import pytest
 
 from stress.build.engine import kernel_obstacles, obstacles
 from stress.cli.compose import load
+from stress.config.insurance import InsuranceConfig
 from stress.errors import UserError
 from stress.protocol.adl.trigger import fell_from_peak
 from stress.session import replay
@@ -69,6 +70,49 @@ def test_the_peak_is_what_fees_made_of_the_fund() -> None:
     out = ledger([*rows, WINNER], 100.0, 90.0, 82.5, 69.5, drawdown=0.3, fund=10.0, fee=0.005, keeper_share=0.0)
     assert [tick["fund"] for tick in out["ticks"]] == near([14.5, 9.5, 9.5])
     assert [(row["size"], row["price"]) for row in out["ticks"][2]["adl"]] == [(near(-10.0), near(70.0))]
+
+
+CROSS: list[Row] = [
+    ("A", 100.0, {"X": (10.0, 100.0)}), ("B", 200.0, {"X": (10.0, 100.0)}), ("D", 100.0, {"Y": (10.0, 100.0)}),
+    ("S", 1000.0, {"X": (-20.0, 100.0), "Y": (-10.0, 100.0)}),
+]
+"""A is 40 short at 86, B 20 at 78, and D 20 where Y is at 88."""
+
+
+def of_funds(rows: list[Row], path: Any, fund: float, **rules: Any) -> dict[str, Any]:
+    """The ledger with rules of their own for the funds, and a bound of 30 %."""
+    path = np.array(path, float).reshape(len(path), -1)
+    markets = ("X", "Y")[: path.shape[1]]
+    protocol = {
+        "maintenance_margin": 0.01, "insurance_fund": fund, "waterfall": list(FUND_THEN_ADL),
+        "insurance": InsuranceConfig(**rules),
+        "adl": {"policy": "pro_rata", "trigger": "fund_drawdown", "drawdown": 0.3}, "liquidation": {"fee": 0.0},
+    }
+    return replay(path_study(config(markets=markets, protocol=protocol), padded(make_book(rows, markets), 5), path))
+
+
+@pytest.mark.parametrize(("scope", "shares", "left", "given"), [
+    ("market", {"X": 1.0, "Y": 1.0}, [160.0, 140.0], [("S", "X", -10.0, 80.0)]),
+    ("shared", None, [160.0, 120.0], []),
+])
+def test_each_market_s_fund_has_a_peak_of_its_own(scope: str, shares: Any, left: list[float], given: list[Any]) -> None:
+    """A takes 40 of the 100 of X, which is then below 70; so B falls on ADL, while the fund of Y pays for D.
+
+    One fund of 200 has 160 left, of which 140 are the bound.
+    """
+    path = [(100.0, 100.0), (86.0, 100.0), (78.0, 88.0)]
+    out = of_funds(CROSS, path, 200.0, scope=scope, shares=shares)
+    assert [tick["fund"] for tick in out["ticks"]] == near(left)
+    fills = [(row["account"], row["market"], row["size"], row["price"]) for tick in out["ticks"] for row in tick["adl"]]
+    assert fills == [(name, market, near(size), near(price)) for name, market, size, price in given]
+
+
+def test_an_income_raises_the_peak() -> None:
+    """10 USD a minute make 120 of 100. A is 60 short; a minute later 70 are there, below 70 % of 120, not of 100."""
+    rows: list[Row] = [("A", 100.0, {"X": (10.0, 100.0)}), ("B", 220.0, {"X": (10.0, 100.0)}), ("S", 1e3, {"X": (-20.0, 100.0)})]
+    out = of_funds(rows, [100.0, 100.0, 84.0, 76.0], 100.0, scope="shared", income_usd_per_day=14400.0)
+    assert [tick["fund"] for tick in out["ticks"]] == near([110.0, 60.0, 70.0])
+    assert [(row["size"], row["price"]) for row in out["ticks"][2]["adl"]] == [(near(-10.0), near(78.0))]
 
 
 def test_a_fund_at_the_bound_has_not_fallen_too_far() -> None:

@@ -23,10 +23,6 @@ def check_adl(protocol: ProtocolConfig) -> Iterator[str]:
         yield str(bad_value("protocol.adl.trigger", adl.trigger,
                             "fund_empty while insurance_fund is not in protocol.waterfall",
                             "There is no fund that could fall."))
-    if protocol.insurance is not None:
-        yield str(bad_value("protocol.adl.trigger", adl.trigger, "fund_empty while protocol.insurance is set",
-                            "The peak of a fund with rules of its own is not followed. Set protocol.insurance=null, or "
-                            "protocol.adl.trigger=fund_empty."))
 
 
 def _by_pool(protocol: ProtocolConfig) -> Iterator[str]:

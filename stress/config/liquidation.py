@@ -39,8 +39,8 @@ class LiquidationConfig:
         "cover_shortage"))
     order: str | None = field(
         "which position of a cross account is closed first; together: all at once, else one after another until the "
-        "account is healthy", choices=("together", "random", "largest_notional", "largest_maintenance", "largest_loss"),
-        optional=True)
+        "rule's target is reached",
+        choices=("together", "random", "largest_notional", "largest_maintenance", "largest_loss"), optional=True)
     order_seed: int | None = field("order=random: seed of the order, apart from run.seed", low=0, high=2**31 - 1,
                                    optional=True)
     close_factor: float = field(

@@ -35,7 +35,7 @@ def check(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Check:
     """Phase 5 at the current mark."""
     seen = check_at(venue, accounts, row.ledger.quote, row.ledger.size, oracle_price(venue, row, tick))
     if venue.order is not None:
-        seen = replace(seen, place=queued(venue.order, accounts, row.ledger.size, seen, tick))
+        seen = replace(seen, place=queued(venue, venue.order, accounts, row, seen, tick))
     if accounts.ladders is None or row.crowd is None:
         return seen
     found = look(accounts.ladders, venue, row.crowd, seen.price, tick.number)
@@ -71,10 +71,14 @@ def check_at(venue: Venue, accounts: Accounts, quote: Array, size: Array, price:
     )
 
 
-def queued(order: ClosingOrder, accounts: Accounts, size: Array, seen: Check, tick: Tick) -> Array:
-    """Place [A, N] of positions of ``size`` [A, N] in the order in which their account is closed."""
-    case = OrderCase(size, seen.price, seen.notional, seen.margin, tick.number, accounts.entered)
-    return places(order.priority(case), size != 0)
+def queued(venue: Venue, order: ClosingOrder, accounts: Accounts, row: Row, seen: Check, tick: Tick) -> Array:
+    """Place [A, N] of positions in the order in which their account is closed; full windows are passed over."""
+    size = row.ledger.size
+    priority = order.priority(OrderCase(size, seen.price, seen.notional, seen.margin, tick.number, accounts.entered))
+    if venue.window is not None and row.window is not None:
+        full = venue.window.full(row.window, seen.price)[:, None]
+        priority = jnp.where(full, jnp.finfo(priority.dtype).min, priority)
+    return places(priority, size != 0)
 
 
 def wanted(venue: Venue, row: Row, tick: Tick, seen: Check, acted: Array) -> tuple[Array, dict[str, Array]]:

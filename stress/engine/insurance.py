@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from stress.engine.state import Row
 from stress.engine.tick import CRUMB, Check, Closing, Payout, Settlement, Tick
+from stress.protocol.adl.trigger import fell_from_peak
 from stress.protocol.insurance.fund import Funds, Insurance
 from stress.protocol.venue import Venue
 from stress.protocol.waterfall.insurance_fund import payment
@@ -34,6 +35,16 @@ def payout(venue: Venue, row: Row, seen: Check, closing: Closing, settled: Settl
     pays = payment(jnp.minimum(insurance.balance(venue.fund, funds) + income, insurance.room(funds)), total)
     share = pays / jnp.where(total > 0, total, 1.0)
     return Payout(owed=owed, asked=asked, inflow=income, paid=asked * share[:, None])
+
+
+def uninsured(venue: Venue, row: Row, full: Payout) -> Array:
+    """Share [G, N] of what is owed that ADL has to carry: what no fund pays, of a fund that fell far all."""
+    insurance, funds = rules(venue, row)
+    share = full.uninsured()
+    if venue.drawdown is None or funds.peak is None:
+        return share
+    fell = fell_from_peak(insurance.balance(venue.fund, funds) + full.inflow, funds.peak, venue.drawdown)
+    return jnp.where(fell[:, None] & (full.owed > 0), 1.0, share)
 
 
 def requirement_shares(venue: Venue, seen: Check, closing: Closing) -> Array:
@@ -83,8 +94,8 @@ def needed(venue: Venue, row: Row, full: Payout) -> Array:
 
 def booked(venue: Venue, row: Row, tick: Tick, full: Payout, final: Payout) -> Funds:
     """The funds after a round."""
-    funds = row.funds
-    assert funds is not None  # the caller's branch
+    insurance, funds = rules(venue, row)
+    funds = insurance.seen(venue.fund, funds, final.inflow)  # before they pay
     short, paid = needed(venue, row, full) > venue.fund, final.paid.sum(1)
     return replace(
         funds,

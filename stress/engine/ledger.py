@@ -17,7 +17,7 @@ from stress.engine.waterfall import covered, peak_after
 from stress.engine.window import window_after
 from stress.protocol.backstop import Vault
 from stress.protocol.venue import Venue
-from stress.types import NEVER
+from stress.types import NEVER, Array
 
 
 def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) -> Row:
@@ -27,7 +27,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     if venue.keepers.delayed and not venue.remembers():
         marks = marks | {FLAGGED: jnp.where(acted, NEVER, marks[FLAGGED])}
     if venue.rule.waits:
-        marks = marks | {CLOSED: jnp.where(acted, tick.number, marks[CLOSED])}
+        marks = marks | {CLOSED: jnp.where(acted & in_part(venue, row, done), tick.number, marks[CLOSED])}
     ledger, crowd = book_ledger(venue, row, done)
     vault, sale = row.vault, done.settled.coins
     if vault is not None:
@@ -51,6 +51,14 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
         mark=done.settled.mark,
         outcome=outcome,
     )
+
+
+def in_part(venue: Venue, row: Row, done: Round) -> Array:
+    """Accounts [N] of which a position was closed in part; with no order of closing all that are left have one."""
+    before, after = row.ledger.size, done.settled.size
+    if venue.order is None:
+        return jnp.ones(before.shape[1], bool)
+    return ((after != 0) & (after != before)).any(0)
 
 
 def stocked(vault: Vault, ledger: Ledger, closing: Closing) -> Vault:

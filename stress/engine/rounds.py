@@ -17,7 +17,7 @@ from stress.engine.cover import covered_now
 from stress.engine.deleverage import deleverage
 from stress.engine.fairness import judge_adl, note_need
 from stress.engine.front import Front, beyond
-from stress.engine.insurance import payout
+from stress.engine.insurance import payout, uninsured
 from stress.engine.ledger import book_round
 from stress.engine.loops import by_rows
 from stress.engine.losses import note_losses
@@ -111,7 +111,7 @@ def _deleveraged(
     """Closing and settlement of a batch after ADL took what the fund cannot carry."""
     if venue.adl is None:
         return closing, full
-    unpaid = jax.vmap(shortfall)(venue, rows, full) if asked is None else asked.uninsured()
+    unpaid = jax.vmap(shortfall)(venue, rows, full) if asked is None else jax.vmap(uninsured)(venue, rows, asked)
     needed = (unpaid > 0).any()
     if closing.stranded is not None:
         needed = needed | (closing.stranded != 0).any()

@@ -61,7 +61,8 @@ def _order(rules: dict[str, Any]) -> str:
     first = ORDERS.get(rules.get("order") or "")
     if first is None:
         return ""
-    then = "" if rules.get("rule") == "portion" else " until the account is healthy"
+    own_target = rules.get("rule") in ("portion", "restore_target", "cover_shortage")
+    then = "" if own_target else " until the account is healthy"
     return f"positions of an account one after another{then}, {first} first"
 
 
@@ -149,6 +150,8 @@ def adl_trigger(run: Run) -> str:
     if not by_drawdown(run):
         return ""
     share = percent_tick(run.setting("protocol.adl.drawdown") or 1)
+    if (run.setting("protocol.insurance") or {}).get("scope") == "market":
+        return f", of a market's deficits while its fund is more than {share} below its peak"
     return f", of all deficits while the fund is more than {share} below its peak"
 
 

@@ -15,7 +15,7 @@ from tests.reference.contract import per_unit
 from tests.reference.margin import position_requirement
 from tests.reference.sizing import Account, wanted_shares
 from tests.reference.state import Tick, Venue
-from tests.reference.window import within
+from tests.reference.window import filled, within
 
 
 @dataclass
@@ -88,11 +88,12 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
     shares = {}
     for n in accounts:
         notional = value_of(venue.rules, venue.size[n], check.oracle)
+        queue = _queue(venue, check, tick, n, notional, step_seconds)
         account = Account(
             equity=float(check.equity[n]), equity_at_mark=float(equity_at_mark[n]), notional=notional,
             units=np.abs(venue.size[n]), requirement=check.requirement[n], ticks_since=_since(venue, tick, n),
             not_counted=check.not_counted[n],
-            prices=per_unit(venue.rules, check.oracle), queue=(queue := _queue(venue, check, tick, n, notional)),
+            prices=per_unit(venue.rules, check.oracle), queue=queue,
             **_since_breach(venue, tick, n, step_seconds))
         share = wanted_shares(venue.rules, account, step_seconds)
         wanted = float((share * notional).sum())
@@ -116,11 +117,13 @@ def closing_shares(venue: Venue, check: Check, tick: Tick, accounts: list[int], 
     return fitting
 
 
-def _queue(venue: Venue, check: Check, tick: Tick, n: int, notional: np.ndarray) -> list[int] | None:
+def _queue(venue: Venue, check: Check, tick: Tick, n: int, notional: np.ndarray, step_seconds: float
+           ) -> list[int] | None:
     if venue.rules.order in (None, "together"):
         return None
     profit = venue.profit(check.oracle)[n]
-    return closing_queue(venue.rules, notional, check.requirement[n], profit, n, tick.number)
+    full = filled(venue, check.oracle, tick, step_seconds)
+    return closing_queue(venue.rules, notional, check.requirement[n], profit, n, tick.number, full)
 
 
 def _worth_it(venue: Venue, tick: Tick, notional: float, equity: float, gain: float | None) -> bool:

@@ -30,6 +30,7 @@ class Funds:
         self.depleted: list[bool] = [False]
         self.drawdown = np.zeros(1)  # [G] USD, the most that was lacking without the initial fund
         self.withdrawn = 0.0
+        self.peaks = np.zeros(1)  # [G] USD, the most that each held so far
         self.peak = rules.insurance_fund
         self.run = False
         self.units, self.asleep = 1.0, 0.0  # all claims on the fund, and those of depositors who have not asked
@@ -53,6 +54,7 @@ class Funds:
             self.depleted, self.drawdown = [False] * len(share), np.zeros(len(share))
         else:
             self.per_day = np.array([income.sum()])
+        self.peaks = self.balance.copy()
 
     @property
     def balance(self) -> np.ndarray:
@@ -68,7 +70,14 @@ class Funds:
             self.paid = np.zeros_like(self.paid)
         if self.insurance.depositors is not None:
             self._withdraw(self.insurance.depositors, k, step)
+        self.see(np.zeros_like(self.flow))
         return float(self.flow.sum()) - before
+
+    def see(self, inflow: np.ndarray) -> None:
+        """Peaks after an ``inflow`` [G]. Reading: they are looked at once income came and depositors left, and before
+        funds pay.
+        """
+        self.peaks = np.maximum(self.peaks, self.balance + inflow)
 
     def _withdraw(self, terms: Any, k: int, step: float) -> None:
         """Who is due leaves with their share of what there is; then those ask who have not, if the run is on."""

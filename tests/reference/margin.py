@@ -31,6 +31,16 @@ def position_requirement(notional: float, price: float, margin: Tiers | SizeRate
     return notional * (margin.base + margin.growth * units)
 
 
+def tier_floor(notional: float, tiers: Tiers | SizeRate) -> float:
+    """Where the tier of a notional begins; a notional at a bound is in the tier below. Tiers of one rate are one."""
+    assert not isinstance(tiers, SizeRate)
+    begin = 0.0
+    for (upper, rate), (_, after) in zip(tiers, tiers[1:], strict=False):
+        if upper < notional and after > rate:
+            begin = upper
+    return begin
+
+
 def restoring_share(equity: float, notionals: list[float], rules: Rules, prices: list[float] | None = None,
                     discount: float = 0.0, gains: float = 0.0) -> float:
     """Smallest share x in [0, 1] of every position whose closing restores the target; 1 when none does.

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.reference import closing_order
-from tests.reference.margin import position_requirement, restoring_share
-from tests.reference.rates import SizeRate, Tiers
+from tests.reference.margin import position_requirement, restoring_share, tier_floor
 from tests.reference.rules import Rules
 
 
@@ -47,16 +46,26 @@ def wanted_shares(rules: Rules, account: Account, step_seconds: float) -> np.nda
 
 def _in_order(rules: Rules, account: Account, step_seconds: float, queue: list[int]) -> np.ndarray:
     """Position by position. Reading: dYdX takes one a block, so a tick of fewer blocks than positions reaches as many."""
-    if rules.rule == "portion":
-        return _portion(rules, account.notional, step_seconds, queue)
-    if rules.rule == "restore_target" and account.notional.sum() >= rules.close_whole_below_usd:
-        return closing_order.restoring(rules, account.equity, account.notional, account.prices, queue,
-                                       account.not_counted)
+    given = rules, account.equity, account.notional, account.prices
+    gains = account.not_counted
+    match rules.rule:
+        case "portion":
+            return _portion(rules, account.notional, step_seconds, queue)
+        case "restore_target" if account.notional.sum() >= rules.close_whole_below_usd:
+            return closing_order.restoring(*given, queue, account.discount, gains)
+        case "first_fraction":
+            cooldown = (rules.cooldown_seconds or 0.0) / step_seconds
+            return closing_order.first_fraction(*given, queue, account.ticks_since, cooldown, gains)
+        case "step_down":
+            return closing_order.stepping_down(*given, queue, gains)
+        case "cover_shortage" if account.notional.sum() > rules.close_whole_below_usd:
+            due = _due(rules, account, step_seconds)
+            return closing_order.covering(rules, due, account.notional, account.requirement, queue, account.discount,
+                                          gains)
     together = _together(rules, account, step_seconds)
-    if rules.rule == "restore_target":
+    if rules.rule in ("restore_target", "cover_shortage"):
         return together
-    return closing_order.until_healthy(rules, account.equity, account.notional, account.prices, together, queue,
-                                       account.not_counted)
+    return closing_order.until_healthy(*given, together, queue, account.discount, gains)
 
 
 def _together(rules: Rules, account: Account, step_seconds: float) -> np.ndarray:
@@ -93,11 +102,7 @@ def _cover_shortage(rules: Rules, account: Account, step_seconds: float) -> floa
     and of small accounts, all is closed as soon as anything is due.
     """
     buffer, notional = rules.cover_buffer or 0.0, float(account.notional.sum())
-    short = max(float(account.requirement.sum()) + buffer * notional - account.equity, 0.0)
-    duration = (rules.cover_seconds or 0.0) / step_seconds
-    passed = account.ticks_short / duration if duration > 0 else 1.0
-    due = min((rules.cover_at_once or 0.0) + passed, 1.0) * (short + account.covered) - account.covered
-    now = short if short < rules.close_whole_below_usd else min(max(due, 0.0), short)
+    now = _due(rules, account, step_seconds)
     if now == 0:
         return 0.0
     freed = float((account.not_counted * np.ones_like(account.notional)).sum())
@@ -105,6 +110,16 @@ def _cover_shortage(rules: Rules, account: Account, step_seconds: float) -> floa
     if each <= 0 or notional <= rules.close_whole_below_usd:
         return 1.0
     return min(now / (each * notional), 1.0)
+
+
+def _due(rules: Rules, account: Account, step_seconds: float) -> float:
+    """USD of the shortage that are to be covered now."""
+    buffer, notional = rules.cover_buffer or 0.0, float(account.notional.sum())
+    short = max(float(account.requirement.sum()) + buffer * notional - account.equity, 0.0)
+    duration = (rules.cover_seconds or 0.0) / step_seconds
+    passed = account.ticks_short / duration if duration > 0 else 1.0
+    due = min((rules.cover_at_once or 0.0) + passed, 1.0) * (short + account.covered) - account.covered
+    return short if short < rules.close_whole_below_usd else min(max(due, 0.0), short)
 
 
 def _portion(rules: Rules, notional: np.ndarray, step_seconds: float, queue: list[int] | None = None) -> np.ndarray:
@@ -140,20 +155,10 @@ def _step_down(rules: Rules, account: Account) -> np.ndarray:
     """All positions go down tier by tier together, until the account is healthy."""
     left, held = account.notional.copy(), np.where(account.notional > 0, account.notional, 1.0)
     while left.any():
-        left = np.array([_floor(x, tiers) for x, tiers in zip(left, rules.tiers, strict=True)])
+        left = np.array([tier_floor(x, tiers) for x, tiers in zip(left, rules.tiers, strict=True)])
         if account.equity_after(1 - left / held) >= _need(rules, account, left):
             break
     return np.where(account.notional > 0, 1 - left / held, 0.0)
-
-
-def _floor(notional: float, tiers: Tiers | SizeRate) -> float:
-    """Where the tier of a notional begins; a notional at a bound is in the tier below. Tiers of one rate are one."""
-    assert not isinstance(tiers, SizeRate)
-    begin = 0.0
-    for (upper, rate), (_, after) in zip(tiers, tiers[1:], strict=False):
-        if upper < notional and after > rate:
-            begin = upper
-    return begin
 
 
 def _need(rules: Rules, account: Account, notional: np.ndarray) -> float:

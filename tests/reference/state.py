@@ -37,7 +37,7 @@ class Venue:
     first_seen: dict[int, int] = field(default_factory=dict)  # account: tick since which it is liquidatable
     covered: dict[int, float] = field(default_factory=dict)  # account: USD of shortage covered since then
     liquidated: list[tuple[int, np.ndarray]] = field(default_factory=list)  # tick, units [A] through book or backstop
-    last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which it was last liquidated
+    last_closed: dict[int, int] = field(default_factory=dict)  # account: tick in which a part of it was last closed
 
     coins: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # [N, A] collateral besides cash
     outside_coins: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A]

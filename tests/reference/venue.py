@@ -218,6 +218,8 @@ class Path:
         self._commit(tick, final, sorted({*orders.accounts, *(fill.account for fill in matches.losers)}))
         self._take_over(tick, kept, oracle, check)
         ledger.add_round(venue, tick, final)
+        if venue.funds is not None:
+            venue.funds.see(insurance.inflow(venue, final))
         owed = sum(tentative.deficits.values())
         result.bad_debt += owed
         result.insolvent_notional += sum(fill.notional(self.rules) for fill in tentative.book
@@ -233,6 +235,7 @@ class Path:
     def _commit(self, tick: Tick, final: Settlement, accounts: list[int]) -> None:
         """Makes a settlement the venue's balances; the outside market takes the other side of every book fill."""
         venue, result = self.venue, self.result
+        in_part = ((final.size != 0) & (final.size != venue.size)).any(axis=1)
         venue.cash, venue.size, venue.z = final.cash, final.size, final.z
         venue.coins = final.coins
         for _, a, units, price in final.coin_sales:
@@ -249,7 +252,8 @@ class Path:
         for n in accounts:
             if not self.rules.remembers_first_breach():
                 venue.first_seen.pop(n, None)
-            venue.last_closed[n] = tick.number
+            if in_part[n] or self.rules.order in (None, "together"):
+                venue.last_closed[n] = tick.number
         result.fees_to_fund += final.fund_fees
         result.remainders_to_fund += final.remainders
         result.liquidated_accounts += len(accounts)

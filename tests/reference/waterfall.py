@@ -34,8 +34,12 @@ def adl_share(
         return {}
     if venue.funds is not None:
         due = insurance.payout(venue, check, tentative, step)
-        return {n: np.where(due.owed[n] > 0, 1 - due.paid[n] / np.where(due.owed[n] > 0, due.owed[n], 1.0), 0.0)
-                for n in tentative.deficits}
+        share = {n: np.where(due.owed[n] > 0, 1 - due.paid[n] / np.where(due.owed[n] > 0, due.owed[n], 1.0), 0.0)
+                 for n in tentative.deficits}
+        if rules.adl_drawdown is not None:
+            fell = venue.funds.balance + due.inflow < (1 - rules.adl_drawdown) * venue.funds.peaks
+            share = {n: np.where(fell & (due.owed[n] > 0), 1.0, part) for n, part in share.items()}
+        return share
     available = rules.insurance_fund + flow if funded else 0.0
     if rules.adl_drawdown is not None and available < (1 - rules.adl_drawdown) * venue.fund_peak:
         return dict.fromkeys(tentative.deficits, np.ones(1))

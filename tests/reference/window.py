@@ -8,8 +8,8 @@ from stress.config.markets import per_market
 from tests.reference.state import Tick, Venue
 
 
-def left(venue: Venue, oracle: np.ndarray, tick: Tick, step_seconds: float) -> np.ndarray:
-    """Units [A] that may still be liquidated. A window lasts whole ticks; in a longer or shorter time fits more or less."""
+def most(venue: Venue, oracle: np.ndarray, step_seconds: float) -> np.ndarray:
+    """Units [A] of a window. It lasts whole ticks; in a longer or shorter time fits more or less."""
     window, markets = venue.rules.window, list(venue.rules.markets)
     assert window is not None
     ticks = max(1, round(window.seconds / step_seconds))
@@ -18,9 +18,23 @@ def left(venue: Venue, oracle: np.ndarray, tick: Tick, step_seconds: float) -> n
     else:
         assert window.skew_scale is not None and window.skew_scale_share is not None
         limit = np.array(per_market(window.skew_scale, markets, "skew_scale")) * window.skew_scale_share
-    limit = limit * (ticks * step_seconds / window.seconds)
+    return limit * (ticks * step_seconds / window.seconds)
+
+
+def left(venue: Venue, oracle: np.ndarray, tick: Tick, step_seconds: float) -> np.ndarray:
+    """Units [A] that may still be liquidated."""
+    window = venue.rules.window
+    assert window is not None
+    limit, ticks = most(venue, oracle, step_seconds), max(1, round(window.seconds / step_seconds))
     gone = [units for number, units in venue.liquidated if number > tick.number - ticks]
     return np.maximum(limit - sum(gone, np.zeros(len(limit))), 0.0)
+
+
+def filled(venue: Venue, oracle: np.ndarray, tick: Tick, step_seconds: float) -> np.ndarray | None:
+    """Markets [A] whose window is full; a billionth of it is rounding. None without one."""
+    if venue.rules.window is None:
+        return None
+    return left(venue, oracle, tick, step_seconds) <= 1e-9 * most(venue, oracle, step_seconds)
 
 
 def within(

@@ -26,6 +26,7 @@ class Funds:
     depleted: Array  # [G] int32 ticks, NEVER if not depleted
     drawdown: Array  # [G] USD, the most that each was asked for beyond its net flow, floored at 0
     queue: Queue | None  # of the depositors
+    peak: Array | None = None  # [G] USD, the most that each held so far, where ADL looks at it
 
 
 @jax.tree_util.register_dataclass
@@ -48,8 +49,8 @@ class Insurance:
     limit: PayLimit | None = None
     depositors: Depositors | None = None
 
-    def open(self, fund: Array) -> Funds:
-        """The funds at time zero, of ``fund`` [] USD together."""
+    def open(self, fund: Array, watched: bool = False) -> Funds:
+        """The funds at time zero, of ``fund`` [] USD together; ``watched``: their peaks are followed."""
         none = jnp.zeros_like(self.shares)
         return Funds(
             flow=none,
@@ -58,6 +59,7 @@ class Insurance:
             depleted=jnp.full(self.shares.shape, NEVER, jnp.int32),
             drawdown=none,
             queue=None if self.depositors is None else self.depositors.open(fund),
+            peak=jnp.where(self.shares > 0, fund * self.shares, 0.0) if watched else None,
         )
 
     def balance(self, fund: Array, funds: Funds) -> Array:
@@ -67,6 +69,15 @@ class Insurance:
 
     def start_tick(self, fund: Array, funds: Funds, number: Array) -> Funds:
         """The funds after the income of a tick and what depositors took."""
+        return self.seen(fund, self._started(fund, funds, number))
+
+    def seen(self, fund: Array, funds: Funds, inflow: Array | float = 0.0) -> Funds:
+        """The funds with the peaks of now, when an ``inflow`` [G] in USD comes on top, where they are followed."""
+        if funds.peak is None:
+            return funds
+        return replace(funds, peak=jnp.maximum(funds.peak, self.balance(fund, funds) + inflow))
+
+    def _started(self, fund: Array, funds: Funds, number: Array) -> Funds:
         funds = replace(funds, flow=funds.flow + self.income, outside=funds.outside - self.income.sum())
         if self.limit is not None:
             begins = (number - 1) % self.limit.ticks == 0

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import jax
+import jax.numpy as jnp
 
 from stress.protocol.liquidation.base import RiskCase
+from stress.protocol.liquidation.order.base import before, reached
 from stress.protocol.margin.base import Values, namespace
 from stress.protocol.rounding import round_down, round_up
 from stress.types import Array
@@ -122,15 +124,36 @@ class CoverShortage:
 
     def share(self, case: RiskCase) -> Array:
         """Shares [1, N]."""
-        assert case.age is not None and case.freed is not None  # the engine remembers them for this rule
-        short = shortage(case.equity, case.requirement, case.notional.sum(0), 0.0, self.buffer)
-        part = pace(short, case.freed, case.age, self.initial, self.duration, self.small)
+        short, part = self._due(case)
         fee, released = case.fee(self.fee), case.requirement
         if case.held_back is not None:  # gains count once they are realised
             released = released + case.held_back.sum(0)
         return share(short, released[None], case.notional, self.buffer, fee, 0.0, part, self.small)[None]
 
+    def share_in_order(self, case: RiskCase, place: Array) -> Array:
+        """Shares [A, N] by ``place`` [A, N]: of each position what covers as much as those before it leave to cover.
+
+        A position in which closing frees nothing goes whole when its turn comes, as in Drift's ``liquidate_perp``,
+        which closes one position at a time.
+        """
+        short, part = self._due(case)
+        freed = self._freed(case, case.curve.requirement(case.units, case.notional))
+        left, frees = short * part - before(freed, place), freed > 0
+        some = jnp.where(frees, jnp.clip(left / jnp.where(frees, freed, 1.0), 0.0, 1.0), 1.0)
+        whole = (case.notional.sum(0) <= self.small) & (part > 0)
+        return jnp.where(whole, 1.0, jnp.where(reached(left > 0, place), some, 0.0))
+
+    def _due(self, case: RiskCase) -> tuple[Array, Array]:
+        """Shortage [N] in USD, and the share [N] of it that is to be covered now."""
+        assert case.age is not None and case.freed is not None  # the engine remembers them for this rule
+        short = shortage(case.equity, case.requirement, case.notional.sum(0), 0.0, self.buffer)
+        return short, pace(short, case.freed, case.age, self.initial, self.duration, self.small)
+
+    def _freed(self, case: RiskCase, margin: Array) -> Array:
+        """USD [A, N] of the shortage that closing each position whole covers; ``margin`` [A, N] is its requirement."""
+        freed = margin + (self.buffer - case.fee(self.fee)) * case.notional
+        return freed if case.held_back is None else freed + case.held_back
+
     def covered(self, case: RiskCase, margin: Array, closed: Array) -> Array:
         """USD [N] of the shortage that is covered by the share ``closed`` [A, N] of positions of ``margin`` [A, N]."""
-        margin = margin if case.held_back is None else margin + case.held_back
-        return (closed * (margin + (self.buffer - case.fee(self.fee)) * case.notional)).sum(0)
+        return (closed * self._freed(case, margin)).sum(0)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.liquidation.base import RiskCase
+from stress.protocol.liquidation.order.base import before, equity_then, reached
 from stress.protocol.margin.base import Values, namespace
 from stress.types import Array
 
@@ -66,3 +67,24 @@ class FirstFraction:
         left = 1.0 - part
         need = case.curve.requirement(left * case.units, left * case.notional).sum(0)
         return jnp.where(case.equity_after(part) >= need, part, 1.0)
+
+    def share_in_order(self, case: RiskCase, place: Array) -> Array:
+        """Shares [A, N] by ``place`` [A, N]: of the first large position the fraction, of others the whole.
+
+        The first fraction starts the cooldown, so the order after it is for all that is left of this position; there
+        is none where the fraction was enough or the venue waits. No fee counts, as in :meth:`share`.
+        """
+        assert case.since is not None  # it is a rule that waits
+        curve, left = case.curve, 1.0 - self.fraction
+        cooling = recently(case.since, self.cooldown)
+        large = (case.notional > self.above) & ((case.since < 0) if self.patient else ~cooling)
+        first = large & (before(large.astype(case.notional.dtype), place) == 0)
+        margin = curve.requirement(case.units, case.notional)
+        need, counts = case.requirement - before(margin, place), equity_then(case, place)
+        part = margin - curve.requirement(left * case.units, left * case.notional)
+        gained = 0.0 if case.held_back is None else self.fraction * case.held_back
+        last = first if self.patient else first & (counts + gained >= need - part)
+        behind = before(last.astype(case.notional.dtype), place) > 0
+        turn = reached(counts < need, place) & ~behind
+        share = jnp.where(turn, jnp.where(last, self.fraction, 1.0), 0.0)
+        return jnp.where(cooling, 0.0, share) if self.patient else share

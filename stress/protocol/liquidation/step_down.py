@@ -6,6 +6,7 @@ margin suffices; from the lowest all is taken over), OKX (two tiers at a time, f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.liquidation.base import RiskCase
+from stress.protocol.liquidation.order.base import before, equity_then, reached
 from stress.protocol.margin.base import Line, MarginCurve, Values, namespace
 from stress.types import Array
 
@@ -75,6 +77,29 @@ def share_until_healthy(
     account that is not healthy in the lowest closes whole. What is ``held_back`` [A, N] in USD of unrealised gains
     counts once they are realised.
     """
+    gain = 0.0 if held_back is None else held_back
+
+    def enough(need: Values, closed: Values) -> Values:
+        return equity + (closed * gain).sum(0) >= need.sum(0)
+
+    return _share_until(curve, units, notional, tiers, enough)
+
+
+def share_of_each(
+    curve: MarginCurve, spare: Values, units: Values, notional: Values, tiers: int, held_back: Values | None = None
+) -> Values:
+    """The same of positions by themselves: share [A, N] after which ``spare`` [A, N] USD cover each requirement."""
+    gain = 0.0 if held_back is None else held_back
+    return _share_until(curve, units, notional, tiers, lambda need, closed: spare + closed * gain >= need)
+
+
+def _share_until(
+    curve: MarginCurve, units: Values, notional: Values, tiers: int, enough: Callable[[Values, Values], Values]
+) -> Values:
+    """Share [A, N] by the fewest steps after which there is ``enough``.
+
+    That is [N] or [A, N], of the requirement [A, N] and of the share that is closed [A, N].
+    """
     xp, held = namespace(notional), notional > 0
 
     def down(_: int, state: tuple[Values, Values]) -> tuple[Values, Values]:
@@ -82,10 +107,9 @@ def share_until_healthy(
         ratio = left / xp.where(held, notional, 1.0)
         lower = xp.where(healthy, left, tier_floor(curve, ratio * units, left))
         ratio = lower / xp.where(held, notional, 1.0)
-        counts = equity if held_back is None else equity + ((1.0 - ratio) * held_back).sum(0)
-        return lower, healthy | (counts >= curve.requirement(ratio * units, lower).sum(0))
+        return lower, healthy | enough(curve.requirement(ratio * units, lower), 1.0 - ratio)
 
-    state = (notional, xp.zeros(equity.shape, bool))
+    state = (notional, xp.zeros_like(enough(notional, xp.zeros_like(notional))))
     if xp is jnp:
         state = jax.lax.fori_loop(0, tiers, down, state)
     else:
@@ -109,3 +133,15 @@ class StepDown:
         """Shares [A, N]."""
         tiers = len(case.curve.lines(case.units))
         return share_until_healthy(case.curve, case.equity, case.units, case.notional, tiers, case.held_back)
+
+    def share_in_order(self, case: RiskCase, place: Array) -> Array:
+        """Shares [A, N] by ``place`` [A, N]: a position goes down tier by tier, from the lowest whole, before the next.
+
+        No fee counts, as in :meth:`share`.
+        """
+        margin = case.curve.requirement(case.units, case.notional)
+        need, counts = case.requirement - before(margin, place), equity_then(case, place)
+        spare = counts - (need - margin)  # for the position, when those before it are closed whole
+        tiers = len(case.curve.lines(case.units))
+        share = share_of_each(case.curve, spare, case.units, case.notional, tiers, case.held_back)
+        return jnp.where(reached(counts < need, place), share, 0.0)

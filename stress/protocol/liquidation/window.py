@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
+from stress.protocol.keepers import DUST
 from stress.protocol.margin.base import Values, namespace
 from stress.types import Array
 
@@ -58,7 +59,19 @@ class LiquidationWindow:
 
     def left(self, units: Array, price: Array, wanted: Array) -> Array:
         """Units [A] of ``wanted`` [A] that may be liquidated now, at oracle prices [A]."""
-        gone = used(units, jnp.arange(self.ticks)[::-1], self.ticks)
-        limit = self.limit / price if self.in_usd else self.limit
+        gone, limit = self._gone(units), self._limit(price)
         none = jnp.zeros_like(limit)
         return units_now(wanted, limit, gone, none, 1.0, 0.0, none > 0)
+
+    def full(self, units: Array, price: Array) -> Array:
+        """Markets [A] of which nothing, but for rounding, may be liquidated now, at oracle prices [A]."""
+        limit = self._limit(price)
+        return limit - self._gone(units) <= DUST * limit
+
+    def _gone(self, units: Array) -> Array:
+        """Units [A] that were liquidated in the window."""
+        return used(units, jnp.arange(self.ticks)[::-1], self.ticks)
+
+    def _limit(self, price: Array) -> Array:
+        """Units [A] that may be."""
+        return self.limit / price if self.in_usd else self.limit

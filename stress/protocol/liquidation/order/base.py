@@ -12,6 +12,7 @@ from typing import Protocol
 import jax
 import jax.numpy as jnp
 
+from stress.protocol.liquidation.base import RiskCase
 from stress.types import Array
 
 
@@ -63,3 +64,20 @@ def places(priority: Array, held: Array) -> Array:
 def before(values: Array, place: Array) -> Array:
     """Sum [A, N] of the ``values`` [A, N] of the account's positions whose place is before each one's."""
     return jnp.where(place[None] < place[:, None], values[None], 0.0).sum(1)
+
+
+def reached(short: Array, place: Array) -> Array:
+    """Positions [A, N] whose turn comes: the account is ``short`` [A, N] at theirs and at each one's before.
+
+    ``short`` at a position is what holds when all before it are closed as far as they go.
+    """
+    enough_at_or_before = ((place[None] <= place[:, None]) & ~short[None]).any(1)
+    return ~enough_at_or_before
+
+
+def equity_then(case: RiskCase, place: Array) -> Array:
+    """Equity [N] or [A, N] that counts at each position's turn, those before it being closed whole at no cost.
+
+    Gains that are held back count once they are realised.
+    """
+    return case.equity if case.held_back is None else case.equity + before(case.held_back, place)
