@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stress.book.caps import capped, noted
 from stress.book.inverse import mirrored
 from stress.book.load import load_book
 from stress.book.schema import Book
@@ -86,11 +87,13 @@ def build_study(cfg: Config, book: Book | None = None) -> Study:
     market = build_market(cfg.price, cfg.run, cfg.data)
     markets = cfg.price.markets
     margin = build_margin(cfg.protocol, markets, "maintenance_margin")
-    initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(cfg.book, markets))
+    planned = capped(cfg.book, cfg.protocol.open_interest_cap_usd, markets)
+    initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(planned, markets))
     haircuts, inverse = build_haircuts(cfg.protocol, markets), cfg.protocol.contract == "inverse"
     if book is None:
         gains = build_gain_weight(cfg.protocol, markets)
-        book = load_book(cfg.book, markets, market.prices, initial, margin, haircuts, inverse, gains)
+        book = load_book(planned, markets, market.prices, initial, margin, haircuts, inverse, gains)
+        book = noted(book, cfg.book, cfg.protocol.open_interest_cap_usd, market.prices)
     refuse_whole_rates(book, margin, inverse)
     refuse_whole_multiples(book, margin, cfg.protocol.adaptive)
     return assemble(cfg, market, book, margin, initial)

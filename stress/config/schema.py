@@ -230,6 +230,9 @@ class ProtocolConfig:
     margin_tiers: dict[str, list[TierConfig]] = field("margin tiers by market; 'default' serves the rest")
     margin: MarginConfig | None = field(
         "margin rates that depend on a position's size or on open interest; null: tiers or flat rates", optional=True)
+    open_interest_cap_usd: PerMarket | None = field(
+        "most open interest, one side, that the venue takes: a synthetic book has no more; a book from files may, and "
+        "nobody is closed for it; null for no cap", unit="USD", above=0, optional=True)
     insurance_fund: float = field("insurance fund at time zero", unit="USD", low=0)
     insurance: InsuranceConfig | None = field(
         "how the insurance fund is run; null: one fund, fed by liquidations, that pays as far as it goes",

@@ -33,7 +33,8 @@ from stress.mc.run import Columns, drop_chunks, join, simulate
 from stress.mc.store import finished_chunks, missing_blocks
 
 Changes = Mapping[str, Any]
-OTHER_BOOK = ("book.", "price.markets", "price.initial_prices", "protocol.contract", "protocol.collateral", "run.seed")
+OTHER_BOOK = ("book.", "price.markets", "price.initial_prices", "protocol.contract", "protocol.collateral",
+              "protocol.open_interest_cap_usd")
 """Beginnings of keys whose change makes another book; under every other change the accounts stay who they are."""
 ABOUT = "setting.json"
 

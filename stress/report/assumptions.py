@@ -127,8 +127,13 @@ def _book(run: Run) -> str:
         return f"{size}, read from {run.setting('book.positions')}"
     synthetic = run.setting("book.synthetic") or {}
     return (f"{size}, generated (seed {synthetic.get('seed')}), open interest "
-            f"{_each(run, synthetic.get('open_interest_usd'), usd_tick)} one side, "
+            f"{_each(run, synthetic.get('open_interest_usd'), usd_tick)} one side{_capped(run)}, "
             f"median leverage {plain_tick(synthetic.get('leverage_median'))}×") if kind else ""
+
+
+def _capped(run: Run) -> str:
+    cap = run.setting("protocol.open_interest_cap_usd")
+    return "" if cap is None else f", capped at {_each(run, cap, usd_tick)}"
 
 
 def _margin(run: Run) -> str:

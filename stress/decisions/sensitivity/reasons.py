@@ -10,8 +10,8 @@ from stress.config.schema import Config
 from stress.decisions.sensitivity.parameters import Parameter
 
 CONDITION = re.compile(r"(\w+)=([\w, ]+?)(?::|;|$)")
-INITIAL = ("initial_margin", "max_leverage", "skew_fraction", "open_interest")
-"""Names of what only the initial requirement is made of."""
+INITIAL = ("initial_margin", "max_leverage", "skew_fraction", "open_interest", "open_interest_cap_usd")
+"""Names of what bounds new positions only: parts of the initial requirement, and caps."""
 OF_ORDER_BOOKS = ("liquidity.depth_usd", "liquidity.withdrawal", "liquidity.exponent")
 KEEPERS = ("keeper_congestion", "keeper_profit_usd")
 
@@ -61,7 +61,7 @@ def _owner(parameter: Parameter, config: Config) -> str | None:
 
 def _of_initial_margin(parameter: Parameter) -> str | None:
     if any(part in INITIAL for part in parameter.key.split(".")):
-        return ("initial margin bounds new positions only; accounts are those of the base and open none. It makes the "
+        return ("it bounds new positions only; accounts are those of the base and open none. It makes the "
                 "synthetic book: change it in a run of its own to see that")
     return None
 
