@@ -16,6 +16,7 @@ DESIGNS = ("step down, bankruptcy price, ranked-0", "restore target, rates by si
            "close factor, fund, pro rata after a drawdown, socialised-0", "full, pool, lagging oracle-0",
            "first fraction that waits, fund only, keepers stay away-0", "auction, pro rata-0",
            "half at a discount, rates by size or skew, funds of markets-0",
+           "restore target, gains at a weight, fund, ranked-0",
            "close factor, delayed, traders run from a falling fund behind a gate-0")
 """Of random books; their parts are in the other designs."""
 SENSITIVITY = ("test_every_parameter_is_told_of_once", "test_what_cannot_have_an_effect_has_none",

@@ -133,11 +133,11 @@ def test_a_limit_holds_for_a_block_of_time(limit: dict[str, Any], paid: list[flo
 
 @pytest.mark.parametrize(("limit", "paid"), [({"X": 30.0, "default": 0.0}, [30.0, 0.0]), ([1e3, 40.0], [100 * 850 / 1800, 40.0])])
 def test_each_market_s_fund_has_a_limit_of_its_own(limit: Any, paid: list[float]) -> None:
-    """Of 100 USD 47.2 fall on X and 52.8 on Y; both funds hold enough."""
-    funds, out = funds_of(CROSS, FALL, insurance_fund=1000.0, insurance=insurance(scope="market", paid_at_most_usd=limit))
-    np.testing.assert_allclose(-funds.flow[0, 0], paid, rtol=1e-12)
-    assert out.uncovered[0, 0] == pytest.approx(100 - sum(paid))
-    assert (funds.depleted[0, 0] == NEVER).all(), "who may not pay has money left"
+    """Of 100 USD 47.2 fall on X and 52.8 on Y; both funds hold enough, and who may not pay has money left."""
+    rules = insurance(scope="market", paid_at_most_usd=limit)
+    out = ledger(CROSS, FALL, insurance_fund=1000.0, insurance=rules)
+    assert amounts(out, "bad_debt", "insurance_paid", "uncovered") == [100, sum(paid), 100 - sum(paid)]
+    assert not out["outcome"]["depleted"]
 
 
 def test_depositors_ask_leave_later_and_bear_losses_until_then() -> None:

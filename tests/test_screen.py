@@ -38,6 +38,7 @@ CHOSEN = [
     "close factor, ranked, delayed, lagging",
     "rates by the root of the size, restore target, pro rata",
     "full, coins as collateral, ranked",
+    "restore target, gains at a weight, fund, ranked",
 ]
 
 
@@ -86,7 +87,7 @@ def noisy(design: dict[str, Any], rng: np.random.Generator) -> Study:
     return assemble(cfg, build_market(cfg.price, cfg.run), study.book, *margins(cfg))
 
 
-@pytest.mark.parametrize("design", slow(CHOSEN, CHOSEN[0], CHOSEN[2], CHOSEN[3]))
+@pytest.mark.parametrize("design", slow(CHOSEN, CHOSEN[0], *CHOSEN[2:]))
 def test_results_are_the_same_without_the_screen(design: str) -> None:
     """Bitwise, on every path and in every column; a screen that is 1 % too wide is caught."""
     liquidated = exhausted = caught = 0
@@ -119,10 +120,15 @@ def test_results_are_the_same_without_the_screen(design: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("design", CHOSEN)
 def test_rows_that_are_looked_at_together_do_not_disturb_each_other(design: str) -> None:
-    """As on an accelerator: batches that are not full, new fronts by sorting, sums in another order."""
+    """As on an accelerator: batches that are not full, new fronts by sorting, sums in another order.
+
+    With noise in doubles: compilers may round a float32 differently in different programs.
+    """
     study = noisy({**DESIGNS, **MORE_DESIGNS}[design], np.random.default_rng([1, *design.encode()]))
     alone, together = (
-        jax.device_get(run(dataclasses.replace(study.plan.job, front=FRONT, batch=batch), False, screen.MARGIN)).outcome
+        jax.device_get(
+            run(dataclasses.replace(study.plan.job, front=FRONT, batch=batch, dtype="float64"), False, screen.MARGIN)
+        ).outcome
         for batch in (1, 7)
     )
     assert alone.liquidated_accounts.sum() > 128
