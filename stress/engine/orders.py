@@ -33,16 +33,17 @@ def take_over(venue: Venue, row: Row, seen: Check, closing: Closing) -> Closing:
     """Phase 7: accounts that the backstop takes over, instead of the book."""
     backstop, vault = venue.backstop, row.vault
     assert backstop is not None and vault is not None  # the caller's branch
-    taken = closing.acted & backstop.takes(vault, seen.price, seen.equity, seen.requirement)
+    worth = seen.worth()
+    taken = closing.acted & backstop.takes(vault, seen.price, seen.equity, worth, seen.requirement)
     total, held = seen.notional.sum(0), row.ledger.size
-    kept = backstop.left(seen.equity, total)
+    kept = backstop.left(worth, total)
     part = seen.notional / jnp.where(total > 0, total, 1.0)
     return replace(
         closing,
         book=jnp.where(taken, 0.0, closing.book),
         whole=closing.whole | taken,
         taken=jnp.where(taken, seen.notional, 0.0),
-        taken_price=bankruptcy_price(seen.price[:, None], held, seen.equity - kept, part),
+        taken_price=bankruptcy_price(seen.price[:, None], held, worth - kept, part),
         kept=kept,
     )
 
