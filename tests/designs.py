@@ -292,6 +292,23 @@ MORE_DESIGNS: dict[str, Design] = {
         "adl": "none",
         "shocks": ["oracle_freeze"],
     },
+    "inverse contracts, a fund for each coin, ADL after a drawdown of each": {
+        "law": "linear",
+        "rule": "close_factor",
+        "contract": "inverse",
+        "adl": "bitmex",
+        "insurance": OF_MARKETS,
+        "drawdown": 0.1,
+        "funds": [100.0, 300.0, 1e3],
+    },
+    "inverse contracts, one fund with a limit, restore target, pro rata": {
+        "law": "square_root",
+        "rule": "restore_target",
+        "contract": "inverse",
+        "adl": "pro_rata",
+        "insurance": LIMITED,
+        "funds": [1e3, 3e3],
+    },
     "inverse contracts, full, random order": {
         "law": "square_root",
         "rule": "full",
