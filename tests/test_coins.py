@@ -17,6 +17,7 @@ from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles, obstacles
 from stress.config.check_collateral import check_collateral
 from stress.config.collateral import CollateralConfig
+from stress.config.liquidation import BackstopConfig
 from stress.engine.check import check_at
 from stress.engine.screen import screen
 from stress.engine.state import Accounts
@@ -104,6 +105,32 @@ def test_coins_are_sold_after_the_positions_and_push_the_price_further() -> None
 
 ALL = {"collateral": CollateralConfig(weights=WEIGHT, sale="all")}
 DEBT = {"collateral": CollateralConfig(weights=WEIGHT, sale="debt")}
+
+
+@pytest.mark.parametrize(("price", "charge", "debt", "vault"), [
+    (67.0, None, 0.0, (-100 + UNITS * 67, 1.0)),
+    (67.0, 0.01, 0.0, (-100 + UNITS * 67 - (8.875 - 0.67), 1.0)),
+    (62.0, None, 0.0, (-100 + UNITS * 62, 1.0)),
+    (60.0, None, 2.5, (0.0, 0.0)),
+])
+@pytest.mark.parametrize("sale", ["all", "debt"])
+def test_a_backstop_takes_the_coins_too_and_sells_them(sale: str, price: float, charge: float | None, debt: float, vault: Any
+                                                       ) -> None:
+    """At 67 the account is worth 8.875: it gives all, or 1 % of 67, and the vault has the long and what the coins bring.
+
+    At 62, 0.5 x 62 - 38 = -7 count, but with all of 0.625 coins it is worth 0.75: not bankrupt. At 60 it is: -2.5. With
+    ``sale=debt``, too, all coins go.
+    """
+    backstop = BackstopConfig(capital_usd=None, below_requirement=1.0, takes_bankrupt=False, charge=charge,
+                              sale_half_life_minutes=None)
+    protocol = {"backstop": backstop, "collateral": CollateralConfig(weights=WEIGHT, sale=sale)}
+    cfg = taking(protocol=protocol, run={"paths": 128, "block_paths": 128})
+    rows: list[Row] = [WRONG_WAY, ("short", 1e6, {"X": (-1.0, 100.0)})]
+    study = studies.path_study(cfg, holding(make_book(rows), {"coins": (UNITS,)}), np.array([[100.0], [price]]))
+    (result,) = studies.simulated(study, 1)
+    assert result.vault is not None and result.sold_coins is not None
+    assert (result.vault.quote[0, 0], result.vault.size[0, 0, 0]) == pytest.approx(vault, abs=1e-9)
+    assert result.sold_coins.units[0, 0, 0] == UNITS and result.outcome.bad_debt[0, 0] == pytest.approx(debt)
 
 
 @pytest.mark.parametrize(("fee", "due"), [(0.0, 33.0), (0.01, 33.67)])

@@ -11,6 +11,7 @@ from stress.build.study import Study
 from stress.config.insurance import DepositorsConfig, InsuranceConfig, SocialisedLossConfig
 from stress.engine.state import NEVER
 from stress.session import replay
+from tests.below_zero import CLOSED, FEE, LEFT, SOLD, below_zero
 from tests.reference.building import LONG, Row, make_book
 from tests.studies import config, padded, path_study, simulated
 
@@ -75,6 +76,16 @@ def test_a_deficit_is_split_by_requirement_and_each_market_s_fund_pays_its_part(
     assert out.insurance_paid[0, 0] == pytest.approx(20 + in_y)
     assert out.uncovered[0, 0] == pytest.approx(in_x - 20)
     assert out.drawdown[0, 0] == pytest.approx(max(in_x / 0.2, in_y / 0.8)), "the sum with which no fund falls short"
+
+
+def test_what_is_left_goes_where_it_was_closed_also_by_adl_at_a_price_below_zero() -> None:
+    """The case of ``tests.below_zero``; funds have as much as their markets owe, in proportion, and pay nothing."""
+    rules = insurance(scope="market", shares={"X": 1.0, "Y": 180.0, "Z": 0.0})
+    study = below_zero(("b", 500.0, {"Z": (10.0, 100.0)}), (100.0, 100.0), 6, insurance=rules)
+    (result,) = simulated(study, 1)
+    assert result.funds is not None
+    ours = FEE * SOLD / SOLD.sum() + LEFT * CLOSED / CLOSED.sum()
+    np.testing.assert_allclose(result.funds.flow[study.plan.variants.index("main"), 0], ours, rtol=1e-9)
 
 
 def test_a_market_nobody_is_in_gets_no_fund() -> None:

@@ -20,6 +20,7 @@ from stress.book.inverse import mirrored
 from stress.book.schema import Book
 from stress.build.study import Study, build_study
 from stress.cli.compose import load
+from stress.config.insurance import InsuranceConfig
 from stress.contract import Inverse
 from stress.engine.check import check_at
 from stress.engine.screen import reaches
@@ -91,6 +92,16 @@ SHORT: Row = ("short", 1000.0, {"X": (-10.0, S)})
 def ledger(*prices: float, contract: str = "inverse", liquidity: dict[str, Any] | None = None, **protocol: Any) -> dict[str, Any]:
     cfg = config(protocol={"contract": contract} | protocol, liquidity=liquidity)
     return replay(path_study(cfg, make_book([LONG, SHORT]), np.array(prices)[:, None]))
+
+
+@pytest.mark.parametrize(("most", "paid"), [(None, 0.9), (60.0, 0.6)])
+def test_a_fund_with_rules_of_its_own_counts_coins(most: float | None, paid: float) -> None:
+    """The same fall: 1.5 coins are owed; the fund has 0.9, and a limit of 60 USD is one of 0.6 coins."""
+    found = ledger(S, 80.0, insurance_fund=90.0, insurance=InsuranceConfig(scope="shared", paid_at_most_usd=most,
+                   paid_within_seconds=None if most is None else 60.0))
+    assert found["outcome"]["insurance_paid"] == near(paid * S)
+    assert found["outcome"]["uncovered"] == near((1.5 - paid) * S)
+    assert found["ticks"][0]["fund"] == near(90.0 - paid * S)
 
 
 def test_a_fall_to_80_by_hand() -> None:
@@ -304,6 +315,10 @@ def test_files_with_accounts_of_several_markets_are_refused(tmp_path: Any) -> No
         built("protocol.contract=inverse", *two, *files)
 
 
+AUCTION = ("protocol.liquidation={execution: auction, auction: {start_discount: 0.01, end_discount: 0.02, minutes: 1, "
+           "grace_minutes: 0}}")
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [
@@ -312,6 +327,8 @@ def test_files_with_accounts_of_several_markets_are_refused(tmp_path: Any) -> No
         ("protocol.funding={kind: velocity, velocity: {skew_scale: 1, max_velocity: 1, initial_rate: 0}}", "clamped or deadband"),
         ("protocol.margin={kind: root_size, initial_margin: 0.05, maintenance_margin: 0.03, size_factor: 1e-4}", "linear_size"),
         ("shock=[depeg_adverse]", "another shock"),
+        ("protocol.liquidation.window={seconds: 60, usd: 1e6}", "null when protocol.contract=inverse. No venue does so"),
+        (AUCTION, "book when protocol.contract=inverse. No venue does so"),
     ],
 )
 def test_rules_that_no_venue_has_for_them_are_refused(word: str, message: str) -> None:

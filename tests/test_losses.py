@@ -11,6 +11,7 @@ import pytest
 from stress.build.study import Study
 from stress.mc import losses as recorder
 from stress.mc.losses import Losses, assert_same_paths, record_losses
+from tests.below_zero import CLOSED, FEE, LEFT, SOLD, below_zero
 from tests.designs import DESIGNS, MORE_DESIGNS
 from tests.quick import block
 from tests.random_books import random_study
@@ -99,32 +100,13 @@ def test_fees_of_several_markets_by_what_was_sold_there() -> None:
 
 
 def test_what_is_left_is_split_by_the_size_of_what_adl_took_at_a_price_below_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    """a is long 10 X and short 2 Y, has 120 USD and needs 1 + 180. Its 10 X push X by 80 %: the mean is 60, 280 are owed.
-
-    The fund has a fifth of that, so winners take four fifths: of X at 60 + 280/181/10, of Y, which has 180 of the 181, at
-    100 - 280 x 180/181/2 = -39.2. The rest sells at 92 and 100, for 184 and 40 USD: 8 are left, 2.24 of them fee. The
-    other 5.76 are split by what X and Y were closed for: 184 + 8 x 60.15, and 40 + 1.6 x 39.2.
-    """
+    """The case of ``tests.below_zero``; then b is closed at 55 with an equity of -400, more than a's 280."""
     monkeypatch.setitem(recorder.MEASURES, "fund_drawdown", "main")  # an unlimited fund leaves nothing to ADL
-    markets = ("X", "Y", "Z")
-    a: Row = ("a", 120.0, {"X": (10.0, 100.0), "Y": (-2.0, 100.0)})
-    late: Row = ("b", 50.0, {"Z": (10.0, 100.0)})  # closed at 55: equity -400, more than a's 280
-    winner: Row = ("s", 1e5, {"X": (-10.0, 200.0), "Y": (2.0, 50.0), "Z": (-10.0, 200.0)})
-    cfg = config(markets=markets, price={"initial_prices": 100.0}, run={"fund_curve": True, "paths": 128, "block_paths": 128},
-                 liquidity={"law": "linear", "depth_usd": [12.5, 1e15, 1e15], "max_displacement": 0.9},
-                 protocol={"insurance_fund": 56.0, "waterfall": ["insurance_fund", "adl"], "adl": {"policy": "pro_rata"},
-                           "liquidation": {"fee": 0.01, "remaining_equity": "fund"}})
-    tier = type(next(iter(cfg.protocol.margin_tiers.values()))[0])
-    tiers = {m: [tier(up_to_usd=None, initial_margin=0.95, maintenance_margin=0.9 if m == "Y" else 0.001)] for m in markets}
-    cfg = dataclasses.replace(cfg, protocol=dataclasses.replace(
-        cfg.protocol, maintenance_margin=None, initial_margin=None, margin_tiers=tiers))
-    path = np.array([[100.0, 100.0, 100.0], [100.0, 100.0, 100.0], [100.0, 100.0, 55.0]])
-    study = path_study(cfg, padded(make_book([a, late, winner], markets), TOGETHER), path)
-    closed = np.array([184 + 8 * (60 + 28 / 181), 40 + 1.6 * (280 * 180 / 181 / 2 - 100)])
-    ours = -2.24 * np.array([184, 40]) / 224 - 5.76 * closed / closed.sum()
+    study = below_zero(("b", 50.0, {"Z": (10.0, 100.0)}), (100.0, 55.0), TOGETHER)
+    ours = -FEE * SOLD / SOLD.sum() - LEFT * CLOSED / CLOSED.sum()
     found = recorded(study)
     assert found.total[0] == pytest.approx(400 - 8, rel=1e-9)
-    assert by_owner(study, found) == {"a": pytest.approx([*ours, 0.0], rel=1e-9), "b": pytest.approx([0, 0, 400.0], rel=1e-9)}
+    assert by_owner(study, found) == {"a": pytest.approx(ours.tolist(), rel=1e-9), "b": pytest.approx([0, 0, 400.0], rel=1e-9)}
 
 
 # --- against the engine and the reference -----------------------------------------------------------------------------

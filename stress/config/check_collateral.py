@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from stress.config.collateral import OWN
 from stress.config.markets import per_market
 from stress.config.schema import Config
-from stress.errors import UserError, bad_value
+from stress.errors import bad_value
 
 KEY = "protocol.collateral"
 BOOK = "book.synthetic.coin_collateral"
@@ -24,9 +24,6 @@ def _venue(config: Config) -> Iterator[str]:
     protocol = config.protocol
     if protocol.collateral is None:
         return
-    if protocol.backstop is not None:
-        yield str(UserError(f"{KEY}: got coins that count as margin, allowed is null with protocol.backstop: what it "
-                            f"takes over is positions and cash. Set {KEY}=null or protocol.backstop=null."))
     if protocol.liquidation.execution == "auction":
         yield str(bad_value("protocol.liquidation.execution", "auction", f"book with {KEY}",
                             f"Liquidators take positions over, not coins. Set {KEY}=null, or sell in the book."))
@@ -35,7 +32,8 @@ def _venue(config: Config) -> Iterator[str]:
                             "The fund takes what is left in USD. Use sale=all, or remaining_equity=trader."))
     if protocol.liquidation.settlement == "fill":
         yield str(bad_value("protocol.liquidation.settlement", "fill", f"account with {KEY}",
-                            f"Coins are sold when the account is flat. Set {KEY}=null, or settle accounts."))
+                            f"No venue that settles fills takes coins: dYdX has USDC alone. Set {KEY}=null, or settle "
+                            "accounts."))
 
 
 def _book(config: Config) -> Iterator[str]:

@@ -32,17 +32,18 @@ def check_contract(config: Config) -> Iterator[str]:
 
 
 def _mechanisms(config: Config) -> Iterator[str]:
-    """Parts of the venue that are worked out for linear contracts alone."""
+    """Parts of the venue that no venue has for inverse contracts, or that are worked out for linear ones alone."""
     protocol = config.protocol
-    for name, value, allowed in (("execution", protocol.liquidation.execution, "book"),
-                                 ("window", protocol.liquidation.window, None)):
+    for name, value, allowed, why in (
+        ("execution", protocol.liquidation.execution, "book", "Drift and Mango, which do so, have linear ones"),
+        ("window", protocol.liquidation.window, None, "Synthetix, which has one, has linear ones"),
+    ):
         if value != allowed:
             yield str(bad_value(f"protocol.liquidation.{name}", value if name == "execution" else "a section",
-                                f"{'null' if allowed is None else allowed} {WHEN}"))
+                                f"{'null' if allowed is None else allowed} {WHEN}",
+                                f"No venue does so with inverse contracts: {why}."))
     if protocol.collateral is not None:
         yield str(bad_value("protocol.collateral", "a section", f"null {WHEN}", "Collateral is the coin itself."))
-    if protocol.insurance is not None:
-        yield str(bad_value("protocol.insurance", "a section", f"null {WHEN}"))
     if protocol.socialised_loss is not None and protocol.socialised_loss.by != "profit":
         yield str(bad_value("protocol.socialised_loss.by", protocol.socialised_loss.by, f"profit {WHEN}"))
     if config.run.fairness:

@@ -70,7 +70,7 @@ def inflow_by_fund(venue: Venue, closing: Closing, settled: Settlement) -> Array
     if insurance.shares.shape[0] == 1:
         return (fees + settled.remainder).sum(keepdims=True)
     sold = jnp.abs(closing.book) * settled.fill
-    closed = sold + jnp.abs(closing.adl) * closing.adl_price
+    closed = sold + jnp.abs(closing.adl * closing.adl_price)  # a price may be below zero
     return _spread(fees, sold) + _spread(settled.remainder, closed)
 
 

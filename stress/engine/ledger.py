@@ -16,6 +16,7 @@ from stress.engine.tick import Closing, Round, Tick
 from stress.engine.waterfall import covered, peak_after
 from stress.engine.window import window_after
 from stress.protocol.backstop import Vault
+from stress.protocol.coins import CoinSale
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array
 
@@ -31,7 +32,7 @@ def book_round(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Rou
     ledger, crowd = book_ledger(venue, row, done)
     vault, sale = row.vault, done.settled.coins
     if vault is not None:
-        vault = stocked(vault, row.ledger, done.closing)
+        vault = stocked(vault, row.ledger, done.closing, sale)
     funds = row.funds
     if done.asked is not None and done.payout is not None:
         funds = booked(venue, row, tick, done.asked, done.payout)
@@ -61,14 +62,16 @@ def in_part(venue: Venue, row: Row, done: Round) -> Array:
     return ((after != 0) & (after != before)).any(0)
 
 
-def stocked(vault: Vault, ledger: Ledger, closing: Closing) -> Vault:
-    """The backstop's vault after a round."""
+def stocked(vault: Vault, ledger: Ledger, closing: Closing, sale: CoinSale | None) -> Vault:
+    """The backstop's vault after a round; what coins of whom it takes over bring in a ``sale`` is the vault's."""
     if closing.taken is None or closing.kept is None:
         return vault
-    taken = closing.taken_over()
+    taken, brought = closing.taken_over(), ledger.quote - closing.kept
+    if sale is not None:
+        brought = brought + sale.proceeds()
     return replace(
         vault,
-        quote=vault.quote + jnp.where(taken, ledger.quote - closing.kept, 0.0).sum(),
+        quote=vault.quote + jnp.where(taken, brought, 0.0).sum(),
         size=vault.size + jnp.where(taken, ledger.size, 0.0).sum(1),
         taken=vault.taken + closing.taken.sum(),
     )

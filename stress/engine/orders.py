@@ -34,7 +34,7 @@ def take_over(venue: Venue, row: Row, seen: Check, closing: Closing) -> Closing:
     backstop, vault = venue.backstop, row.vault
     assert backstop is not None and vault is not None  # the caller's branch
     worth = seen.worth()
-    taken = closing.acted & backstop.takes(vault, seen.price, seen.equity, seen.requirement, worth)
+    taken = closing.acted & backstop.takes(vault, seen.price, seen.equity, worth, seen.requirement)
     total, held = seen.notional.sum(0), row.ledger.size
     kept = backstop.left(worth, total)
     part = seen.notional / jnp.where(total > 0, total, 1.0)

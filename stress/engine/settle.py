@@ -29,9 +29,9 @@ def settle(venue: Venue, accounts: Accounts, row: Row, tick: Tick, closing: Clos
         quote = jnp.where(taken, closing.kept, quote)
     flat, coins = (size == 0).all(0) & (ledger.size != 0).any(0), None
     if accounts.coins is not None:
-        due = venue.fees.rate * jnp.abs(value).sum(0) - quote
+        due = jnp.where(taken, jnp.inf, venue.fees.rate * jnp.abs(value).sum(0) - quote)  # a backstop takes all
         coins, z = sell_coins(venue, tick, accounts.coins, z, flat & (closing.acted | (quote < 0)), due)
-        quote = quote + coins.proceeds()
+        quote = quote + jnp.where(taken, 0.0, coins.proceeds())
     if liquidity.curve is not None:  # by whatever means positions are closed
         z = row.z + skew_of(ledger.size - size, accounts.residual)
     displacement = liquidity.displacement(z)

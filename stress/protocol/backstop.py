@@ -1,6 +1,7 @@
 """A backstop that takes whole accounts over: a vault of liquidity providers, a pool that is everybody's counterparty.
 
-What it takes is its inventory, at its own profit and loss, and is worked off through the book or kept.
+What it takes is its inventory, at its own profit and loss, and is worked off through the book or kept. It takes the
+margin, too: coins in it are sold at once, and what they bring is the backstop's.
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ class Backstop:
         none, zero = jnp.zeros(markets, jnp.float64), jnp.zeros((), jnp.float64)
         return Vault(quote=zero, size=none, sold_quote=zero, sold_size=none, low=zero, taken=zero)
 
-    def takes(self, vault: Vault, price: Array, equity: Array, requirement: Array, worth: Array) -> Array:
-        """Accounts [N] that it takes, while it is solvent at prices [A].
+    def takes(self, vault: Vault, price: Array, equity: Array, worth: Array, requirement: Array) -> Array:
+        """Accounts [N] that it takes, by equity and requirement [N] in USD, while it is solvent at prices [A].
 
-        By equity that counts as margin, requirement, and what they are worth, each [N] in USD.
+        ``worth`` [N] in USD is equity without haircuts: below zero an account is bankrupt.
         """
         solvent = self.capital + vault.worth(price) > 0
         return solvent & (equity < self.below * requirement) & (self.bankrupt | (worth >= 0))

@@ -21,20 +21,22 @@ def taken(venue: Venue, check: Check, accounts: list[int]) -> dict[int, float]:
         return {}
     kept = {}
     for n in accounts:
-        equity = float(check.worth[n])
-        if check.equity[n] < below * check.requirement[n].sum() and (bankrupt or equity >= 0):
+        worth = float(check.worth[n])
+        if check.equity[n] < below * check.requirement[n].sum() and (bankrupt or worth >= 0):
             notional = float(value_of(venue.rules, venue.size[n], check.oracle).sum())
-            kept[n] = 0.0 if charge is None else max(equity - min(charge * notional, equity), 0.0)
+            kept[n] = 0.0 if charge is None else max(worth - min(charge * notional, worth), 0.0)
     return kept
 
 
-def take(venue: Venue, kept: dict[int, float], oracle: np.ndarray) -> list[Fill]:
-    """Moves the accounts to the vault. What one pays is spread over its positions by notional at the oracle price."""
-    fills, rules = [], venue.rules
+def take(venue: Venue, kept: dict[int, float], check: Check) -> list[Fill]:
+    """Moves the accounts to the vault. What one pays, coins at the oracle price included, is spread over its positions
+    by notional. Reading: coins are sold at once, with those of the round, and what they bring is the vault's.
+    """
+    fills, rules, oracle = [], venue.rules, check.oracle
     for n, left in kept.items():
         size = venue.size[n].copy()
         quote = float(venue.cash[n] - (size * worth(rules, venue.book.entry[n])).sum())
-        paid, value = quote + float((size * worth(rules, oracle)).sum()) - left, value_of(rules, size, oracle)
+        paid, value = float(check.worth[n]) - left, value_of(rules, size, oracle)
         for a in np.flatnonzero(size):
             price = price_without(rules, float(oracle[a]), float(size[a]), float(paid * value[a] / value.sum()), int(a))
             fills.append(Fill(n, int(a), float(size[a]), price))

@@ -33,23 +33,28 @@ def margin(venue: Venue, prices: np.ndarray) -> np.ndarray:
     return total
 
 
-def sell(venue: Venue, tick: Tick, result: Settlement, liquidated: list[int]) -> None:
+def sell(venue: Venue, tick: Tick, result: Settlement, liquidated: list[int], to_vault: list[int]) -> None:
     """After the positions of a round: coins of who was liquidated and is flat, in one flow a market; all, or what is due.
 
-    Reading: whom ADL leaves flat with debts sells them, too; without debts the coins stay with the account.
+    Reading: whom ADL leaves flat with debts sells them, too; without debts the coins stay with the account. Coins of
+    accounts ``to_vault`` are all sold, for the backstop.
     """
     owners = [n for n in range(len(venue.cash))
-              if venue.size[n].any() and not result.size[n].any() and (n in liquidated or result.cash[n] < 0)]
+              if n in to_vault
+              or (venue.size[n].any() and not result.size[n].any() and (n in liquidated or result.cash[n] < 0))]
     parts = dict.fromkeys(owners, 1.0)
     if venue.rules.coin_sale == "debt":
-        parts = _needed(venue, tick, result, owners, liquidated)
+        parts = _needed(venue, tick, result, owners, liquidated, to_vault)
     for a in range(len(venue.rules.markets)):
         units = {n: float(venue.coins[n, a]) * parts[n] for n in owners if venue.coins[n, a] > 0 and parts[n] > 0}
         if not units:
             continue
         price, end = _price(venue, tick, result, a, sum(units.values()))
         for n, sold in units.items():
-            result.cash[n] += sold * price
+            if n in to_vault:
+                result.vault_coins += sold * price
+            else:
+                result.cash[n] += sold * price
             result.coins[n, a] -= sold
             result.coin_sales.append((n, a, sold, float(price)))
         result.z[a] = end
@@ -65,7 +70,8 @@ def _price(venue: Venue, tick: Tick, result: Settlement, a: int, units: float) -
     return s * (1 + mean_displacement(result.z[a], end, venue.rules)) * (1 - half), end
 
 
-def _needed(venue: Venue, tick: Tick, result: Settlement, owners: list[int], liquidated: list[int]) -> dict[int, float]:
+def _needed(venue: Venue, tick: Tick, result: Settlement, owners: list[int], liquidated: list[int], to_vault: list[int]
+            ) -> dict[int, float]:
     """Share of its coins that each owner has to sell for its debt and the fee of its fills, and a billionth more.
 
     Reading: of every coin the same share. What is enough at a price is worked out at the price that selling so much
@@ -75,6 +81,8 @@ def _needed(venue: Venue, tick: Tick, result: Settlement, owners: list[int], liq
     for n in owners:
         closed = sum(fill.notional(venue.rules) for fill in result.book if fill.account == n and n in liquidated)
         due[n] = max(venue.rules.fee * closed - float(result.cash[n]), 0.0) * (1 + 1e-9)
+        if n in to_vault:
+            due[n] = math.inf
     parts = dict.fromkeys(owners, 1.0)
     for _ in range(500):
         flow = [sum(parts[n] * float(venue.coins[n, a]) for n in owners) for a in range(len(venue.rules.markets))]

@@ -9,6 +9,7 @@ import numpy as np
 
 from stress.book.schema import Book
 from stress.config.markets import per_market
+from tests.reference.contract import notional
 from tests.reference.rules import Rules
 
 DAY = 86400.0
@@ -41,7 +42,8 @@ class Funds:
     def open(self, prices: np.ndarray) -> None:
         """What depends on open interest (longs) at prices [A] of time zero."""
         insurance = self.insurance
-        longs = np.array([sum(max(size, 0.0) for size in self.book.size[:, a]) for a in range(len(prices))]) * prices
+        longs = np.array([sum(max(size, 0.0) for size in self.book.size[:, a]) for a in range(len(prices))])
+        longs = notional(self.rules, longs, prices)
         parts = longs if insurance.shares is None else per_market(insurance.shares, self.markets, "shares")
         share = parts / parts.sum() if parts.sum() > 0 else np.full(len(prices), 1 / len(prices))
         income = (insurance.income_usd_per_day or 0.0) * share

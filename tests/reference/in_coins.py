@@ -17,7 +17,7 @@ MONEY = ("insurance_fund", "close_whole_below_usd", "keeper_capacity_usd_per_min
 AMOUNTS = ("fund", "liquidated_by_tick", "liquidated_by_market", "fund_drawdown", "fund_end", "bad_debt", "insolvent_notional", "insurance_paid",
            "adl_haircut", "socialised_loss", "uncovered", "adl_notional", "adl_residual_notional", "liquidated_notional",
            "fees_to_fund", "remainders_to_fund", "cut", "stranded", "taken_over", "vault_low", "vault_cash", "keeper_cash",
-           "outside_cash", "cash", "collateral_withdrawn", "unrealised_bad_debt")
+           "outside_cash", "cash", "collateral_withdrawn", "unrealised_bad_debt", "fund_flows", "fund_drawdowns", "withdrawn")
 SIZES = ("outside_size", "size", "vault_size")
 
 
@@ -29,6 +29,10 @@ def to_coins(book: Book, rules: Rules, prices: np.ndarray) -> tuple[Book, Rules]
     if rules.backstop is not None:
         capital, *rest = rules.backstop
         changed["backstop"] = (None if capital is None else capital / unit, *rest)
+    if rules.insurance is not None:
+        given = {name: getattr(rules.insurance, name) for name in ("income_usd_per_day", "paid_at_most_usd")}
+        coins = {name: None if value is None else value / unit for name, value in given.items()}
+        changed["insurance"] = dataclasses.replace(rules.insurance, **coins)
     tiers = [_in_coins(margin, unit) for margin in rules.tiers]
     changed["initial_tiers"] = tuple(_in_coins(margin, unit) for margin in rules.initial_tiers)
     held = dataclasses.replace(book, size=book.size * prices, cash=book.cash / unit)

@@ -46,6 +46,7 @@ class Orders:
     accounts: list[int]  # that are closed in whole or part
     cut: np.ndarray | float = 0.0  # [N, A] not filled
     taken: np.ndarray | float = 0.0  # [A] longs less shorts that the backstop takes over
+    to_vault: list[int] = field(default_factory=list)  # accounts that it takes over
     paid: np.ndarray | None = None  # [N, A] USD per unit that liquidators pay; None: accounts get the book's price
 
 
@@ -75,6 +76,7 @@ class Settlement:
     left: dict[int, float] = field(default_factory=dict)  # what closed accounts leave to the fund
     coins: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # [N, A]
     coin_sales: list[tuple[int, int, float, float]] = field(default_factory=list)  # account, market, units, price
+    vault_coins: float = 0.0  # USD that coins of accounts bring whom the backstop takes over
     displaced: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A] X at the mark
     liquidators_gain: float = 0.0  # what the book gave them less what they paid
     deficits: dict[int, float] = field(default_factory=dict)  # USD > 0 of accounts that became flat
@@ -109,7 +111,7 @@ def settle(venue: Venue, tick: Tick, orders: Orders, matches: Matches) -> Settle
         left = own_book.skew(venue.book, result.size) - orders.taken
         result.displaced = np.array([own_book.displacement(venue.rules, a, units) for a, units in enumerate(left)])
         result.mark = tick.fundamental * (1 + result.displaced)
-    coins.sell(venue, tick, result, [*shares, *(fill.account for fill in matches.losers)])
+    coins.sell(venue, tick, result, [*shares, *(fill.account for fill in matches.losers)], orders.to_vault)
     if venue.rules.settlement == "fill":
         _settle_fills(venue, orders, result)
     else:

@@ -202,7 +202,7 @@ class Path:
         orders = place(venue, check, tick, {n: share for n, share in shares.items() if n not in kept}, self.step)
         result.cut += float(notional(venue.rules, orders.cut, mark).sum())
         result.stranded += float(notional(venue.rules, orders.stranded, mark).sum())
-        orders.taken = sum((venue.size[n] for n in kept), np.zeros(len(mark)))
+        orders.taken, orders.to_vault = sum((venue.size[n] for n in kept), np.zeros(len(mark))), list(kept)
         for n in orders.accounts:
             rate = discount(self.rules, tick.number - venue.first_seen[n], self.step)
             venue.covered[n] += covered_by(venue, check, n, orders.quantity[n], rate)
@@ -238,6 +238,7 @@ class Path:
         in_part = ((final.size != 0) & (final.size != venue.size)).any(axis=1)
         venue.cash, venue.size, venue.z = final.cash, final.size, final.z
         venue.coins = final.coins
+        venue.vault_cash += final.vault_coins
         for _, a, units, price in final.coin_sales:
             venue.outside_coins[a] += units
             venue.outside_cash -= units * price
@@ -275,7 +276,7 @@ class Path:
     def _take_over(self, tick: Tick, kept: dict[int, float], oracle: np.ndarray, check: Check) -> None:
         """The backstop takes accounts over, besides what a round does through the book."""
         result, venue = self.result, self.venue
-        for fill in backstop.take(venue, kept, oracle):
+        for fill in backstop.take(venue, kept, check):
             usd = float(notional(venue.rules, fill.quantity, oracle[fill.market], fill.market))
             result.liquidated_notional += usd
             result.liquidated_by_market[fill.market] += usd
