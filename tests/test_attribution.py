@@ -214,7 +214,8 @@ def test_every_position_is_in_one_group_of_each_kind() -> None:
 @pytest.mark.parametrize(("more", "word"), [
     (["run.fund_curve=false"], "run.fund_curve"),
     (["decide.attribution.leverage_bands=[5,5]"], "leverage_bands"),
-    (["protocol=dydx_v4", "price.markets=[BTC]"], "protocol.insurance"),
+    (["protocol.insurance={scope:market}"], "protocol.insurance: scope=market.*decide.attribution.measure=bad_debt"),
+    (["protocol.insurance={scope:shared,income_usd_per_day:1e4}"], "protocol.insurance: an income"),
 ])
 def test_what_cannot_be_told_is_refused(more: list[str], word: str, tmp_path: Path) -> None:
     desk = Desk(load(["run.paths=128", "run.horizon_hours=0.1", "run.progress=false", *more])[1], tmp_path)

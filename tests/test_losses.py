@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from stress.build.study import Study
+from stress.config.insurance import InsuranceConfig
 from stress.mc import losses as recorder
 from stress.mc.losses import Losses, assert_same_paths, record_losses
 from tests.below_zero import CLOSED, FEE, LEFT, SOLD, below_zero
-from tests.designs import DESIGNS, MORE_DESIGNS
+from tests.designs import DESIGNS, MORE_DESIGNS, Design
 from tests.quick import block
 from tests.random_books import random_study
 from tests.reference.building import Row, make_book
@@ -35,10 +36,10 @@ def recorded(study: Study, measure: str = "fund_drawdown", front: int | None = N
     return found
 
 
-def case(rows: list[Row], path: list[Any], markets: tuple[str, ...] = ("X",), **liquidation: Any) -> Study:
+def case(rows: list[Row], path: list[Any], markets: tuple[str, ...] = ("X",), **protocol: Any) -> Study:
     """A venue with a fund, no impact, 1 % margin and 1 % fee, of which the fund gets all, on a given path."""
     cfg = config(markets=markets, price={"initial_prices": 100.0}, run={"fund_curve": True, "paths": 128, "block_paths": 128},
-                 protocol={"insurance_fund": 50.0, "liquidation": {"fee": 0.01, "keeper_share": 0.0, **liquidation}})
+                 protocol={"insurance_fund": 50.0, "liquidation": {"fee": 0.01, "keeper_share": 0.0}, **protocol})
     return path_study(cfg, padded(make_book(rows, markets), TOGETHER), np.array(path, float).reshape(len(path), len(markets)))
 
 
@@ -109,8 +110,28 @@ def test_what_is_left_is_split_by_the_size_of_what_adl_took_at_a_price_below_zer
     assert by_owner(study, found) == {"a": pytest.approx(ours.tolist(), rel=1e-9), "b": pytest.approx([0, 0, 400.0], rel=1e-9)}
 
 
+@pytest.mark.parametrize(("limit", "parts"), [
+    pytest.param({"paid_at_most_usd": 35.0, "paid_at_most_per": "account"}, {"a": 35.0, "b": 35.0, "c": 30.0}, id="of an account"),
+    pytest.param({"paid_at_most_usd": 60.0, "paid_at_most_per": "fund"}, {"a": 50.0, "b": 40 * 60 / 70, "c": 30 * 60 / 70}, id="of a tick"),
+])
+def test_a_fund_that_pays_only_so_much(limit: dict[str, Any], parts: dict[str, float]) -> None:
+    """They owe 50, then 40 and 30: what is beyond the limit is nothing that the fund lost."""
+    rules = InsuranceConfig(scope="shared", paid_within_seconds=60.0, **limit)
+    study = case([A, B, C, S], [100, 85, 80, 80], insurance=rules)
+    found = recorded(study)
+    assert found.total[0] == pytest.approx(sum(parts.values()), rel=1e-12)
+    assert by_owner(study, found) == pytest.approx(parts, rel=1e-12)
+    assert by_owner(study, recorded(study, "bad_debt")) == pytest.approx({"a": 50.0, "b": 40.0, "c": 30.0}, rel=1e-12)
+
+
 # --- against the engine and the reference -----------------------------------------------------------------------------
-ALL = {name: design for name, design in {**DESIGNS, **MORE_DESIGNS}.items() if "insurance" not in design}
+def by_account(design: Design) -> bool:
+    """Whether what the fund pays and gets is of accounts alone."""
+    rules = design.get("insurance")
+    return rules is None or (rules["scope"] == "shared" and "income" not in rules)
+
+
+ALL = {name: design for name, design in {**DESIGNS, **MORE_DESIGNS}.items() if by_account(design)}
 FAST = ("restore target, rates by size, delayed, ADL without a fund",)
 BOOKS, FRONT = 4, 2
 

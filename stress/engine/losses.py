@@ -3,7 +3,8 @@
 Two records of a path: what was lost up to the round of the fund's drawdown, which is a maximum over rounds, and the
 bad debt of all rounds. An account is only written in rounds in which something is lost or gained by it, so accounts
 that stand still (``engine.front``) need no look: what was lost at the last maximum follows from when an account last
-changed.
+changed. Of funds with rules of their own (``engine.insurance``) the first record is that of one shared fund without an
+income and depositors, whose flow no account pays.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.engine.state import AT_PEAK, DEBT, DRAWDOWN, LOST, Accounts, Row
-from stress.engine.tick import Closing, Round, Settlement
+from stress.engine.tick import Closing, Payout, Round, Settlement
 from stress.protocol.venue import Venue
 from stress.types import Array
 
@@ -28,8 +29,8 @@ def nothing_lost(markets: int, accounts: int) -> dict[str, Array]:
 def noted(accounts: Accounts, venue: Venue, before: Row, after: Row, done: Round) -> Row:
     """The row ``after`` a round with the losses of the round; ``before`` is the row at its start."""
     marks, old = before.marks, before.outcome.drawdown
-    at_full = _lost(accounts, venue, before, done.closing, done.full)
-    settled = _lost(accounts, venue, before, done.closing, done.settled)
+    at_full = _lost(accounts, venue, before, done.closing, done.full, done.asked)
+    settled = _lost(accounts, venue, before, done.closing, done.settled, done.payout)
     debt = _by_loss(accounts, before, done.full) * done.full.deficit
     changed = ((at_full != 0) | (settled != 0)).any(0)
     last = lost_at_peak(marks, old)  # of the last maximum before this round
@@ -48,13 +49,19 @@ def lost_at_peak(marks: dict[str, Array], drawdown: Array) -> Array:
     return jnp.where(drawdown > marks[DRAWDOWN], marks[LOST], marks[AT_PEAK])
 
 
-def _lost(accounts: Accounts, venue: Venue, before: Row, closing: Closing, settled: Settlement) -> Array:
-    """Deficits [A, N] less what the fund got in fees and remainders, in USD."""
+def _lost(
+    accounts: Accounts, venue: Venue, before: Row, closing: Closing, settled: Settlement, payout: Payout | None
+) -> Array:
+    """What an unlimited fund pays of deficits [A, N], less what it got in fees and remainders, in USD.
+
+    All of them, or where funds have rules what these let it pay.
+    """
     sold = jnp.abs(closing.book) * settled.fill
     closed = sold + jnp.abs(closing.adl * closing.adl_price)  # a price may be below zero
     fees, held = venue.fees.split(settled.fee)[1], _notional(before, settled)
-    deficits = _by_loss(accounts, before, settled) * settled.deficit
-    return deficits - _shares(sold, held) * fees - _shares(closed, held) * settled.remainder
+    paid = settled.deficit if payout is None else payout.paid.sum(0)
+    paid = _by_loss(accounts, before, settled) * paid
+    return paid - _shares(sold, held) * fees - _shares(closed, held) * settled.remainder
 
 
 def _by_loss(accounts: Accounts, before: Row, settled: Settlement) -> Array:

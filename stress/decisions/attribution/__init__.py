@@ -10,6 +10,7 @@ from scipy import sparse
 
 from stress.book.schema import Book
 from stress.config.decide.attribution import KINDS, AttributionConfig
+from stress.config.insurance import InsuranceConfig
 from stress.decisions.attribution.books import kept
 from stress.decisions.attribution.caps import Cap, cap_of
 from stress.decisions.attribution.groups import (
@@ -78,9 +79,21 @@ def _refuse(desk: Desk, settings: AttributionConfig) -> None:
     if not desk.config.run.fund_curve:
         raise UserError("run.fund_curve=false: decide.attribution.measure=fund_drawdown needs the companion with an "
                         "unlimited fund. Leave it true, or set decide.attribution.measure=bad_debt.")
-    if desk.config.protocol.insurance is not None:
-        raise UserError("protocol.insurance: a fund with rules of its own earns and loses what no account paid, so its "
-                        "drawdown cannot be told by account. Set decide.attribution.measure=bad_debt.")
+    why = _not_of_accounts(desk.config.protocol.insurance)
+    if why is not None:
+        raise UserError(f"protocol.insurance: {why}, so the fund's drawdown cannot be told by account. Set "
+                        "decide.attribution.measure=bad_debt, which can.")
+
+
+def _not_of_accounts(rules: InsuranceConfig | None) -> str | None:
+    """Why the drawdown of funds with rules is no sum over accounts; None where it is one."""
+    if rules is None:
+        return None
+    if rules.scope == "market":
+        return "scope=market gives each market a fund, and the drawdown is that of whichever needs most"
+    if rules.income_usd_per_day or rules.turnover_per_day is not None:
+        return "an income flows in that no account paid"
+    return None
 
 
 def _shortfall(run: Run, settings: AttributionConfig) -> Interval:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.patches import Rectangle
@@ -12,6 +13,7 @@ from matplotlib.ticker import LogLocator
 
 from stress.report import style
 from stress.report.data import Columns, of_metrics
+from stress.report.figures.contour_labels import label_contours
 from stress.report.format import percent_tick, plain_tick, usd, usd_tick
 from stress.report.style import INK, Drawn
 
@@ -31,15 +33,15 @@ def isoquants(found: dict[str, Any]) -> Drawn:
     metrics = {(c["scale"], c["depth"]): c["required_fund"] for c in part["cells"]}
     funds = np.array([[_number(metrics[x, y]["estimate"]) for x in xs] for y in ys])
     axes = (figure := style.new_figure(1.5 + 0.75 * max(len(ys), 3))).subplots()
-    _cells(axes, xs, ys, funds, metrics)
-    drawn = _contours(axes, xs, ys, funds)
-    axes.plot([1.0], [1.0], marker="*", markersize=15, markerfacecolor="white", markeredgecolor=INK, zorder=6)
+    numbers = _cells(axes, xs, ys, funds, metrics)
+    star = axes.plot([1.0], [1.0], marker="*", markersize=15, markerfacecolor="white", markeredgecolor=INK, zorder=6)
     for axis, values in ((axes.xaxis, xs), (axes.yaxis, ys)):
         axis.set_ticks(np.array(values), labels=[f"{plain_tick(v)} ×" for v in values])
         axis.set_ticks(np.array([]), minor=True)
     axes.set_xlabel(f"factor on {SCALED[part['scaling']]}")
     axes.set_ylabel("factor on depth")
     axes.grid(visible=False)
+    drawn = _contours(axes, xs, ys, funds, [*numbers, *star])
     lines = "Lines join points of equal fund" if drawn else "No line of equal fund crosses the map"
     return Drawn(figure, f"Fund for a {percent_tick(found['target'])} chance of depletion: estimate, interval below. "
                          f"{lines} (interpolated between cells; no fund counts as a tenth of the smallest). Hatched: "
@@ -52,7 +54,9 @@ def _data(cells: list[dict[str, Any]]) -> Columns:
                        for c in cells])
 
 
-def _cells(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray, metrics: dict[Any, Any]) -> None:
+def _cells(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray,
+           metrics: dict[Any, Any]) -> list[Artist]:
+    """Cells, shaded by the fund; the numbers in them are returned."""
     axes.set_xscale("log")
     axes.set_yscale("log")
     x_edges, y_edges = _edges(xs), _edges(ys)
@@ -60,6 +64,7 @@ def _cells(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray, metr
     norm = LogNorm(float(positive.min()), float(positive.max()) * 1.001) if positive.size else None
     shown = np.ma.masked_invalid(np.where(funds > 0, funds, np.nan))
     axes.pcolormesh(x_edges, y_edges, shown, cmap=FADED, norm=norm, zorder=1)
+    numbers: list[Artist] = []
     for (row, column), fund in np.ndenumerate(funds):
         x, metric = xs[column], metrics[xs[column], ys[row]]
         if metric["high"] is None:
@@ -68,14 +73,16 @@ def _cells(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray, metr
                                      edgecolor="#9aa7b4", linewidth=0, zorder=2))
         high = "no bound" if metric["high"] is None else usd(metric["high"], 2)
         text = f"{usd(fund) if np.isfinite(fund) else '–'}\n{usd(metric['low'], 2)} to {high}"
-        axes.annotate(text, (x, y_edges[row]), xytext=(0, 3), textcoords="offset points", ha="center", va="bottom",
-                      fontsize=7, zorder=5, bbox={"facecolor": "white", "alpha": 0.55, "edgecolor": "none", "pad": 0.8})
+        numbers.append(axes.annotate(
+            text, (x, y_edges[row]), xytext=(0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=7,
+            zorder=5, bbox={"facecolor": "white", "alpha": 0.55, "edgecolor": "none", "pad": 0.8}))
     axes.set_xlim(x_edges[0], x_edges[-1])
     axes.set_ylim(y_edges[0], y_edges[-1])
+    return numbers
 
 
-def _contours(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray) -> bool:
-    """Lines of equal fund; False where there is none to draw."""
+def _contours(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray, around: list[Artist]) -> bool:
+    """Lines of equal fund, labelled off the artists ``around``; False where there is none to draw."""
     positive = funds[np.isfinite(funds) & (funds > 0)]
     if len(xs) < 2 or len(ys) < 2 or not positive.size or positive.min() == positive.max():
         return False
@@ -86,9 +93,7 @@ def _contours(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray) -
     logs = np.log(np.where(funds > 0, funds, low / 10))  # a fund of zero lies below every line
     heights = np.ma.masked_invalid(logs)
     lines = axes.contour(xs, ys, heights, levels=np.log(levels), colors=INK, linewidths=1.3, zorder=4)
-    texts = axes.clabel(lines, fmt=lambda level: usd_tick(float(f"{np.exp(level):.3g}")), fontsize=8)
-    for text in texts:
-        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.6})
+    label_contours(axes, lines, [usd_tick(float(f"{level:.3g}")) for level in levels], around)
     return True
 
 
