@@ -22,6 +22,7 @@ from stress.cli.compose import load
 from stress.config.liquidation import BackstopConfig
 from stress.config.margin import MarginConfig
 from stress.decisions.frontier.margins import flat
+from stress.decisions.fund.cover import by_default
 from stress.engine.check import check_at
 from stress.engine.screen import screen
 from stress.engine.state import Accounts
@@ -275,6 +276,13 @@ def test_flat_rates_of_a_frontier_keep_the_weight() -> None:
                         unrealised_gain_weight=0.5)
     changes = flat(dataclasses.replace(protocol, margin=root), 0.1, 0.05).changes
     assert changes["protocol.margin"] == {"kind": "tiers", "unrealised_gain_weight": 0.5}
+
+
+def test_cover_is_not_told_where_gains_have_a_weight() -> None:
+    book = dataclasses.replace(make_book([WINNER, OTHER]), gain_weight=np.array([0.5]))
+    desk: Any = SimpleNamespace(config=at_weight(0.5), base=SimpleNamespace(book=book))
+    settings: Any = SimpleNamespace(accounts=[1], moves=[-0.1], hours=1.0, depth_share=1.0)
+    assert "gains that count whole" in by_default(desk, {}, [0.01], settings)["reason"]
 
 
 def test_the_report_says_what_gains_count_for() -> None:
