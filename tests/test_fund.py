@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import NormalDist
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import stress
 from stress.cli.compose import load
 from stress.cli.main import BAD_INPUT, main
 from stress.decisions.desk import Desk
-from stress.decisions.fund import BARE
+from stress.decisions.fund import BARE, exposure
+from stress.decisions.fund.cover import by_default
 from stress.decisions.fund.exposure import exposures
 from stress.files import read_json
 from tests.reference.building import Row, make_book
@@ -219,7 +221,8 @@ def owed_after(price: float, counts: list[int], *, rows: list[Row] = OWNERS, hal
     liquidity = {"law": "linear", "depth_usd": 0.01 * 80.0**2 / 0.1, "half_spread_bps": half_spread}
     cfg = config(liquidity=liquidity)
     study = path_study(cfg, make_book(rows, residual="pool"), np.array([[100.0], [100.0]]))
-    return exposures(study, np.array([[price], [price]]), counts, depth_share, False)
+    with TemporaryDirectory() as folder:
+        return exposures(study, np.array([[price], [price]]), counts, depth_share, Path(folder))
 
 
 def test_three_accounts_by_hand() -> None:
@@ -263,6 +266,40 @@ def test_affiliates_default_together_and_one_does_not_pay_for_another() -> None:
     assert found.need[0, 0] == pytest.approx(110 + 11 * 0.55)
     assert found.owes[0, 0] == pytest.approx(110 + 11 * 0.55)
     assert found.everybody[0] == pytest.approx(210 + 21 * 1.05)
+
+
+def test_a_killed_one_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at the fourth of five pieces: three are kept, and the numbers are those of one that was not killed."""
+    words = ["run.paths=256", "run.block_paths=128", "book.accounts=60", "run.progress=false", "run.chunk_seconds=0",
+             "price.markets=[BTC]"]
+    config, container = load(words)
+    found, real = list[dict[str, Any]](), exposure._chunk
+    monkeypatch.setattr(exposure, "NUMBERS", 60 * 64)
+
+    def told(folder: str, most: int) -> int:
+        """Pieces that are calculated, killed when there are more than ``most``."""
+        calls = 0
+
+        def chunk(*given: Any) -> Any:
+            nonlocal calls
+            if calls == most:
+                raise KeyboardInterrupt
+            calls += 1
+            return real(*given)
+
+        monkeypatch.setattr(exposure, "_chunk", chunk)
+        found.append(by_default(Desk(container, tmp_path / folder), BARE, [0.1], config.decide.fund.cover))
+        return calls
+
+    pieces = told("whole", 99)
+    assert pieces == 1 + 4, "all given moves together, and 256 simulated ones"
+    with pytest.raises(KeyboardInterrupt):
+        told("killed", 3)
+    monkeypatch.setattr("stress.decisions.fund.cover.block_ends", lambda *_: pytest.fail("prices simulated again"))
+    assert told("killed", 99) == pieces - 3
+    assert told("killed", 0) == 0
+    assert found[0] == found[1] == found[2]
+    assert found[0]["moves"][0]["need"][-1] > 0
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ infrastructures, 2012, principle 4, key consideration 4). Conditions are moves o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,6 +19,7 @@ from stress.build.study import Study
 from stress.config.decide.fund import CoverConfig
 from stress.decisions.desk import Desk
 from stress.decisions.fund.exposure import Exposures, exposures
+from stress.decisions.fund.pieces import Arrays, in_pieces
 from stress.decisions.fund.targets import at_target
 from stress.errors import UserError
 from stress.mc.estimators.sample import sample
@@ -35,9 +37,10 @@ def by_default(desk: Desk, bare: Mapping[str, Any], targets: Sequence[float], se
         study = desk.study({**bare, "run.horizon_hours": settings.hours})
     except UserError as error:
         return facts | {"reason": str(error)}
-    show = desk.config.run.progress
-    grid = exposures(study, study.prices0 * (1 + np.array(moves)[:, None]), counts, settings.depth_share, show)
-    drawn = exposures(study, simulated_prices(study, settings.paths), counts, settings.depth_share, show)
+    share, folder = settings.depth_share, desk.folder / "cover"
+    grid = exposures(study, study.prices0 * (1 + np.array(moves)[:, None]), counts, share, folder / "moves")
+    prices = simulated_prices(study, settings.paths, folder / "prices")
+    drawn = exposures(study, prices, counts, share, folder / "simulated")
     confidence = study.plan.confidence
     return facts | {
         "reason": None, "scenarios": len(drawn.need),
@@ -55,10 +58,16 @@ def _move(study: Study, grid: Exposures, row: int, move: float) -> dict[str, Any
     return {"move": move, "need": grid.need[row].tolist(), "everybody": float(grid.everybody[row]), "who": who}
 
 
-def simulated_prices(study: Study, most: int) -> np.ndarray:
-    """Fundamental prices [S, A] in USD at the horizon, of the first paths of the study, at most so many."""
+def simulated_prices(study: Study, most: int, folder: Path) -> np.ndarray:
+    """Fundamental prices [S, A] in USD at the horizon, of the first paths of the study, at most so many.
+
+    They are kept in ``folder``.
+    """
     plan, ends = study.plan, jax.jit(block_ends)
     wanted = min(plan.paths, most)
-    blocks = -(-wanted // plan.job.block_paths)
-    last = np.concatenate([np.asarray(ends(plan.job, np.uint32(block))[0]) for block in range(blocks)])
+
+    def piece(block: int) -> Arrays:
+        return {"last": np.asarray(ends(plan.job, np.uint32(block))[0])}
+
+    last = in_pieces(piece, -(-wanted // plan.job.block_paths), folder, study.config.run.chunk_seconds)["last"]
     return study.prices0 * np.exp(last[:wanted])

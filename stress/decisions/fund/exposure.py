@@ -7,8 +7,9 @@ all its margin accounts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.build.study import Study
+from stress.decisions.fund.pieces import Arrays, in_pieces
 from stress.mc.progress import counter
 from stress.protocol.margin.health import falls_short
 from stress.types import Array
@@ -34,7 +36,7 @@ class Exposures:
     owes: np.ndarray  # [S, K] USD that each owes
 
 
-def exposures(study: Study, prices: np.ndarray, counts: Sequence[int], depth_share: float, progress: bool) -> Exposures:
+def exposures(study: Study, prices: np.ndarray, counts: Sequence[int], depth_share: float, folder: Path) -> Exposures:
     """What is owed when fundamental prices jump to ``prices`` [S, A] in USD, from time zero, at a share of the depth.
 
     An account is closed where the jump leaves its equity below its maintenance requirement. Its whole position goes
@@ -42,22 +44,24 @@ def exposures(study: Study, prices: np.ndarray, counts: Sequence[int], depth_sha
     surplus of one margin account does not pay for another of the same owner. Owners are ranked by what each would owe
     if it were closed alone. The first k are then closed together: opposite sides net off, the rest walks the book,
     and the sum of their deficits is the need. Fees are none, for a bankrupt account pays none. The residual account
-    is never closed. Linear contracts and collateral in USD.
+    is never closed. Linear contracts and collateral in USD. What is found is kept in ``folder`` and not sought again.
     """
     book, owners = study.book, len(study.book.owners)
     counts = [min(k, owners) for k in counts]
     rows = max(1, NUMBERS // (book.accounts * len(book.markets)))
     venue = jax.tree.map(lambda leaf: leaf[0], study.plan.job.venues)
     accounts = (jnp.asarray(book.size.T), jnp.asarray(book.quote), jnp.asarray(book.residual), jnp.asarray(book.owner))
-    parts = []
-    with counter(len(prices), "defaults", progress) as meter:
-        for first in range(0, len(prices), rows):
-            chunk = prices[first:first + rows]
+    run, names = study.config.run, [field.name for field in fields(Exposures)]
+    with counter(len(prices), "defaults", run.progress) as meter:
+
+        def piece(n: int) -> Arrays:
+            chunk = prices[n * rows:(n + 1) * rows]
             full = np.concatenate([chunk, np.repeat(chunk[-1:], rows - len(chunk), 0)])
             found = _chunk(venue, accounts, full, depth_share, tuple(counts), owners)
-            parts.append([np.asarray(leaf)[:len(chunk)] for leaf in found])
-            meter(first + len(chunk))
-    return Exposures(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
+            meter(n * rows + len(chunk))
+            return {name: np.asarray(leaf)[:len(chunk)] for name, leaf in zip(names, found, strict=True)}
+
+        return Exposures(**in_pieces(piece, -(-len(prices) // rows), folder, run.chunk_seconds))
 
 
 @partial(jax.jit, static_argnames=("counts", "owners"))
