@@ -51,10 +51,14 @@ class Ladder:
     unit: float
     depth: float
 
+    def mark(self, drop: float, depth_loss: float) -> tuple[float, float]:
+        """USD per unit after a drop in USD, before anybody sells, and by how much each unit sold lowers it."""
+        price = START - drop
+        return price, 0.01 * price**2 / (self.depth * (1 - depth_loss))
+
     def units(self, drop: float, *, depth_loss: float = 0.0) -> list[float]:
         """Units sold by round after a drop in USD: rungs strictly above the mark, nothing else."""
-        price, levels, sold, parts = START - drop, START - self.distance, 0.0, []
-        slope = 0.01 * price**2 / (self.depth * (1 - depth_loss))
+        (price, slope), levels, sold, parts = self.mark(drop, depth_loss), START - self.distance, 0.0, []
         while (new := self.unit * (levels > price - slope * sold).sum() - sold) > 1e-9 * self.unit:
             parts.append(float(new))
             sold += new
@@ -62,8 +66,7 @@ class Ladder:
 
     def money(self, drop: float, *, depth_loss: float = 0.0) -> tuple[float, float, float]:
         """(USD liquidated, USD the drop alone liquidates, USD of deficits)."""
-        price, sold, closed, deficits = START - drop, 0.0, 0.0, 0.0
-        slope = 0.01 * price**2 / (self.depth * (1 - depth_loss))
+        (price, slope), sold, closed, deficits = self.mark(drop, depth_loss), 0.0, 0.0, 0.0
         parts = self.units(drop, depth_loss=depth_loss)
         for part in parts:
             fill = price - slope * (sold + part / 2)
@@ -77,6 +80,14 @@ class Ladder:
         """By the default rule: over 5 % of the open interest, more than half of it not the drop's."""
         main_usd, twin, _ = self.money(drop, depth_loss=depth_loss)
         return main_usd > 0.05 * RUNGS * self.unit * START and main_usd - twin > 0.5 * main_usd
+
+
+class Leaning(Ladder):
+    """On a venue whose price leans with the skew, p (1 + skew / ``depth``), of a book that is even at the start."""
+
+    def mark(self, drop: float, depth_loss: float) -> tuple[float, float]:
+        price = START - drop
+        return price, price / self.depth
 
 
 def first(holds: Callable[[float], bool], largest: float, points: int = 1001) -> float:
@@ -199,6 +210,21 @@ def test_critical_loss_of_depth(evenly: tuple[Ladder, dict[str, Any]]) -> None:
     assert 0 < row["depletion"]["absorbed"] < row["depletion"]["breaks"] <= row["depletion"]["absorbed"] + 1e-4
     assert (row["cascade"]["absorbed"], row["cascade"]["breaks"], row["cascade"]["reason"]) == (
         None, 0.0, "it happens without")
+
+
+def test_a_venue_without_an_order_book(tmp_path: Path) -> None:
+    """Moves are found as ever, where the price leans with the skew; losses of depth there are none."""
+    rungs = Leaning(1.0 + 0.05 * (np.arange(RUNGS) + 0.2), 10.0, 98.0 * 10.0 / 0.05 / 0.6)
+    skew = ["liquidity=skew", f"liquidity.skew_scale={rungs.depth}", f"protocol.insurance_fund={FUND}"]
+    found = stress.decide("critical", [*overrides(rungs, tmp_path), *skew]).found
+    exact = first(lambda d: rungs.money(d)[2] > FUND, 5.0)
+    assert brackets(fall(found)["critical"]["depletion"], exact), (fall(found)["critical"], exact)
+    upright = dataclasses.replace(rungs, depth=1e9)
+    assert not brackets(fall(found)["critical"]["depletion"], first(lambda d: upright.money(d)[2] > FUND, 5.0))
+    assert found["frontier"] == found["depth"] == found["static"]["levels"] == []
+    page = tell(found, tmp_path)
+    assert "liquidity.law=skew has no order book" in page.cautions[-1]
+    assert [f.name for f in page.figures if f.drawn.figure is None] == ["frontier", "levels"]
 
 
 def test_what_does_not_break_says_why(evenly: tuple[Ladder, dict[str, Any]], tmp_path: Path) -> None:

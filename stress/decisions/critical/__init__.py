@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from stress.decisions.critical.rounds import branching
 from stress.decisions.critical.scopes import TOGETHER, Scope, scopes_of
 from stress.decisions.critical.shots import Gun, joined
 from stress.decisions.desk import Desk
-from stress.errors import bad_value
 from stress.mc.progress import counter
 
 DEPTH_POINTS = 20
@@ -27,11 +27,13 @@ def decide(desk: Desk, settings: CriticalConfig) -> dict[str, Any]:
     """Loss curves, brackets of critical shocks, the frontier with depth, branching ratios, clusters and likelihoods.
 
     Everything but the likelihood is deterministic: brackets stand where estimates have intervals. Raises UserError
-    where the configuration has shocks to prices, or no order book.
+    where the configuration has shocks to prices. Where prices follow from the venue's own book there is no depth to
+    lose: only moves are looked for.
     """
+    own = None
     if desk.config.liquidity.law in BY_BOOK:
-        raise bad_value("liquidity.law", desk.config.liquidity.law, "a law of an order book for the command critical",
-                        "It looks for losses of depth. Set liquidity=power, for one.")
+        own = f"liquidity.law={desk.config.liquidity.law} has no order book, so there is no depth to lose or to read"
+        settings = replace(settings, depth_losses=[], at_moves=[])
     gun = Gun(desk, settings)
     scopes = scopes_of(gun)
     grid = np.linspace(0.0, settings.largest_move, settings.points + 1)
@@ -46,11 +48,13 @@ def decide(desk: Desk, settings: CriticalConfig) -> dict[str, Any]:
     drawn = settings.likelihood and desk.config.price.path is None  # a given path has no law
     return {
         **_about(gun), "scopes": rows,
-        "frontier": [{"direction": s.direction, "depth_loss": loss} | _found(searches[_with_loss(s, loss)])
-                     for s in shared for loss in losses],
+        "frontier": [] if own else [
+            {"direction": s.direction, "depth_loss": loss} | _found(searches[_with_loss(s, loss)])
+            for s in shared for loss in losses],
         "depth": [{"direction": s.direction, "size": size} | _found(searches[_at_size(s, size)])
                   for s in shared for size in settings.at_moves],
-        "static": static(gun), "likelihood": _likelihood(gun, scopes, rows) if drawn else None,
+        "static": static(gun) if own is None else {"levels": [], "clusters": [], "reason": own},
+        "no_depth": own, "likelihood": _likelihood(gun, scopes, rows) if drawn else None,
     }
 
 

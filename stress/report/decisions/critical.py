@@ -10,6 +10,15 @@ from stress.report.decisions.critical_tables import EVENTS, WORDS, all_tables, b
 from stress.report.decisions.told import Figure, Told
 from stress.report.format import count, joined, percent, percent_tick, plain, price, usd
 
+OF_DEPTH = (
+    (
+        "Depth is liquidity.depth_usd less the loss: regimes of the price model with thinner books are not in it."
+    ),
+    (
+        "The ratio read off the book takes each market alone, sells whole positions to the book, and knows neither "
+        "ADL nor backstop; that along the path is the engine's own."
+    ),
+)
 CAUTIONS = (
     (
         "A shock comes in one tick and prices stand still after it, but for the venue's own selling and the recovery "
@@ -24,14 +33,7 @@ CAUTIONS = (
         "A cascade is what the configured rule calls one: so much of the open interest of all markets, and more than "
         "half of it the venue's own doing. A sudden shock that is large enough liquidates more by itself."
     ),
-    (
-        "Depth is liquidity.depth_usd less the loss: regimes of the price model with thinner books are not in it. "
-        "Traders neither deposit, withdraw nor trade."
-    ),
-    (
-        "The ratio read off the book takes each market alone, sells whole positions to the book, and knows neither "
-        "ADL nor backstop; that along the path is the engine's own."
-    ),
+    "Traders neither deposit, withdraw nor trade.",
 )
 
 
@@ -119,6 +121,7 @@ def _ratio_sentence(found: dict[str, Any]) -> str:
 def _cautions(found: dict[str, Any]) -> list[str]:
     odd = sorted({r["status"] for s in found["scopes"] for r in s["curve"]} - {"ok"})
     silent = not any(s["path"]["largest"] for s in found["scopes"])
-    return [*CAUTIONS,
+    depth = OF_DEPTH if found.get("no_depth") is None else (f"Moves only: {found['no_depth']}.",)
+    return [*CAUTIONS, *depth,
             *(["No path has a branching ratio: nobody is liquidated after the first round."] if silent else []),
             *([f"Some shocks ended with status {joined(odd)}; see the table of losses."] if odd else [])]

@@ -69,6 +69,8 @@ def _needed_axis(axes: Axes, found: dict[str, Any]) -> None:
 
 def frontier(found: dict[str, Any]) -> Drawn:
     """Smallest move that breaks the venue by loss of depth."""
+    if not found["frontier"]:
+        return Drawn(None, f"Not drawn: {found['no_depth']}.")
     directions = [d for d in SIGN if any(r["direction"] == d for r in found["frontier"])]
     panels = np.atleast_1d((figure := style.new_figure(3.6)).subplots(1, len(directions), sharey=True))
     names = {r["name"] for r in found["scopes"]} - set(found["markets"])
