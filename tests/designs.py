@@ -760,6 +760,14 @@ MORE_DESIGNS: dict[str, Design] = {
         "funding": "velocity",
         "shocks": ["outage"],
     },
+    "traders run, close factor, ranked, fairness of ADL": {
+        "law": "linear",
+        "rule": "close_factor",
+        "adl": "profit_leverage",
+        "withdrawals": MOVING_PRICE,
+        "fairness": True,
+        "funds": [0.0, 300.0],
+    },
     "inverse contracts, traders run": {
         "law": "linear",
         "rule": "full",
@@ -816,6 +824,15 @@ LADDER_DESIGNS: dict[str, Design] = {
 
 
 SHOCK_DESIGNS: dict[str, Design] = {
+    "depeg, traders run, delayed keepers": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "isolated": 0.3,
+        "withdrawals": MOVING_PRICE,
+        "delay": True,
+        "shocks": ["collateral_depeg"],
+    },
     "frozen, following oracle, depeg": {
         "law": "linear",
         "rule": "full",

@@ -15,15 +15,16 @@ def note(
         venue: Venue, check: Check, tentative: Settlement, matches: Matches, result: Result, step: float) -> None:
     """After the matches of a round are known and before they are booked.
 
-    Profit is what an account has at the mark at the round's start beyond its cash at time zero, with what ADL cost it
-    in earlier rounds. Reading: the residual account is not counted, accounts in profit on either side of any market are.
+    Profit is what an account has at the mark at the round's start beyond its cash at time zero that was not taken out,
+    with what ADL cost it in earlier rounds. Reading: the residual account is not counted, accounts in profit on either
+    side of any market are.
     """
     rules = venue.rules
     if "adl" in rules.waterfall and rules.adl_policy != "none":
         result.adl_needed += _beyond_the_fund(venue, check, tentative, step)
     if not matches.winners:
         return
-    gained = venue.equity(check.mark) - coins.value(venue, check.mark) - venue.book.cash
+    gained = venue.equity(check.mark) - coins.value(venue, check.mark) - venue.stake
     profit = {n: float(gain) + venue.given_up.get(n, 0.0) for n, gain in enumerate(gained)}
     for fill in matches.winners:
         lost = fill.quantity * (float(check.mark[fill.market]) - fill.price)
