@@ -300,6 +300,7 @@ MORE_DESIGNS: dict[str, Design] = {
         "insurance": OF_MARKETS,
         "drawdown": 0.1,
         "funds": [100.0, 300.0, 1e3],
+        "fairness": True,
     },
     "inverse contracts, one fund with a limit, restore target, pro rata": {
         "law": "square_root",
@@ -774,6 +775,7 @@ MORE_DESIGNS: dict[str, Design] = {
         "contract": "inverse",
         "adl": "pro_rata",
         "withdrawals": MOVING_PRICE,
+        "fairness": True,
     },
     "funds of markets, traders run from a falling fund, close factor": {
         "law": "linear",

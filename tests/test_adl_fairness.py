@@ -56,6 +56,20 @@ def test_what_a_trader_took_out_is_profit_no_less() -> None:
         assert out[name] == near(others[name]) and out[name] > 0
 
 
+def test_profits_of_inverse_contracts_are_coins() -> None:
+    """A has 1 coin on 1,000 contracts from 100, so at 80 it owes 1.5; it is closed where 1,000 (1/b - 1/100) = 1.
+
+    W, short 1,000 with 10 coins, has a profit of 2.5 coins and gives up the 1.5, which are 150 USD of time zero.
+    """
+    protocol = {"contract": "inverse", "maintenance_margin": 0.01, "waterfall": ["insurance_fund", "adl"],
+                "adl": {"policy": "profit_leverage", "price": "bankruptcy"}}
+    cfg = config(protocol=protocol, run={"fairness": True})
+    rows: list[Row] = [("A", 100.0, {"X": (10.0, 100.0)}), ("W", 1000.0, {"X": (-10.0, 100.0)})]
+    out = replay(path_study(cfg, make_book(rows), np.array([[100.0], [80.0]])))["outcome"]
+    assert (out["adl_cost"], out["adl_needed"]) == near((150.0, 150.0))
+    assert (out["adl_hit_share"], out["adl_largest_haircut"]) == near((1.0, 1.5 / 2.5))
+
+
 def near(value: Any) -> Any:
     return pytest.approx(value, rel=1e-9, abs=1e-9)
 

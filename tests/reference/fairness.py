@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.reference import coins, insurance
 from tests.reference.check import Check
+from tests.reference.contract import worth
 from tests.reference.result import Result
 from tests.reference.settlement import Matches, Settlement
 from tests.reference.state import Venue
@@ -27,7 +28,8 @@ def note(
     gained = venue.equity(check.mark) - coins.value(venue, check.mark) - venue.stake
     profit = {n: float(gain) + venue.given_up.get(n, 0.0) for n, gain in enumerate(gained)}
     for fill in matches.winners:
-        lost = fill.quantity * (float(check.mark[fill.market]) - fill.price)
+        a = fill.market
+        lost = fill.quantity * float(worth(rules, check.mark[a], a) - worth(rules, fill.price, a))
         venue.given_up[fill.account] = venue.given_up.get(fill.account, 0.0) + lost
     winners = [n for n, gain in profit.items() if gain > 0 and not venue.book.residual[n]]
     result.adl_cost = sum(max(lost, 0.0) for lost in venue.given_up.values())
