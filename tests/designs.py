@@ -310,6 +310,7 @@ MORE_DESIGNS: dict[str, Design] = {
         "insurance": OF_MARKETS,
         "drawdown": 0.1,
         "funds": [100.0, 300.0, 1e3],
+        "fairness": True,
     },
     "inverse contracts, one fund with a limit, restore target, pro rata": {
         "law": "square_root",
@@ -770,12 +771,21 @@ MORE_DESIGNS: dict[str, Design] = {
         "funding": "velocity",
         "shocks": ["outage"],
     },
+    "traders run, close factor, ranked, fairness of ADL": {
+        "law": "linear",
+        "rule": "close_factor",
+        "adl": "profit_leverage",
+        "withdrawals": MOVING_PRICE,
+        "fairness": True,
+        "funds": [0.0, 300.0],
+    },
     "inverse contracts, traders run": {
         "law": "linear",
         "rule": "full",
         "contract": "inverse",
         "adl": "pro_rata",
         "withdrawals": MOVING_PRICE,
+        "fairness": True,
     },
     "full, limits of funds by market, pro rata": {
         "law": "linear",
@@ -938,6 +948,15 @@ LADDER_DESIGNS: dict[str, Design] = {
 
 
 SHOCK_DESIGNS: dict[str, Design] = {
+    "depeg, traders run, delayed keepers": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "isolated": 0.3,
+        "withdrawals": MOVING_PRICE,
+        "delay": True,
+        "shocks": ["collateral_depeg"],
+    },
     "frozen, following oracle, depeg": {
         "law": "linear",
         "rule": "full",

@@ -13,6 +13,7 @@ import pytest
 
 from stress.build.engine import kernel_obstacles, obstacles
 from stress.cli.compose import load
+from stress.config.withdrawals import WithdrawalRunConfig, WithdrawalsConfig
 from stress.errors import UserError
 from stress.mc.estimators.metrics import FAIRNESS, summarise
 from stress.protocol.adl.fairness import UNTOUCHED, gini, haircuts
@@ -32,15 +33,41 @@ BOOK: list[Row] = [
 ]
 
 
-def ledger(*prices: float, price: str = "bankruptcy") -> dict[str, Any]:
+def ledger(*prices: float, price: str = "bankruptcy", withdrawals: WithdrawalsConfig | None = None) -> dict[str, Any]:
     """Without a fund, by profit times leverage."""
     protocol = {
         "maintenance_margin": 0.01,
         "waterfall": ["insurance_fund", "adl"],
         "adl": {"policy": "profit_leverage", "price": price},
+        "withdrawals": withdrawals,
     }
     cfg = config(protocol=protocol, run={"fairness": True})
     return replay(path_study(cfg, padded(make_book(BOOK), 7), np.array(prices)[:, None]))["outcome"]
+
+
+def test_what_a_trader_took_out_is_profit_no_less() -> None:
+    """As :func:`test_one_round`; at 99 W2 and L take free collateral out, and W1 is still the more leveraged."""
+    run = WithdrawalRunConfig(fund_below=None, move_above=0.005, leaves_per_hour=0.9999, delay_hours=0.0, every_minutes=1.0,
+                              unrealised_profit=False)
+    rules = WithdrawalsConfig(window_minutes=5.0, run=run, gate=None)
+    out, others = ledger(100.0, 99.0, 99.0, 85.0, withdrawals=rules), ledger(100.0, 99.0, 99.0, 85.0)
+    assert out["collateral_withdrawn"] > 100
+    for name in ("adl_hit_share", "adl_largest_haircut", "adl_gini", "adl_cost"):
+        assert out[name] == near(others[name]) and out[name] > 0
+
+
+def test_profits_of_inverse_contracts_are_coins() -> None:
+    """A has 1 coin on 1,000 contracts from 100, so at 80 it owes 1.5; it is closed where 1,000 (1/b - 1/100) = 1.
+
+    W, short 1,000 with 10 coins, has a profit of 2.5 coins and gives up the 1.5, which are 150 USD of time zero.
+    """
+    protocol = {"contract": "inverse", "maintenance_margin": 0.01, "waterfall": ["insurance_fund", "adl"],
+                "adl": {"policy": "profit_leverage", "price": "bankruptcy"}}
+    cfg = config(protocol=protocol, run={"fairness": True})
+    rows: list[Row] = [("A", 100.0, {"X": (10.0, 100.0)}), ("W", 1000.0, {"X": (-10.0, 100.0)})]
+    out = replay(path_study(cfg, make_book(rows), np.array([[100.0], [80.0]])))["outcome"]
+    assert (out["adl_cost"], out["adl_needed"]) == near((150.0, 150.0))
+    assert (out["adl_hit_share"], out["adl_largest_haircut"]) == near((1.0, 1.5 / 2.5))
 
 
 def near(value: Any) -> Any:

@@ -22,7 +22,7 @@ FIELD = {
 """Of the rules, by kind of shock."""
 
 
-SLOW = ("frozen, following oracle, depeg", "depeg beside collateral in coins", "wrong index, outage, vault")
+SLOW = ("depeg, traders run, delayed keepers", "frozen, following oracle, depeg", "depeg beside collateral in coins", "wrong index, outage, vault")
 
 
 @pytest.mark.parametrize("design", slow(SHOCK_DESIGNS, *SLOW))

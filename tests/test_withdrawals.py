@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 
 from stress.build.engine import kernel_obstacles
 from stress.cli.compose import load
+from stress.config.shock import ShockConfig
 from stress.config.withdrawals import WithdrawalGateConfig, WithdrawalRunConfig, WithdrawalsConfig
 from stress.engine.state import NEVER
 from stress.errors import UserError
 from stress.mc.columns import path_columns
+from stress.session import replay
 from tests.reference.building import LONG, Row
-from tests.studies import simulated
+from tests.studies import path_study, simulated
 from tests.test_insurance import ledger, study_of
 
 HALF_HOUR = 1800.0
@@ -139,6 +142,24 @@ def test_the_faster_traders_leave_the_more_bad_debt_a_later_gap_leaves() -> None
     assert debts == pytest.approx(50 * (1 - np.sqrt(1 - rates)), rel=1e-9), "half an hour of asking before the gap"
 
 
+def test_a_wallet_loses_of_what_is_still_in_it() -> None:
+    """B has 1000 USD, of which 417.5 leave in the third tick; then a tenth of the other 582.5 is lost.
+
+    That leaves an equity of 614.25, of which 255 are needed: half of the rest, 179.625, leaves as 199.58 units at 0.9, and
+    half of the tenth comes back of the 382.92 that remain. C has 100 USD, and takes nothing.
+    """
+    numbers: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(ShockConfig))
+    depeg = ShockConfig(**(numbers | {"kind": "collateral_depeg", "at_hours": 2.0, "duration_hours": 0.5, "loss": 0.1, "recovery": 0.5}))
+    plain = study_of([LONG, *LATER], FALL, step=HALF_HOUR, insurance_fund=100.0, withdrawals=leaving())
+    cross = dataclasses.replace(plain.book, isolated=np.zeros(plain.book.accounts, bool))
+    study = path_study(dataclasses.replace(plain.config, shocks={"depeg": depeg}), cross, np.array(FALL)[:, None])
+    ticks = replay(study)["ticks"]
+    assert [tick["withdrawn"] for tick in ticks[2:4]] == approx({"B": 417.5}, {"B": 179.625})
+    lost, back = ticks[3]["revalued"], ticks[4]["revalued"]
+    assert lost == pytest.approx({"B": -58.25, "C": -10.0}, rel=1e-12)
+    assert back == pytest.approx({"B": 0.05 * (582.5 - 179.625 / 0.9), "C": 5.0}, rel=1e-12)
+
+
 def messages(*overrides: str) -> str:
     """What is wrong with a configuration."""
     run = "{fund_below: 0.8, move_above: null, leaves_per_hour: 0.5, delay_hours: 0, every_minutes: 10, unrealised_profit: false}"
@@ -149,8 +170,6 @@ def messages(*overrides: str) -> str:
 
 @pytest.mark.parametrize(("override", "key"), [
     ("run.fund_curve=true", "run.fund_curve: got True, allowed is false with protocol.withdrawals.run.fund_below"),
-    ("run.fairness=true", "run.fairness: got True"),
-    ("shock=depeg_severe", "collateral_depeg"),
     ("protocol.withdrawals.run.every_minutes=0.1", "protocol.withdrawals.run.every_minutes: got 0.1"),
     ("protocol.withdrawals.run.fund_below=null", "protocol.withdrawals.run: got"),
     ("protocol.withdrawals.run.move_above=0.1", "protocol.withdrawals.window_minutes: got"),

@@ -46,5 +46,3 @@ def _mechanisms(config: Config) -> Iterator[str]:
         yield str(bad_value("protocol.collateral", "a section", f"null {WHEN}", "Collateral is the coin itself."))
     if protocol.socialised_loss is not None and protocol.socialised_loss.by != "profit":
         yield str(bad_value("protocol.socialised_loss.by", protocol.socialised_loss.by, f"profit {WHEN}"))
-    if config.run.fairness:
-        yield str(bad_value("run.fairness", True, f"false {WHEN}"))

@@ -57,10 +57,3 @@ def _together(config: Config) -> Iterator[str]:
         yield str(bad_value("run.fund_curve", True, f"false with {KEY}.run.fund_below or {KEY}.gate.fund_below",
                             "What leaves depends on the size of the fund, so one run does not tell of all sizes: "
                             "give run.fund_curve=false, and sweep protocol.insurance_fund."))
-    if config.run.fairness:
-        yield str(bad_value("run.fairness", True, f"false with {KEY}.run",
-                            "A profit is equity beyond the cash at time zero, some of which has left."))
-    depegs = [name for name, shock in config.shocks.items() if shock.kind == "collateral_depeg"]
-    if depegs:
-        yield str(bad_value(f"shocks.{depegs[0]}.kind", "collateral_depeg", f"another kind with {KEY}.run",
-                            "What wallets lose is of what they held at time zero. Drop the shock or the run."))

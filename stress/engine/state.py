@@ -141,6 +141,9 @@ FLAGGED, CLOSED, FREED, GIVEN_UP = "flagged", "closed", "freed", "given_up"
 """Marks of accounts: the first breach, of the healthy and who was just closed NEVER; the last time it was closed in
 part, NEVER if it was not; USD of the shortage that was covered since the first breach, of use to the flagged alone; USD
 that ADL cost it (``protocol.adl.fairness``)."""
+STAKE, WALLET = "stake", "wallet"
+"""Marks where traders withdraw: USD of cash at time zero less what left the account, where the fairness of ADL is asked
+for; collateral that its wallet still holds, at its peg, where that may lose its value."""
 LOST, AT_PEAK, DEBT, DRAWDOWN = "lost", "lost_at_peak", "debt", "drawdown"
 """Marks where losses are recorded (``engine.losses``), in USD: lost [A, N] so far; lost [A, N] at the fund's last
 drawdown before the account last changed; bad debt [A, N] so far; the drawdown [N] after the account last changed."""

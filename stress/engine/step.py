@@ -25,7 +25,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from stress.engine.ladder.crowd import pay_crowd
-from stress.engine.state import Accounts, Row
+from stress.engine.state import WALLET, Accounts, Row
 from stress.engine.tick import Tick
 from stress.protocol.breaker import BreakerState
 from stress.protocol.funding.base import SkewRule
@@ -164,6 +164,7 @@ def revalue(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
     ledger, change = row.ledger, jnp.zeros(())
     for depeg in venue.depegs:
         change = change + depeg.change(tick.number)
-    amount = jnp.where((ledger.size != 0).any(0), accounts.collateral * change, 0.0)
+    wallet = row.marks.get(WALLET, accounts.collateral)
+    amount = jnp.where((ledger.size != 0).any(0), wallet * change, 0.0)
     outside = ledger.outside_quote - amount.sum()
     return replace(row, ledger=replace(ledger, quote=ledger.quote + amount, outside_quote=outside))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from stress.engine.check import check_at, oracle_price
-from stress.engine.state import Accounts, Row
+from stress.engine.state import STAKE, WALLET, Accounts, Row
 from stress.engine.tick import Check, Tick
 from stress.protocol.margin.base import spread
 from stress.protocol.venue import Venue
@@ -23,7 +23,22 @@ def withdraw(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
     free = rules.free(seen.equity, initial_margin(venue, row, seen), cash, worth)
     leaves = state.share * jnp.where(accounts.residual, 0.0, free)
     done = replace(state.done, taken=state.done.taken + leaves.sum())
-    return replace(row, ledger=replace(ledger, quote=ledger.quote - leaves), withdrawals=replace(state, done=done))
+    marks = dict(row.marks)
+    if STAKE in marks:
+        marks[STAKE] = marks[STAKE] - leaves
+    if WALLET in marks:
+        marks[WALLET] = left_in_wallets(venue, marks[WALLET], leaves, tick)
+    ledger = replace(ledger, quote=ledger.quote - leaves)
+    return replace(row, ledger=ledger, marks=marks, withdrawals=replace(state, done=done))
+
+
+def left_in_wallets(venue: Venue, wallet: Array, leaves: Array, tick: Tick) -> Array:
+    """Collateral [N] at its peg after ``leaves`` [N] USD left: it leaves first, at today's price."""
+    price = jnp.ones(())
+    for depeg in venue.depegs:
+        price = price + depeg.so_far(tick.number)
+    units = jnp.where(price > 0, leaves / jnp.where(price > 0, price, 1.0), jnp.inf)
+    return jnp.where(leaves > 0, jnp.minimum(wallet, jnp.maximum(wallet - units, 0.0)), wallet)
 
 
 def initial_margin(venue: Venue, row: Row, seen: Check) -> Array:

@@ -23,6 +23,8 @@ from stress.engine.state import (
     FREED,
     GIVEN_UP,
     NOT_FINITE,
+    STAKE,
+    WALLET,
     Accounts,
     Ledger,
     Outcome,
@@ -255,6 +257,10 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
     liquidity, z = venue.liquidity, venue.liquidity.first_flow(job.size, job.accounts.residual)
     displacement = liquidity.displacement(z)
     given_up = {GIVEN_UP: jnp.full(job.quote.shape, UNTOUCHED, jnp.float64)} if fair else {}
+    if venue.withdrawals is not None and fair and job.accounts.cash is not None:
+        given_up |= {STAKE: job.accounts.cash}
+    if venue.withdrawals is not None and job.accounts.collateral is not None:
+        given_up |= {WALLET: job.accounts.collateral}
     lost = {} if job.accounts.opened is None else nothing_lost(*job.size.shape)
     return Row(
         ledger=Ledger(

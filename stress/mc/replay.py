@@ -17,7 +17,7 @@ from stress.engine.dense import open_rows, paid, premium_moved
 from stress.engine.pool import after_closing, pool_closing, watched
 from stress.engine.record import conserve
 from stress.engine.rounds import execute, liquidation_round
-from stress.engine.state import Row
+from stress.engine.state import WALLET, Row
 from stress.engine.tick import Round, Tick
 from stress.mc.block import Job, at_horizon, first_row
 from stress.mc.columns import FAIRNESS, MONEY
@@ -139,7 +139,7 @@ def _tick(
         "adl": adl,
         "socialised": socialised,
         **({} if job.accounts.coins is None else {"coins": coins}),
-        **({"revalued": _revalued(job, book, venue, held, number)} if venue.depegs else {}),
+        **({"revalued": _revalued(job, book, venue, opened, held, number)} if venue.depegs else {}),
         **({} if opened.withdrawals is None else {"withdrawn": withdrawn}),
     }
 
@@ -156,10 +156,11 @@ def _by_pool(job: Job, venue: Venue, book: Book, row: Row, tick: Tick) -> tuple[
     return _after_closing(venue, job.accounts, row, tick, closing), closed
 
 
-def _revalued(job: Job, book: Book, venue: Venue, held: np.ndarray, number: int) -> dict[str, float]:
+def _revalued(job: Job, book: Book, venue: Venue, opened: Row, held: np.ndarray, number: int) -> dict[str, float]:
     """What wallets of accounts with a position gained in USD, by account; ``held`` [A, N] are the sizes before."""
     change = sum(float(depeg.change(jnp.int32(number))[0]) for depeg in venue.depegs)
-    gained = np.where((held != 0).any(0), np.asarray(job.accounts.collateral) * change, 0.0)
+    wallet = opened.marks[WALLET][0] if WALLET in opened.marks else job.accounts.collateral
+    gained = np.where((held != 0).any(0), np.asarray(wallet) * change, 0.0)
     return {_owner(book, int(n)): float(gained[n]) for n in np.flatnonzero(gained)}
 
 

@@ -24,6 +24,11 @@ class Depeg:
         """Whether values change in this tick."""
         return (tick == self.window.first) | (tick == self.window.end)
 
+    def so_far(self, tick: Array) -> Array:
+        """What a USD of collateral has gained by this tick [] in USD; a loss is negative."""
+        lost = jnp.where(tick >= self.window.first, self.loss, 0.0)
+        return jnp.where(tick >= self.window.end, self.regained, 0.0) - lost
+
     def change(self, tick: Array) -> Array:
         """What a USD of collateral gains [] in USD in this tick; a loss is negative."""
         lost = jnp.where(tick == self.window.first, self.loss, 0.0)

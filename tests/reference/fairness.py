@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.reference import coins, insurance
 from tests.reference.check import Check
+from tests.reference.contract import worth
 from tests.reference.result import Result
 from tests.reference.settlement import Matches, Settlement
 from tests.reference.state import Venue
@@ -15,18 +16,20 @@ def note(
         venue: Venue, check: Check, tentative: Settlement, matches: Matches, result: Result, step: float) -> None:
     """After the matches of a round are known and before they are booked.
 
-    Profit is what an account has at the mark at the round's start beyond its cash at time zero, with what ADL cost it
-    in earlier rounds. Reading: the residual account is not counted, accounts in profit on either side of any market are.
+    Profit is what an account has at the mark at the round's start beyond its cash at time zero that was not taken out,
+    with what ADL cost it in earlier rounds. Reading: the residual account is not counted, accounts in profit on either
+    side of any market are.
     """
     rules = venue.rules
     if "adl" in rules.waterfall and rules.adl_policy != "none":
         result.adl_needed += _beyond_the_fund(venue, check, tentative, step)
     if not matches.winners:
         return
-    gained = venue.equity(check.mark) - coins.value(venue, check.mark) - venue.book.cash
+    gained = venue.equity(check.mark) - coins.value(venue, check.mark) - venue.stake
     profit = {n: float(gain) + venue.given_up.get(n, 0.0) for n, gain in enumerate(gained)}
     for fill in matches.winners:
-        lost = fill.quantity * (float(check.mark[fill.market]) - fill.price)
+        a = fill.market
+        lost = fill.quantity * float(worth(rules, check.mark[a], a) - worth(rules, fill.price, a))
         venue.given_up[fill.account] = venue.given_up.get(fill.account, 0.0) + lost
     winners = [n for n, gain in profit.items() if gain > 0 and not venue.book.residual[n]]
     result.adl_cost = sum(max(lost, 0.0) for lost in venue.given_up.values())

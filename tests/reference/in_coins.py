@@ -17,7 +17,8 @@ MONEY = ("insurance_fund", "close_whole_below_usd", "keeper_capacity_usd_per_min
 AMOUNTS = ("fund", "liquidated_by_tick", "liquidated_by_market", "fund_drawdown", "fund_end", "bad_debt", "insolvent_notional", "insurance_paid",
            "adl_haircut", "socialised_loss", "uncovered", "adl_notional", "adl_residual_notional", "liquidated_notional",
            "fees_to_fund", "remainders_to_fund", "cut", "stranded", "taken_over", "vault_low", "vault_cash", "keeper_cash",
-           "outside_cash", "cash", "collateral_withdrawn", "unrealised_bad_debt", "fund_flows", "fund_drawdowns", "withdrawn")
+           "outside_cash", "cash", "collateral_withdrawn", "unrealised_bad_debt", "fund_flows", "fund_drawdowns", "withdrawn",
+           "adl_cost", "adl_needed")
 SIZES = ("outside_size", "size", "vault_size")
 
 

@@ -48,6 +48,9 @@ class Venue:
     taken_over: float = 0.0  # USD
     funds: Funds | None = None  # where insurance has rules of its own
     withdrawn: float = 0.0  # USD that traders took out of their accounts
+    stake: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [N] USD of cash at time zero that they did not
+    wallet: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [N] collateral of cross accounts, at its peg
+    peg: float = 1.0  # USD that it is worth
 
     @classmethod
     def open(cls, book: Book, rules: Rules) -> Venue:
@@ -56,7 +59,8 @@ class Venue:
         owned = np.zeros_like(book.size) if book.coins is None else book.coins.astype(float)
         return cls(rules, book, book.cash.astype(float), book.size.astype(float), zeros.copy(), zeros.copy(),
                    vault_size=zeros.copy(), funds=None if rules.insurance is None else Funds(rules, book),
-                   fund_peak=rules.insurance_fund, coins=owned, outside_coins=zeros.copy())
+                   fund_peak=rules.insurance_fund, coins=owned, outside_coins=zeros.copy(),
+                   stake=book.cash.astype(float), wallet=book.wallets.astype(float))
 
     @property
     def fund(self) -> float:

@@ -148,18 +148,27 @@ class Path:
         leaves = self.withdrawals.start_tick(k, self.venue, index, oracle, self.factors.factors, still)
         self.venue.cash -= leaves
         self.venue.withdrawn += float(leaves.sum())
+        self.venue.stake -= leaves
+        for n in np.flatnonzero(leaves):  # Reading: of the wallet first, in what has lost its peg
+            if self.venue.wallet[n] > 0:
+                units = leaves[n] / self.venue.peg if self.venue.peg > 0 else math.inf
+                self.venue.wallet[n] = max(self.venue.wallet[n] - units, 0.0)
         self.conservation.check(self.venue)
 
     def _revalue(self, k: int) -> None:
-        """Cross wallets lose or regain value, of accounts with a position; the outside market has the other side."""
-        venue, book = self.venue, self.venue.book
+        """Cross wallets lose or regain value, of accounts with a position; the outside market has the other side.
+
+        Reading: what traders took out is no longer theirs to lose.
+        """
+        venue = self.venue
         for start, hours, loss, regained in self.rules.depegs:
             first, end = first_and_end(start, hours, self.step)
             share = -loss if k == first else regained if k == end else 0.0
+            venue.peg += share
             for n in range(len(venue.cash)):
-                if share and not book.isolated[n] and not book.residual[n] and venue.size[n].any():
-                    venue.cash[n] += share * book.cash[n]
-                    venue.outside_cash -= share * book.cash[n]
+                if share and venue.size[n].any():
+                    venue.cash[n] += share * venue.wallet[n]
+                    venue.outside_cash -= share * venue.wallet[n]
         self.conservation.check(venue)
 
     def _deleverage_for_pool(self, tick: Tick) -> None:
