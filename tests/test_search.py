@@ -15,7 +15,7 @@ import stress
 from stress.cli.compose import load
 from stress.cli.main import BAD_INPUT, OK, main
 from stress.decisions.desk import Changes, Desk
-from stress.decisions.search import _bisected
+from stress.decisions.search import _bracketed
 from stress.decisions.search.narrow import Search, narrow
 from stress.decisions.search.points import Point, point, rises
 from stress.decisions.search.range import Range
@@ -39,18 +39,25 @@ def made_up(estimate: float, half: float = HALF) -> Any:
     return lambda value: point(value, {"bad_debt": metric}, {"bad_debt": 0.3})
 
 
-def search(low: float, high: float, *, smallest: bool = True, whole: bool = False, most: int = 100) -> Search:
-    return Search(Range("key", low, high, whole, smallest, None), 5, 0.01, most)
+def search(low: float, high: float, *, smallest: bool = True, whole: bool = False, most: int = 100,
+           together: bool = False) -> Search:
+    return Search(Range("key", low, high, whole, smallest, None), 5, 0.01, most, together)
+
+
+def each(one: Any) -> Any:
+    """Points of values from that of one."""
+    return lambda values: [one(value) for value in values]
 
 
 def roots(found: dict[str, Any]) -> dict[str, tuple[float, float]]:
     return {name: tuple(sorted((answer["value"], answer["fails"]))) for name, answer in found["answers"].items()}
 
 
+@pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize(("smallest", "exact"), [
     (True, {"estimated": 0.7, "met": 0.8, "possible": 0.6}), (False, {"estimated": 0.3, "met": 0.2, "possible": 0.4})])
-def test_three_roots_of_a_line(smallest: bool, exact: dict[str, float]) -> None:
-    found = narrow(search(0.0, 1.0, smallest=smallest), lambda x: made_up(1 - x if smallest else x)(x))
+def test_three_roots_of_a_line(smallest: bool, exact: dict[str, float], together: bool) -> None:
+    found = narrow(search(0.0, 1.0, smallest=smallest, together=together), each(lambda x: made_up(1 - x if smallest else x)(x)))
     for name, (low, high) in roots(found).items():
         assert low <= exact[name] <= high, name
         assert high - low <= 0.01 * high
@@ -61,32 +68,33 @@ def test_three_roots_of_a_line(smallest: bool, exact: dict[str, float]) -> None:
 
 
 def test_a_wrong_root_is_not_in_the_bracket() -> None:
-    low, high = roots(narrow(search(0.0, 1.0), lambda x: made_up(1 - x)(x)))["estimated"]
+    low, high = roots(narrow(search(0.0, 1.0), each(lambda x: made_up(1 - x)(x))))["estimated"]
     assert not low <= 0.7 * 1.02 <= high
     assert not low <= 0.7 * 0.98 <= high
 
 
-def test_whole_numbers_are_found_exactly() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_whole_numbers_are_found_exactly(together: bool) -> None:
     seen: list[float] = []
 
     def evaluate(value: float) -> Point:
         seen.append(value)
         return made_up(1.0 if value < 1234 else 0.0)(value)
 
-    found = narrow(search(1, 100_000, whole=True), evaluate)
+    found = narrow(search(1, 100_000, whole=True, together=together), each(evaluate))
     assert found["answers"]["met"] == {"value": 1234, "fails": 1233, "reason": None}
     assert all(value == round(value) for value in seen)
     assert len(seen) == len(set(seen)) < 30
 
 
 def test_limits_out_of_reach_and_limits_that_never_bind() -> None:
-    never = narrow(search(1.0, 9.0), made_up(0.5))
+    never = narrow(search(1.0, 9.0), each(made_up(0.5)))
     assert never["answers"]["met"]["value"] is None
     assert never["answers"]["met"]["reason"] == "not met with confidence even at 9, the safe end of the range"
-    always = narrow(search(1.0, 9.0, smallest=False), made_up(0.1))
+    always = narrow(search(1.0, 9.0, smallest=False), each(made_up(0.1)))
     assert always["answers"]["met"] == {"value": 9.0, "fails": None, "reason":
                                         "met over the whole range, down to its unsafe end at 9"}
-    between = narrow(search(1.0, 9.0), made_up(0.3))  # the limit is in every interval
+    between = narrow(search(1.0, 9.0), each(made_up(0.3)))  # the limit is in every interval
     assert between["interval"] == [None, None]
     assert [between["answers"][name]["value"] for name in ("met", "estimated", "possible")] == [None, 1.0, 1.0]
 
@@ -97,42 +105,48 @@ def test_a_mean_to_which_no_path_adds_is_passed_over() -> None:
     def evaluate(value: float) -> Point:
         return point(value, {"bad_debt": nothing}, {"bad_debt": 0.3}) if value > 0.9 else made_up(1 - value)(value)
 
-    low, high = roots(narrow(search(0.0, 1.0), evaluate))["met"]
+    low, high = roots(narrow(search(0.0, 1.0), each(evaluate)))["met"]
     assert low <= 0.8 <= high
     assert evaluate(1.0).told()["verdict"] == "no upper end"
-    hidden = narrow(search(0.0, 1.0), lambda x: evaluate(x) if x > 0.9 else made_up(0.5)(x))
+    hidden = narrow(search(0.0, 1.0), each(lambda x: evaluate(x) if x > 0.9 else made_up(0.5)(x)))
     assert hidden["answers"]["met"]["value"] is None
 
 
-def test_the_number_of_settings_is_a_bound() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_the_number_of_settings_is_a_bound(together: bool) -> None:
     seen: list[float] = []
-    found = narrow(search(0.0, 1.0, most=7), lambda x: seen.append(x) or made_up(1 - x)(x))
+    found = narrow(search(0.0, 1.0, most=7, together=together), each(lambda x: seen.append(x) or made_up(1 - x)(x)))
     assert len(seen) == 7
     assert "decide.search.settings" in found["answers"]["met"]["reason"]
 
 
-def test_the_first_values_are_simulated_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk, together, seen = Desk(load([])[1], tmp_path), list[Changes](), list[Changes]()
-    monkeypatch.setattr(desk, "runs", lambda changes, label: together.extend(changes))
+@pytest.mark.parametrize("together", [False, True])
+def test_values_are_simulated_together_where_that_costs_less(together: bool, tmp_path: Path,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, sets = Desk(load([])[1], tmp_path), list[list[Changes]]()
+    exact = {"estimated": 6.3, "met": 7.2, "possible": 5.4}
 
-    def run(changes: Changes, *, progress: bool) -> Any:
-        seen.append(changes)
-        return SimpleNamespace(metrics=made_up(1 - changes["a.key"] / 9)(0.0).metrics)
+    def runs(changes: list[Changes], label: str) -> list[Any]:
+        sets.append(changes)
+        return [SimpleNamespace(metrics=made_up(1 - one["a.key"] / 9)(0.0).metrics) for one in changes]
 
-    monkeypatch.setattr(desk, "run", run)
+    monkeypatch.setattr(desk, "runs", runs)
+    monkeypatch.setattr(desk, "together", lambda ends: together)
     monkeypatch.setattr("stress.decisions.search.points._given", lambda desk, key: 3.5)
-    span = Range("a.key", 1.0, 9.0, False, True, 3.5)
-    _bisected(desk, desk.config.decide.search, span, {"bad_debt": 0.3})
-    first = len(together)
-    assert first == desk.config.decide.search.scan
-    assert (together, len(seen) > first) == (seen[:first], True)
+    settings = desk.config.decide.search
+    found, points = _bracketed(desk, settings, Range("a.key", 1.0, 9.0, False, True, 3.5), {"bad_debt": 0.3})
+    assert len(sets[0]) == settings.scan
+    assert {len(some) > 1 for some in sets[1:]} == {together}
+    assert sum(map(len, sets)) == len(points) == len({point.value for point in points}) <= settings.settings
+    for name, (low, high) in roots(found).items():
+        assert low <= exact[name] <= high <= low * (1 + settings.tolerance) * 1.001, name
 
 
 def test_the_root_is_the_one_next_to_the_safe_end() -> None:
     def wavy(x: float) -> Point:
         return made_up(1.0 if x < 0.2 or 0.45 < x < 0.6 else 0.0)(x)
 
-    low, high = roots(narrow(search(0.0, 1.0), wavy))["met"]
+    low, high = roots(narrow(search(0.0, 1.0), each(wavy)))["met"]
     assert low <= 0.6 <= high
 
 
@@ -214,7 +228,8 @@ def test_settings_far_beyond_the_answer_are_in_the_table_only(values: list, inte
              "range": [float(values[0]), float(values[-1])]}
     assert [point["value"] for point in page._near(found)] == drawn
     left = len(values) - len(drawn)
-    assert page._left_out(found) == (f" {left} larger values are in the table only." if left else "")
+    assert page._left_out(found) == ("" if not left else f" {left} larger values are in the table only." if left > 1 else
+                                        " 1 larger value is in the table only.")
 
 
 def test_the_fund_of_one_percent_is_the_required_fund(gbm: list[str]) -> None:

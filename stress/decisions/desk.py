@@ -26,6 +26,7 @@ from stress.mc.estimators.intervals import Metric
 from stress.mc.estimators.metrics import Paths, paths_of, summarise
 from stress.mc.estimators.sample import path_weights
 from stress.mc.grid.run import Setting
+from stress.mc.grid.sharing import by_family
 from stress.mc.grid.together import simulate_together
 from stress.mc.program import compile_program, pick_workers
 from stress.mc.progress import counter
@@ -144,6 +145,13 @@ class Desk:
                 found.append(self.run(changes, hold_book=hold_book, progress=False))
                 meter(len(found))
         return found
+
+    def together(self, settings: Sequence[Changes], hold_book: bool = True) -> bool:
+        """Whether settings are simulated together by :meth:`runs`."""
+        if self.config.run.variants == "separate":
+            return False
+        groups, _ = by_family([self.study(changes, hold_book=hold_book).plan for changes in settings])
+        return len(groups) == 1 and len(groups[0]) == len(settings)
 
     def _together(self, settings: Sequence[Changes], hold_book: bool) -> None:
         """Leave the blocks of settings that go together in their folders."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from stress.config.decide.search import SearchConfig
 from stress.decisions.desk import Desk
 from stress.decisions.search.drawdowns import from_drawdowns, holds
 from stress.decisions.search.narrow import Search, narrow
-from stress.decisions.search.points import Point, changes_to, rises, simulated
+from stress.decisions.search.points import Point, changes_to, point, rises
 from stress.decisions.search.range import Range, range_of
 from stress.errors import UserError
 from stress.mc.estimators.binomial import paths_needed
-from stress.mc.progress import counter
 
 
 def decide(desk: Desk, settings: SearchConfig) -> dict[str, Any]:
@@ -32,9 +33,9 @@ def decide(desk: Desk, settings: SearchConfig) -> dict[str, Any]:
     if exact:
         found = from_drawdowns(desk, limits["depletion_probability"], span)
     else:
-        brackets, points = _bisected(desk, settings, span, limits)
-        found = {"method": "bisection on common noise", **brackets, "points": [p.told() for p in points],
-                 "not_monotone": rises(points, limits, span.toward_safe)}
+        brackets, points = _bracketed(desk, settings, span, limits)
+        found = {"method": "brackets that are cut until they are narrow, on common noise", **brackets,
+                 "points": [p.told() for p in points], "not_monotone": rises(points, limits, span.toward_safe)}
     _say_how_many_paths(found, limits, span.high if span.smallest else span.low)
     return about | found
 
@@ -51,16 +52,15 @@ def _say_how_many_paths(found: dict[str, Any], limits: dict[str, float], safe: f
         answer["reason"] += f"; no path has the event there, and to show so little takes {max(needed):,} paths"
 
 
-def _bisected(desk: Desk, settings: SearchConfig, span: Range, limits: dict[str, float]) -> tuple[dict[str, Any], list]:
-    search = Search(span, settings.scan, settings.tolerance, settings.settings)
-    desk.runs([changes_to(desk, span.key, value) for value in search.first()], label="values to begin with")
-    with counter(settings.settings, "settings", desk.config.run.progress) as meter:
-        seen: list[Point] = []
+def _bracketed(desk: Desk, settings: SearchConfig, span: Range,
+               limits: dict[str, float]) -> tuple[dict[str, Any], list[Point]]:
+    search, seen = Search(span, settings.scan, settings.tolerance, settings.settings), list[Point]()
+    ends = [changes_to(desk, span.key, value) for value in (span.low, span.high)]
+    search = replace(search, together=desk.together(ends))
 
-        def evaluate(value: float) -> Point:
-            seen.append(simulated(desk, span.key, value, limits))
-            meter(len(seen))
-            return seen[-1]
+    def evaluate(values: Sequence[float]) -> list[Point]:
+        run = desk.runs([changes_to(desk, span.key, value) for value in values], label=f"settings after {len(seen)}")
+        seen.extend(point(value, one.metrics, limits, one) for value, one in zip(values, run, strict=True))
+        return seen[-len(values):]
 
-        found = narrow(search, evaluate)
-    return found, sorted(seen, key=lambda point: point.value)
+    return narrow(search, evaluate), sorted(seen, key=lambda point: point.value)

@@ -45,12 +45,6 @@ def point(value: float, metrics: Mapping[str, Metric], limits: Mapping[str, floa
                  all(v.outcome != VIOLATED for v in verdicts), run)
 
 
-def simulated(desk: Desk, key: str, value: float, limits: Mapping[str, float]) -> Point:
-    """A value, simulated on the common noise."""
-    run = desk.run(changes_to(desk, key, value), progress=False)
-    return point(value, run.metrics, limits, run)
-
-
 def changes_to(desk: Desk, key: str, value: float) -> dict[str, Any]:
     """The setting in which the key has the value, as a whole number where it is one."""
     whole = float(value).is_integer() and isinstance(_given(desk, key), int)

@@ -39,10 +39,13 @@ class Range:
         """A value that the key may have."""
         return float(round(value)) if self.whole else value
 
-    def between(self, a: float, b: float) -> float:
-        """The middle of two values: their geometric mean where they differ by more than a factor of two."""
+    def cuts(self, a: float, b: float, parts: int) -> list[float]:
+        """Values that cut what lies between two into parts, evenly in the logarithm where the ends differ by a factor
+        of more than two; none where no number lies between."""
         a, b = min(a, b), max(a, b)
-        return self.rounded((a * b) ** 0.5 if a > 0 and b > 2 * a else (a + b) / 2)
+        shares = [i / parts for i in range(1, parts)]
+        values = [a * (b / a) ** s if a > 0 and b > 2 * a else a + s * (b - a) for s in shares]
+        return [value for value in dict.fromkeys(map(self.rounded, values)) if a < value < b]
 
     def spread(self, count: int) -> list[float]:
         """So many values from end to end, evenly in the logarithm where it makes sense."""

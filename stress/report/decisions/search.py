@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from stress.report import style
 from stress.report.data import of_metrics
 from stress.report.decisions.told import Figure, Told
-from stress.report.format import FORMATS, NOTHING, joined, percent_tick, plain_tick, usd_tick
+from stress.report.format import FORMATS, NOTHING, joined, many, percent_tick, plain_tick, usd_tick
 from stress.report.metrics import interval, kind_of, printed, title_of
 from stress.report.style import DARK, MID, PALE, Drawn
 from stress.report.tables import Table
@@ -73,12 +73,12 @@ def _cautions(found: dict[str, Any]) -> list[str]:
     sure = [rise for rise in rises if rise["beyond_noise"]]
     told = []
     if sure:
-        told.append(f"More is not always safer here: between {len(sure)} pairs of neighbouring settings a metric gets "
-                    "worse on the safe side, and not by chance. The value is the last one that meets the limits coming "
-                    "from the safe end; there may be others beyond it, and the interval may be wrong.")
+        told.append(f"More is not always safer here: between {many(len(sure), 'pair')} of neighbouring settings a "
+                    "metric gets worse on the safe side, and not by chance. The value is the last one that meets the "
+                    "limits coming from the safe end; there may be others beyond it, and the interval may be wrong.")
     elif rises:
-        told.append(f"Between {len(rises)} pairs of neighbouring settings a metric is a little worse on the safe side; "
-                    "the paths cannot tell that from chance.")
+        told.append(f"Between {many(len(rises), 'pair')} of neighbouring settings a metric is a little worse on the "
+                    "safe side; the paths cannot tell that from chance.")
     if found["answers"]["met"]["value"] is not None and any(p["verdict"] == "no upper end" for p in found["points"]):
         told.append("At values marked 'no upper end' next to no path adds to a mean, so nothing bounds it from above. "
                     "Those on the safe side count as meeting the limit because a less safe value does.")
@@ -176,7 +176,7 @@ def _near(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _left_out(found: dict[str, Any]) -> str:
     far = len(found["points"]) - len(_near(found))
-    return f" {far} larger values are in the table only." if far else ""
+    return f" {many(far, 'larger value')} {'is' if far == 1 else 'are'} in the table only." if far else ""
 
 
 def _apart(found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from stress.report.decisions.told import Figure, Told
 from stress.report.decisions.tornado import effect, placed, short, tornado
-from stress.report.format import NOTHING, count, is_number, joined, many, percent, significant
-from stress.report.metrics import printed, title_of
+from stress.report.format import NOTHING, count, is_number, joined, many, percent_tick, significant
+from stress.report.metrics import interval, printed, title_of
 from stress.report.tables import Table
 
 PERCENT = 10
@@ -26,8 +26,8 @@ def tell(found: dict[str, Any], folder: Path) -> Told:
                  for name in names}
     return Told(
         title="By how much does each parameter move each metric?",
-        question=f"Each number of the venue {percent(found['step'])} down and up on the same paths, all others as they "
-                 "are: which ones matter, which way, and how surely?",
+        question=f"Each number of the venue {percent_tick(found['step'])} down and up on the same paths, all others as "
+                 "they are: which ones matter, which way, and how surely?",
         in_short=[*(_sentence(name, rows, found) for name, rows in by_metric.items()), *_of_the_rest(found)],
         figures=[Figure(f"tornado_{name}", f"{title_of(name)} by parameter",
                         tornado(name, found["metrics"][name], rows)) for name, rows in by_metric.items()],
@@ -40,12 +40,23 @@ def tell(found: dict[str, Any], folder: Path) -> Told:
 def _sentence(name: str, rows: list[dict[str, Any]], found: dict[str, Any]) -> str:
     base = f"{title_of(name)} ({printed(name, found['metrics'][name])})"
     known = [r for r in rows if _sure(r["derivative"]) and is_number(r["elasticity"]["estimate"])]
+    of_zero = [r for r in rows if _sure(r["derivative"]) and r["value"] == 0]
+    if not known and of_zero:
+        parts = [f"{short(r['key'])} ({placed(r)}: {_moved(name, r)})" for r in of_zero[:2]]
+        return f"{base} moves most with {joined(parts)}; these paths tell no effect of a parameter that is not zero."
     if not known:
         return f"{base}: these paths tell no parameter's effect from none."
     ranked = sorted(known, key=lambda r: -abs(r["elasticity"]["estimate"]))[:2]
     parts = [f"{short(r['key'])} ({_change(r['elasticity'])})" for r in ranked]
     return (f"{base} moves most with {joined(parts)}; in brackets its change when the parameter grows by {PERCENT} %, "
             "with its interval.")
+
+
+def _moved(name: str, row: dict[str, Any]) -> str:
+    """The change of a metric at the end of the step of a parameter that is zero."""
+    difference = (row["high"] or row["low"])["difference"]
+    sign = "+" if difference["estimate"] > 0 else ""
+    return f"{sign}{printed(name, difference)}, {interval(name, difference)}"
 
 
 def _of_the_rest(found: dict[str, Any]) -> list[str]:
@@ -123,6 +134,12 @@ def _others(found: dict[str, Any]) -> list[tuple[str, str, Table]]:
     return tables
 
 
+def _allowed(reason: str) -> str:
+    """What a parameter may be, of the message that refuses the other side."""
+    _, found, allowed = reason.partition(", allowed ")
+    return f"it must be {allowed.removeprefix('is ')}" if found else reason
+
+
 def _cautions(found: dict[str, Any]) -> list[str]:
     refused = {(r["key"], r["pathwise_reason"]) for r in found["rows"] if r["pathwise_reason"]}
     refused |= {(r["key"], r["reason"]) for r in found["not_pathwise"]}
@@ -134,7 +151,7 @@ def _cautions(found: dict[str, Any]) -> list[str]:
          "time, so what two do together is not in here."),
         "A derivative is local. It says little about a setting far from the base: sweep there.",
         "Percentages take the metric at the base as it is; its own interval is not in theirs.",
-        *(f"{short(key)} moves to one side only: {reason}" for key, reason in sided),
+        *(f"{short(key)} moves to one side only: {_allowed(reason)}" for key, reason in sided),
         *(f"{short(key)} has no pathwise derivative: {reason}." for key, reason in sorted(refused)),
     ]
 

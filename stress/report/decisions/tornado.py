@@ -38,7 +38,7 @@ def tornado(name: str, base: dict[str, Any], rows: list[dict[str, Any]]) -> Draw
     kind = kind_of(name, base)
     for axes, group in zip(panels, groups, strict=True):
         _panel(axes, group, kind if kind in ("usd", "percent") else "plain")
-    panels[-1].set_xlabel(f"change of {title_of(name).lower()} from {printed(name, base)}{_points(kind)}")
+    panels[-1].set_xlabel(f"change of {_within(title_of(name))} from {printed(name, base)}{_points(kind)}")
     marks = {label: mark for axes in panels for mark, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend([*marks.values()], [*marks], loc="outside lower center", ncols=2)
     left = len(seen) - sum(map(len, groups))
@@ -64,6 +64,11 @@ def _panel(axes: Axes, rows: list[dict[str, Any]], kind: str) -> None:
     style.linear_axis(axes.xaxis, kind)
     if _from_zero(rows[0]):
         axes.set_title("Parameters that are zero, by a step of their own")
+
+
+def _within(title: str) -> str:
+    """A title within a sentence: ``fund drawdown, 99 % ES``, ``ADL``."""
+    return title if title[:2].isupper() else title[0].lower() + title[1:]
 
 
 def _from_zero(row: dict[str, Any]) -> bool:

@@ -34,16 +34,18 @@ def label_contours(axes: Axes, lines: ContourSet, names: Sequence[str], around: 
     for path, name in zip(lines.get_paths(), names, strict=True):
         text = axes.text(0.5, 0.5, name, transform=axes.transAxes, fontsize=8, ha="center", va="center", zorder=5,
                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
-        size = text.get_window_extent().size
-        places = _along(axes.transData.transform_path(path).to_polygons(closed_only=False), STEP * point)
+        size = np.array(text.get_window_extent().size)
+        parts = axes.transData.transform_path(path).to_polygons(closed_only=False)
+        places = _along([np.asarray(part, float) for part in parts], STEP * point)
         if not len(places):
             text.remove()
             continue
         places = np.concatenate([places + np.array([0.0, shift * size[1]]) for shift in BESIDE])
         place = places[_best(_clearance(places, size, taken, axes.bbox), GAP * point)]
         text.set_transform(axes.transData)
-        text.set_position(axes.transData.inverted().transform(place))
-        taken.append(Bbox.from_bounds(*(place - size / 2), *size))
+        x, y = axes.transData.inverted().transform(place).tolist()
+        text.set_position((x, y))
+        taken.append(Bbox([place - size / 2, place + size / 2]))
         found.append(text)
     return found
 
