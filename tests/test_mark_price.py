@@ -161,6 +161,7 @@ def test_the_report_says_that_the_interval_is_assumed() -> None:
     run: Any = SimpleNamespace(setting=lambda _: {"confidence": terms})
     text = oracle_words(run).replace("\xa0", " ")
     assert "confidence interval (assumed: 0.1 % and 1.5 × realised volatility" in text and "wider than 2 %" in text, text
+    assert "no liquidations in a market whose confidence" in text, text  # the first of the guards that there are
     assert "confidence" not in oracle_words(SimpleNamespace(setting=lambda _: {"confidence": None}))  # type: ignore[arg-type]
 
 

@@ -40,17 +40,19 @@ def _mark(mark: dict[str, Any] | None) -> str:
 
 
 def _guards(oracle: dict[str, Any]) -> list[str]:
-    words, (stale, limit) = [], (oracle.get("stale_after_seconds"), oracle.get("divergence_limit"))
+    """When nobody is liquidated in a market."""
+    whose, (stale, limit) = [], (oracle.get("stale_after_seconds"), oracle.get("divergence_limit"))
     if stale is not None:
-        words.append(f"no liquidations in a market for which nothing was published for {seconds(stale)}")
+        whose.append(f"for which nothing was published for {seconds(stale)}")
     if limit is not None:
         half_life = seconds(oracle.get("divergence_half_life_seconds"))
-        words.append(f"nor in one whose index is {percent_tick(limit)} from its mean (half-life {half_life})")
+        whose.append(f"whose index is {percent_tick(limit)} from its mean (half-life {half_life})")
     interval = oracle.get("confidence")
     if interval:
         floor, most = (percent_tick(interval.get(name) or 0) for name in ("floor", "limit"))
-        words.append(
-            f"nor in one whose confidence interval (assumed: {floor} and {plain_tick(interval.get('multiple'))} × "
-            f"realised volatility, half-life {seconds(interval.get('half_life_seconds'))}) is wider than {most}"
+        whose.append(
+            f"whose confidence interval (assumed: {floor} and {plain_tick(interval.get('multiple'))} × realised "
+            f"volatility, half-life {seconds(interval.get('half_life_seconds'))}) is wider than {most}"
         )
-    return words
+    starts = ("no liquidations in a market", *("nor in one" for _ in whose))
+    return [f"{start} {words}" for start, words in zip(starts, whose, strict=False)]
