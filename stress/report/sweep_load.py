@@ -19,6 +19,8 @@ Value = float | str
 """A swept value: a number where it parses as one, else its text."""
 _WITH_RESULT = ("ok", "limit")
 """What a job's ``status`` may say when it has a summary; ``limit``: it violates one."""
+UNITS = {"protocol.insurance_fund": "USD", "price.volatility": "per √year", "price.drift": "per year"}
+"""Of keys that do not say theirs."""
 UNSET = "(not set)"
 """Value of a key that a job does not override while another one does."""
 
@@ -90,6 +92,12 @@ class Sweep:
 def shown(value: Value) -> str:
     """A swept value for people."""
     return value if isinstance(value, str) else f"{value:,.10g}"
+
+
+def with_unit(key: str, text: str = "") -> str:
+    """A key, or a ``text`` for it, with its unit where it has one and does not name it."""
+    unit = UNITS.get(key)
+    return f"{text or key} ({unit})" if unit else text or key
 
 
 def load_sweep(folder: Path) -> Sweep:

@@ -12,7 +12,7 @@ from stress.report import style
 from stress.report.data import Columns
 from stress.report.metrics import kind_of, title_of
 from stress.report.style import DARK, MARKERS, SHADES, Drawn
-from stress.report.sweep_load import Job, Sweep, shown
+from stress.report.sweep_load import Job, Sweep, shown, with_unit
 
 TITLE = "Jobs side by side"
 _ROWS = 40
@@ -20,6 +20,8 @@ _NARROW = 26
 """Characters of the longest label up to which three panels stand side by side; with longer ones two."""
 _WIDE = 40
 """Most characters of a label."""
+NONE = {"null": "none", "[]": "none"}
+"""Values that say that there is none, in words."""
 
 
 def draw(sweep: Sweep, names: Sequence[str]) -> Drawn:
@@ -39,7 +41,8 @@ def draw(sweep: Sweep, names: Sequence[str]) -> Drawn:
         axes.remove()
     for axes in panels[:, 0]:
         axes.set_yticks(range(len(shown_jobs)), labels, fontsize=8)
-        axes.set_ylabel("\n".join(map(sweep.short, sweep.keys)) if len(sweep.keys) > 1 else "".join(sweep.keys))
+        few = len(sweep.keys) == 1
+        axes.set_ylabel("\n".join(with_unit(key, key if few else sweep.short(key)) for key in sweep.keys))
     panels[0, 0].set_ylim(len(shown_jobs) - 0.5, -0.5)
     left = len(jobs) - len(shown_jobs)
     more = f" {left} further jobs are in the table only." if left else ""
@@ -59,7 +62,7 @@ def data_of(sweep: Sweep, jobs: Sequence[Job], names: Sequence[str]) -> Columns:
 
 def _name(sweep: Sweep, job: Job) -> str:
     """The values of a job, in the order of the keys, which stand at the axis; each cut where they are long together."""
-    values = [shown(sweep.value(job, key)) for key in sweep.keys]
+    values = [NONE.get(value, value) for value in (shown(sweep.value(job, key)) for key in sweep.keys)]
     if sum(map(len, values)) > _WIDE:
         most = _WIDE // len(values)
         values = [value if len(value) <= most else f"{value[:most - 1]}…" for value in values]

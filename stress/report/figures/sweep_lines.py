@@ -11,7 +11,7 @@ from stress.report import style
 from stress.report.figures.sweep_dots import data_of
 from stress.report.metrics import kind_of, title_of
 from stress.report.style import LINES, MARKERS, SHADES, Drawn
-from stress.report.sweep_load import Job, Sweep, shown
+from stress.report.sweep_load import Job, Sweep, shown, with_unit
 
 TITLE = "Metrics along the sweep"
 _GROUPS = len(SHADES)
@@ -74,7 +74,7 @@ def _prepare(axes: Axes, sweep: Sweep, name: str, along: str) -> None:
     kind = kind_of(name, next((j.metrics[name] for j in sweep.done if name in j.metrics), {}))
     unit = {"usd": " (USD)", "hours": " (h)"}.get(kind, "")
     axes.set_title(f"{title_of(name)}{unit}")
-    axes.set_xlabel(along)
+    axes.set_xlabel(with_unit(along))
     at = np.unique([float(sweep.value(j, along)) for j in sweep.done])
     style.scale_axis(axes, "x", "plain", at)
     if len(at) <= _TICKS and (axes.get_xscale() == "log" or np.diff(at).min() > 0.05 * (at[-1] - at[0])):

@@ -12,7 +12,7 @@ from stress.report import style
 from stress.report.figures.sweep_dots import data_of
 from stress.report.metrics import interval, printed, title_of
 from stress.report.style import CMAP, INK, Drawn
-from stress.report.sweep_load import Job, Sweep, shown
+from stress.report.sweep_load import Job, Sweep, shown, with_unit
 
 TITLE = "Maps over the two swept numbers"
 _PRINT_VALUES, _PRINT_INTERVALS = 11, 6
@@ -30,8 +30,8 @@ def draw(sweep: Sweep, names: Sequence[str], across: str, down: str) -> Drawn:
         _map(axes, name, [[cells.get((x, y)) for x in xs] for y in ys])
         axes.set_xticks(range(len(xs)), [shown(x) for x in xs], rotation=45 if len(xs) > 8 else 0)
         axes.set_yticks(range(len(ys)), [shown(y) for y in ys])
-        axes.set_xlabel(across)
-        axes.set_ylabel(sweep.short(down))
+        axes.set_xlabel(with_unit(across))
+        axes.set_ylabel(with_unit(down, sweep.short(down)))
         axes.set_title(title_of(name))
         axes.grid(visible=False)
     for axes in list(panels.flat)[len(names):]:
