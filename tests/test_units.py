@@ -1,26 +1,25 @@
-"""Units of keys, as pictures of sweeps print them."""
+"""Units of swept keys, as pictures print them: those of the schema."""
 
 from __future__ import annotations
 
+import dataclasses
+import typing
+
 import pytest
 
-from stress.config.units import unit_of
-from stress.report.sweep_load import with_unit
+from stress.config.schema import Config
+from stress.report.sweep_load import UNITS, with_unit
 
 
-@pytest.mark.parametrize(("key", "unit"), [
-    ("protocol.insurance_fund", "USD"), ("protocol.oracle.lag_seconds", "s"), ("protocol.withdrawals.run.delay_hours", "h"),
-    ("protocol.liquidation.keeper_capacity_usd_per_minute", "USD/min"), ("protocol.initial_margin", ""),
-    ("protocol", ""), ("shock", ""), ("disposal", ""), ("protocol.insurance_fund.more", ""),
-])
-def test_unit_of_a_key(key: str, unit: str) -> None:
-    assert unit_of(key) == unit
+@pytest.mark.parametrize("key", UNITS)
+def test_units_are_those_of_the_schema(key: str) -> None:
+    section, name = key.split(".")
+    kind = typing.get_type_hints(Config)[section]
+    (unit,) = [field.metadata["unit"] for field in dataclasses.fields(kind) if field.name == name]
+    assert UNITS[key] == unit.replace("sqrt(year)", "√year")
 
 
-@pytest.mark.parametrize(("key", "unit"), [
-    ("protocol.insurance_fund", " (USD)"), ("protocol.oracle.lag_seconds", ""), ("liquidity.depth_usd", ""), ("shock", ""),
-    ("price.volatility", " (per sqrt(year))"), ("protocol.liquidation.keeper_capacity_usd_per_minute", ""),
-])
-def test_a_unit_is_said_once(key: str, unit: str) -> None:
-    assert with_unit(key) == key + unit
-    assert with_unit(key, "short") == "short" + unit
+def test_a_unit_is_said_once() -> None:
+    assert with_unit("protocol.insurance_fund") == "protocol.insurance_fund (USD)"
+    assert with_unit("protocol.insurance_fund", "insurance_fund") == "insurance_fund (USD)"
+    assert with_unit("protocol.oracle.lag_seconds") == "protocol.oracle.lag_seconds"

@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 
-from stress.config.units import unit_of
 from stress.errors import UserError
 from stress.files import parse_yaml
 from stress.report import sources
@@ -20,8 +19,8 @@ Value = float | str
 """A swept value: a number where it parses as one, else its text."""
 _WITH_RESULT = ("ok", "limit")
 """What a job's ``status`` may say when it has a summary; ``limit``: it violates one."""
-NAMED = {"USD": "usd", "s": "seconds", "min": "minutes", "h": "hours", "USD/min": "usd_per_minute"}
-"""Ends of keys that say their unit."""
+UNITS = {"protocol.insurance_fund": "USD", "price.volatility": "per √year", "price.drift": "per year"}
+"""Of keys that do not say theirs."""
 UNSET = "(not set)"
 """Value of a key that a job does not override while another one does."""
 
@@ -96,10 +95,9 @@ def shown(value: Value) -> str:
 
 
 def with_unit(key: str, text: str = "") -> str:
-    """A key, or a ``text`` for it, with its unit unless the key names it: ``protocol.insurance_fund (USD)``."""
-    unit = unit_of(key)
-    named = not unit or key.endswith(NAMED.get(unit, unit))
-    return text or key if named else f"{text or key} ({unit})"
+    """A key, or a ``text`` for it, with its unit where it has one and does not name it."""
+    unit = UNITS.get(key)
+    return f"{text or key} ({unit})" if unit else text or key
 
 
 def load_sweep(folder: Path) -> Sweep:
