@@ -1,6 +1,6 @@
 """Run the policy studies and write their tables and pictures into the pages: ``python docs/studies.py [NAME ...]``.
 
-All of them take a quarter of an hour on two idle cores. What the pages say about the numbers is written by hand: read it
+All of them take twenty minutes on two idle cores. What the pages say about the numbers is written by hand: read it
 again after a run.
 """
 
@@ -40,8 +40,9 @@ STUDIES = {
                                 "amplification")),
     "oracle_lag_volatility": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability"),
                                    "sweep_lines"),
-    "keeper_congestion": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability"),
-                               "sweep_dots", 256),  # keepers with a capacity cost the engine several times as much
+    "keeper_congestion": Study((*PAYERS[:2], "unrealised_bad_debt", "required_fund_99", "liquidated_notional",
+                                "cascade_probability"),
+                               "sweep_dots", 1024),  # keepers with a capacity cost the engine several times as much
     "fund_scope": Study(PAYERS, "sweep_lines"),
     "circuit_breaker": Study((*PAYERS[:2], "required_fund_99", "liquidated_notional", "cascade_probability",
                               "amplification")),

@@ -75,7 +75,7 @@ def _cells(axes: Axes, xs: list[float], ys: list[float], funds: np.ndarray,
         text = f"{usd(fund) if np.isfinite(fund) else '–'}\n{usd(metric['low'], 2)} to {high}"
         numbers.append(axes.annotate(
             text, (x, y_edges[row]), xytext=(0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=7,
-            zorder=5, bbox={"facecolor": "white", "alpha": 0.55, "edgecolor": "none", "pad": 0.8}))
+            zorder=5, bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8}))
     axes.set_xlim(x_edges[0], x_edges[-1])
     axes.set_ylim(y_edges[0], y_edges[-1])
     return numbers
