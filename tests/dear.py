@@ -16,7 +16,9 @@ DESIGNS = ("step down, bankruptcy price, ranked-0", "restore target, rates by si
            "close factor, fund, pro rata after a drawdown, socialised-0", "full, pool, lagging oracle-0",
            "first fraction that waits, fund only, keepers stay away-0", "auction, pro rata-0",
            "half at a discount, rates by size or skew, funds of markets-0",
-           "restore target, gains at a weight, fund, ranked-0",
+           "restore target, gains at a weight, fund, ranked-0", "restore target, largest loss first, ranked-0",
+           "close factor, prices by skew, vault that deleverages winners by rank-0",
+           "inverse contracts, step down, bankruptcy price, ranked-0",
            "close factor, delayed, traders run from a falling fund behind a gate-0")
 """Of random books; their parts are in the other designs."""
 SENSITIVITY = ("test_every_parameter_is_told_of_once", "test_what_cannot_have_an_effect_has_none",
@@ -98,4 +100,18 @@ DEAR = (
     "tests/test_fit_heston.py::test_likelihood_agrees_with_particles[False]",  # 6
     "tests/test_benchmarks.py::test_engine_agrees_with_the_cross_reference",  # 7
     "tests/test_mechanisms.py::test_cash_and_contracts_are_conserved_and_deficits_paid_once[hyperliquid]",  # 7
+    "tests/test_launchers.py::test_a_launcher_changes_no_number[submitit_local]",  # 18
+    "tests/test_ladder.py::test_prices_that_overflow_are_seen",  # 18
+    "tests/test_coins.py::test_no_coins_are_as_if_there_were_none",  # 14
+    "tests/test_calibrate_surroundings.py::test_all_three_presets_compose",  # 10
+    "tests/test_shock_engines.py::test_times_and_sizes_are_numbers_a_sweep_over_them_compiles_once",  # 9
+    *(f"tests/test_mechanisms.py::test_a_larger_fund_is_never_depleted_sooner[{venue}]"
+      for venue in ("binance_usdm", "hyperliquid")),  # 7 each
+    *(f"tests/test_coins.py::test_a_backstop_takes_the_coins_too_and_sells_them[debt-{case}]"
+      for case in ("67.0-None-0.0-vault0", "67.0-0.01-0.0-vault1", "62.0-None-0.0-vault2", "60.0-None-2.5-vault3")),
+    "tests/test_docs_commands.py::test_commands_reach_the_engine[docs/guides/search.md]",  # 7
+    "tests/test_adl_trigger.py::test_a_drawdown_of_all_is_an_empty_fund",  # 6
+    "tests/test_frontier.py::test_a_page_where_nothing_is_bounded",  # 6
+    "tests/test_withdrawals.py::test_without_a_reason_nobody_runs",  # 6
+    "tests/test_insurance_limits.py::test_the_fund_curve_stays_exact[limit]",  # 4
 )

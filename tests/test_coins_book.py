@@ -121,7 +121,6 @@ def test_distances_know_of_coins() -> None:
     ([SHARE], ("coin_collateral.share", "0.5", "protocol.collateral")),
     ([COINS, SHARE.replace("own", "DOGE")], ("coin_collateral.asset", "'DOGE'", "own, or one of price.markets")),
     ([COINS, SHARE.replace("own", "ETH")], ("protocol.collateral.weights.ETH", "above 0")),
-    ([COINS, "protocol=gmx_v2"], ("protocol.collateral", "protocol.backstop")),
     ([COINS, "protocol=dydx_v4"], ("protocol.liquidation.settlement", "account")),
     (["protocol.collateral={weights: 1.2}"], ("protocol.collateral.weights", "1.2")),
 ])
