@@ -114,4 +114,18 @@ DEAR = (
     "tests/test_frontier.py::test_a_page_where_nothing_is_bounded",  # 6
     "tests/test_withdrawals.py::test_without_a_reason_nobody_runs",  # 6
     "tests/test_insurance_limits.py::test_the_fund_curve_stays_exact[limit]",  # 4
+    "tests/test_grid.py::test_a_fund_shared_where_it_fails_is_caught",  # 8
+    "tests/test_compare.py::test_runs_that_cannot_be_paired",  # 7
+    "tests/test_critical_shots.py::test_the_command_and_its_page",  # 6
+    "tests/test_mechanisms.py::test_cash_and_contracts_are_conserved_and_deficits_paid_once[dydx_v4]",  # 6
+    "tests/test_adl_policies.py::test_the_random_order_is_a_function_of_seed_and_tick",  # 5
+    "tests/test_price_parts.py::test_counts_by_regime_are_independent_poisson_numbers[4]",  # 5
+    "tests/test_docs_commands.py::test_python_works[docs/guides/sweeps.md]",  # 5
+    "tests/test_fit_heston.py::test_likelihood_agrees_with_particles[True]",  # 4
+    "tests/test_monotone.py::test_depleted_is_drawdown_above_the_fund_for_every_fund[fund only]",  # 7
+    "tests/test_mechanisms.py::test_a_larger_fund_is_never_depleted_sooner[gmx_v2]",  # 5
+    "tests/test_benchmarks.py::test_numba_cross_agrees_with_the_reference",  # 6
+    "tests/test_benchmarks.py::test_baseline_agrees_with_the_reference[numba_accounts]",  # 4
+    *(f"tests/test_report.py::test_edge_cases_render[{case}]"
+      for case in ("sixteen markets", "tiny amounts", "huge amounts", "one market", "two paths")),  # 3 each
 )
