@@ -9,6 +9,7 @@ import numpy as np
 from stress.book.schema import Book
 from stress.config.schema import SyntheticConfig
 from stress.errors import UserError
+from stress.protocol.margin.health import unrealised_pnl
 
 NOTE = (
     "Contracts are inverse: every coin has margin accounts of its own, so nobody holds several markets in one "
@@ -30,7 +31,7 @@ def gains(size: np.ndarray, entry: np.ndarray, prices: np.ndarray, inverse: bool
     """What positions [N, A] gained by time zero, in USD."""
     if inverse:
         size, entry = -size, mirrored_prices(entry, prices)
-    return size * (prices - entry)
+    return unrealised_pnl(size, prices, entry)
 
 
 def single_market(cfg: SyntheticConfig) -> SyntheticConfig:
