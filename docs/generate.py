@@ -43,6 +43,8 @@ LONGEST_DEFAULT = 60
 """Characters of a default that still fit into a table."""
 
 ENTRY = {"regimes": "<regime>", "margin_tiers": "<market>", "leverage_tiers": "<market>", "shocks": "<shock>"}
+ELSEWHERE = {"venues"}
+"""Maps whose entries have keys of another section, which lists them."""
 """What the names in a map of sections stand for."""
 
 
@@ -101,7 +103,7 @@ def _field(field: Any, kind: Any, default: Any, prefix: str) -> Iterator[Row]:
     yield Row(key, parse._allowed(options, field.metadata), _default(default, key), field.metadata["doc"])
     if section is not None:
         yield from _keys(section, None, f"{key}.")
-    elif inner is not None:
+    elif inner is not None and field.name not in ELSEWHERE:
         yield from _keys(inner, None, f"{key}.{ENTRY[field.name]}{'[i]' if many else ''}.")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from stress.book.load import load_book
+from stress.book.rules import MarginRules
 from stress.book.schema import Book
 from stress.config.schema import BookConfig, SyntheticConfig
 from stress.protocol.margin.tiers import MarginTable, margin_table
@@ -51,13 +52,13 @@ def generate(accounts: int, markets: list[str] | None = None, prices: np.ndarray
              **synthetic: Any) -> Book:
     """A synthetic book with the tables of :func:`tables`."""
     markets, prices = markets or MARKETS, PRICES if prices is None else prices
-    return load_book(book_config(synthetic, accounts=accounts), markets, prices, *tables(len(markets)))
+    return load_book(book_config(synthetic, accounts=accounts), markets, prices, MarginRules(*tables(len(markets))))
 
 
 def load(positions: Path, collateral: Path | None, markets: list[str] | None = None) -> Book:
     """A book from files with the tables of :func:`tables`."""
     cfg = book_config(kind="file", positions=str(positions), collateral=None if collateral is None else str(collateral))
-    return load_book(cfg, markets or MARKETS, PRICES[:len(markets or MARKETS)], *tables(len(markets or MARKETS)))
+    return load_book(cfg, markets or MARKETS, PRICES[:len(markets or MARKETS)], MarginRules(*tables(len(markets or MARKETS))))
 
 
 def _numbers(value: Any) -> Any:

@@ -20,9 +20,9 @@ from stress.config.collateral import CollateralConfig
 from stress.config.insurance import DepositorsConfig, InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig
 from stress.config.liquidity import BY_BOOK, ImbalanceConfig
-from stress.config.margin import MarginConfig
+from stress.config.margin import MarginConfig, TierConfig
 from stress.config.oracle import ConfidenceConfig, MarkConfig, StableConfig
-from stress.config.schema import Config, ProtocolConfig, TierConfig
+from stress.config.schema import Config, ProtocolConfig
 from stress.config.shock import ShockConfig
 from stress.config.withdrawals import WithdrawalGateConfig, WithdrawalRunConfig, WithdrawalsConfig
 from stress.price.given import GivenPath

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from stress.book.export import export_book
 from stress.book.load import load_book
+from stress.book.rules import MarginRules
 from stress.book.schema import Book
 from stress.errors import UserError
 
@@ -280,7 +281,7 @@ def test_bad_parquet_is_refused(tmp_path, column, cells, words):
 
 def test_residual_name_must_be_free():
     with pytest.raises(UserError, match=r"book\.residual_account: got 'trader-1'"):
-        load_book(book_config(accounts=2, residual_account="trader-1"), MARKETS, PRICES, *tables())
+        load_book(book_config(accounts=2, residual_account="trader-1"), MARKETS, PRICES, MarginRules(*tables()))
 
 
 def test_example_book_loads():

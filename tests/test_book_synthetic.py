@@ -13,6 +13,7 @@ from stress.book.balance import with_residual
 from stress.book.exposure import book_table, distance_to_liquidation, liquidation_heatmap
 from stress.book.load import load_book
 from stress.book.margin import requirement
+from stress.book.rules import MarginRules
 from stress.book.schema import Book
 from stress.book.sizes import apportion, capped_shares
 from stress.errors import UserError
@@ -100,7 +101,7 @@ def test_equity_covers_the_headroom(settings):
 
 def test_headroom_holds_when_maintenance_is_above_initial():
     initial, maintenance = tables()
-    book = load_book(book_config(accounts=500), MARKETS, PRICES, maintenance, initial)
+    book = load_book(book_config(accounts=500), MARKETS, PRICES, MarginRules(maintenance, initial))
     assert (book.equity(PRICES) >= 1.1 * requirement(initial, book.size, PRICES).sum(1)).all()
 
 

@@ -11,6 +11,7 @@ import pytest
 from stress.book.export import export_book
 from stress.book.exposure import distance_to_liquidation
 from stress.book.load import load_book
+from stress.book.rules import MarginRules
 from stress.book.schema import Book
 from stress.cli.compose import load
 from stress.config.collateral import CoinCollateralConfig
@@ -30,7 +31,7 @@ SHARE = "book.synthetic.coin_collateral={share: 0.5, asset: own}"
 
 def synthetic(share: float, asset: str = "own", accounts: int = 300) -> Book:
     cfg = book_config({"coin_collateral": CoinCollateralConfig(share=share, asset=asset)}, accounts=accounts)
-    return load_book(cfg, MARKETS, PRICES, *tables(), HAIRCUTS)
+    return load_book(cfg, MARKETS, PRICES, MarginRules(*tables()), HAIRCUTS)
 
 
 def files(folder: Path, positions: str, collateral: str) -> dict[str, str]:
@@ -41,7 +42,7 @@ def files(folder: Path, positions: str, collateral: str) -> dict[str, str]:
 
 def read(folder: Path, positions: str, collateral: str, haircuts: Haircuts | None = HAIRCUTS) -> Book:
     cfg = book_config(kind="file", **files(folder, positions, collateral))
-    return load_book(cfg, MARKETS, PRICES, *tables(), haircuts)
+    return load_book(cfg, MARKETS, PRICES, MarginRules(*tables()), haircuts)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ def test_export_and_back(tmp_path: Path) -> None:
     export_book(book, tmp_path)
     cfg = book_config(kind="file", positions=str(tmp_path / "positions.csv"),
                       collateral=str(tmp_path / "collateral.csv"))
-    again = load_book(cfg, MARKETS, PRICES, *tables(), HAIRCUTS)
+    again = load_book(cfg, MARKETS, PRICES, MarginRules(*tables()), HAIRCUTS)
     for name in ("size", "entry", "cash", "coins", "counted"):
         np.testing.assert_array_equal(getattr(again, name), getattr(book, name), err_msg=name)
 

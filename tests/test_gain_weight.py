@@ -16,6 +16,7 @@ from fixtures_book import MARKETS, PRICES, book_config, tables
 from stress.book.exposure import distance_to_liquidation
 from stress.book.load import load_book
 from stress.book.margin import requirement, shortfall
+from stress.book.rules import MarginRules
 from stress.book.schema import Book
 from stress.build.engine import kernel_obstacles
 from stress.cli.compose import load
@@ -234,7 +235,7 @@ def test_distances_are_where_accounts_fall_short() -> None:
 def test_a_synthetic_book_has_its_headroom_in_what_counts() -> None:
     """At a weight of zero and entries far away; accounts that have enough without their gains are as they were."""
     cfg = book_config({"entry_spread": 0.2}, accounts=400)
-    books = [load_book(cfg, MARKETS, PRICES, *tables(), gain_weight=weight) for weight in (None, np.zeros(3))]
+    books = [load_book(cfg, MARKETS, PRICES, MarginRules(*tables(), gain_weight=weight)) for weight in (None, np.zeros(3))]
     plain, weighed = (dataclasses.replace(book, gain_weight=np.zeros(3)) for book in books)
     need = requirement(tables()[0], weighed.size, PRICES).sum(1)
     lacks = [(book.margin_equity(PRICES) < 1.1 * need * (1 - 1e-9)) & ~book.residual for book in (plain, weighed)]
@@ -247,10 +248,10 @@ def test_a_book_from_files_is_checked_by_what_counts(tmp_path: Path) -> None:
     positions = tmp_path / "p.csv"
     positions.write_text("account,market,size,entry_price,margin_mode,isolated_margin\nann,BTC,1,80000,isolated,900\n")
     cfg = book_config(kind="file", positions=str(positions))
-    book = load_book(cfg, MARKETS, PRICES, *tables(), gain_weight=np.full(3, 0.5))
+    book = load_book(cfg, MARKETS, PRICES, MarginRules(*tables(), gain_weight=np.full(3, 0.5)))
     assert book.margin_equity(PRICES)[0] == 900 + 0.5 * 20_000
     with pytest.raises(UserError, match="account 'ann' is under water at the start"):
-        load_book(cfg, MARKETS, PRICES, *tables(), gain_weight=np.zeros(3))
+        load_book(cfg, MARKETS, PRICES, MarginRules(*tables(), gain_weight=np.zeros(3)))
 
 
 def test_neither_ladder_nor_kernel_follows() -> None:

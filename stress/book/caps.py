@@ -43,7 +43,7 @@ def noted(book: Book, wanted: BookConfig, cap: PerMarket | None, prices: np.ndar
     notes = (_note(name, limit, usd, wanted.kind)
              for name, limit, usd in zip(markets, per_market(cap, markets, KEY), asked, strict=True)
              if usd > limit * (1.0 + ROUNDING))
-    return replace(book, notes=(*book.notes, *notes))
+    return replace(book, notes=(*book.notes, *(note for note in notes if note not in book.notes)))
 
 
 def _note(market: str, cap: float, usd: float, kind: str) -> str:

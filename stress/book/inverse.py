@@ -12,8 +12,8 @@ from stress.errors import UserError
 from stress.protocol.margin.health import unrealised_pnl
 
 NOTE = (
-    "Contracts are inverse: every coin has margin accounts of its own, so nobody holds several markets in one "
-    "(book.synthetic.multi_market_share counts as 0)."
+    "Contracts are inverse, here or at a venue of book.synthetic.venues: every coin has margin accounts of its own, so "
+    "nobody holds several markets in one (book.synthetic.multi_market_share counts as 0)."
 )
 
 

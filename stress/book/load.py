@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from stress.book.inverse import mirrored, refuse_several_coins
 from stress.book.margin import shortfall
 from stress.book.problems import Problems
 from stress.book.rows import Collateral, Positions, read_collateral, read_positions
+from stress.book.rules import MarginRules
 from stress.book.schema import Book
 from stress.book.synthetic import synthetic_book
 from stress.config.schema import BookConfig
@@ -21,13 +23,11 @@ from stress.protocol.coins import Haircuts
 from stress.protocol.margin.base import MarginCurve
 
 
-def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: MarginCurve,
-              maintenance: MarginCurve, haircuts: Haircuts | None = None, inverse: bool = False,
-              gain_weight: np.ndarray | None = None) -> Book:
-    """The balanced book at prices [A].
+def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, venue: MarginRules,
+              haircuts: Haircuts | None = None, others: Sequence[MarginRules] = ()) -> Book:
+    """The balanced book at prices [A] of a ``venue``.
 
-    ``haircuts`` are of the coins that a venue takes as collateral; ``inverse`` says what its contracts are;
-    ``gain_weight`` [A] is the share of unrealised gains that counts as margin, null for all.
+    ``haircuts`` are of the coins that it takes as collateral. A synthetic book is one that the ``others`` let in too.
 
     Raises UserError for files that cannot be read and for rows that cannot be true: the first few together, each with
     file, line, column, value, what is allowed, and the fix.
@@ -35,16 +35,15 @@ def load_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, initial: 
     if not cfg.residual_account.strip():
         raise bad_value("book.residual_account", cfg.residual_account, "a name")
     if cfg.kind == "synthetic":
-        book = synthetic_book(cfg.synthetic, cfg.accounts, markets, prices, initial, maintenance, inverse,
-                              gain_weight)
+        book = synthetic_book(cfg.synthetic, cfg.accounts, markets, prices, (venue, *others))
         book = with_coins(book, cfg.synthetic.coin_collateral, prices, haircuts)
     else:
-        book = read_book(cfg, markets, prices, maintenance, haircuts, inverse, gain_weight)
+        book = read_book(cfg, markets, prices, venue, haircuts)
     return with_residual(book, cfg.residual_account, prices)
 
 
-def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenance: MarginCurve,
-              haircuts: Haircuts | None, inverse: bool = False, gain_weight: np.ndarray | None = None) -> Book:
+def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, venue: MarginRules,
+              haircuts: Haircuts | None) -> Book:
     """The book of the two files, not balanced yet; UserError as in :func:`load_book`.
 
     Owners are in the order of the collateral file, then of the positions file; an owner's cross account comes before
@@ -76,15 +75,15 @@ def read_book(cfg: BookConfig, markets: list[str], prices: np.ndarray, maintenan
     book = Book(
         markets=tuple(markets), owners=tuple(encoded.dictionary.to_pylist()), owner=key // slots,
         isolated=key % slots > 0, residual=np.zeros(len(key), dtype=bool), size=size, entry=entry, cash=cash,
-        notes=_notes(cfg, markets, size, len(encoded.dictionary)), gain_weight=gain_weight)
+        notes=_notes(cfg, markets, size, len(encoded.dictionary)), gain_weight=venue.gain_weight)
     if haircuts is not None and not usd.all():
         coins = np.zeros_like(size)
         coins[wallet_row[~usd], wallets.market[~usd]] = wallets.amount[~usd]
         book = holding(book, coins, prices, haircuts)
-    if inverse:
+    if venue.inverse:
         refuse_several_coins(book)
-    valued = mirrored(book, prices) if inverse else book
-    _refuse_under_water(valued, prices, maintenance, (held, held_row), (wallets, wallet_row))
+    valued = mirrored(book, prices) if venue.inverse else book
+    _refuse_under_water(valued, prices, venue.maintenance, (held, held_row), (wallets, wallet_row))
     return book
 
 

@@ -1,4 +1,4 @@
-"""The synthetic book: a seeded population scaled to a venue's open interest and margin rules.
+"""The synthetic book: a seeded population scaled to open interest and to the margin rules of one venue or several.
 
 Sizes are Pareto, scaled so that the longs of a market sum to its open interest and so do the shorts; where a side has
 no account the residual account takes it. Leverage is lognormal, falls with size, and is conditioned on the cap that
@@ -8,43 +8,40 @@ no account the residual account takes it. Leverage is lognormal, falls with size
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
-from stress.book.inverse import NOTE, gains, single_market
-from stress.book.margin import requirement
+from stress.book.inverse import NOTE, single_market
 from stress.book.population import Population, draw_population
+from stress.book.rules import Demand, MarginRules, demand
 from stress.book.schema import Book
 from stress.book.sizes import apportion, capped_shares, lot_decimals, lots_to_units
 from stress.config.markets import per_market
 from stress.config.schema import SyntheticConfig
-from stress.protocol.margin.base import MarginCurve
-from stress.protocol.margin.weights import held_back
 
 ENTRY_DIGITS = 7
 """Significant digits of entry prices."""
 SIDES = ((1, "longs"), (-1, "shorts"))
 
 
-def synthetic_book(cfg: SyntheticConfig, accounts: int, markets: list[str], prices: np.ndarray, initial: MarginCurve,
-                   maintenance: MarginCurve, inverse: bool = False, gain_weight: np.ndarray | None = None) -> Book:
+def synthetic_book(cfg: SyntheticConfig, accounts: int, markets: list[str], prices: np.ndarray,
+                   venues: Sequence[MarginRules]) -> Book:
     """``accounts`` margin accounts at prices [A], in the order of a book read from files.
 
-    Balanced in every market where both sides have an account. Contracts that are ``inverse`` have margin accounts by
-    coin. ``gain_weight`` [A] is the share of unrealised gains that counts as margin. Raises UserError when a market has
-    no open interest set.
+    Balanced in every market where both sides have an account. All ``venues`` let it in as it is, so it does not depend
+    on which of them it is then used with; where one has inverse contracts there are margin accounts by coin. Raises
+    UserError when a market has no open interest set.
     """
+    inverse = any(venue.inverse for venue in venues)
     notes = [NOTE] if inverse and cfg.multi_market_share > 0 and len(markets) > 1 else []
     cfg = single_market(cfg) if inverse else cfg
     interest = per_market(cfg.open_interest_usd, markets, "book.synthetic.open_interest_usd")
     people = draw_population(cfg, accounts, interest)
     size = _sizes(people, interest / prices, cfg.size_max_share)
     entry = _entries(people, prices, cfg.entry_spread)
-    gained = gains(size, entry, prices, inverse)
-    back = None if gain_weight is None else held_back(gained, gain_weight).sum(1)
-    cash = _cash(cfg, people.leverage, size, gained.sum(1), back, prices, (initial, maintenance))
+    cash = _cash(cfg, people.leverage, (np.abs(size) * prices).sum(1), demand(venues, size, entry, prices))
     slot = np.where(people.isolated, np.argmax(people.side != 0, axis=1) + 1, 0)
     order = np.lexsort((slot, people.owner))
     return Book(
@@ -78,26 +75,20 @@ def _entries(people: Population, prices: np.ndarray, spread: float) -> np.ndarra
     return entry
 
 
-def _cash(cfg: SyntheticConfig, rank: np.ndarray, size: np.ndarray, gained: np.ndarray, back: np.ndarray | None,
-          prices: np.ndarray, curves: tuple[MarginCurve, MarginCurve]) -> np.ndarray:
-    """Wallets or isolated margins [N] in whole cents that, with what was ``gained``, give the leverage of ``rank`` [N].
+def _cash(cfg: SyntheticConfig, rank: np.ndarray, gross: np.ndarray, asked: Demand) -> np.ndarray:
+    """Wallets or isolated margins [N] in whole cents that give the leverage of ``rank`` [N] on ``gross`` notional [N].
 
-    Nobody's equity is below the headroom over the requirement (the larger of the two curves'), and nobody's cash below
-    that requirement: traders pay in at least the margin, unrealised gains come on top. Of these ``back`` [N] does not
-    count as margin: who needs it for the headroom pays in more.
+    Nobody's equity is below the headroom over the requirement that is ``asked``, and nobody's cash below that
+    requirement: traders pay in at least the margin, unrealised gains come on top. Where gains do not count as margin,
+    who needs them for the headroom pays in more.
     """
-    notional = np.abs(size) * prices
-    gross = notional.sum(1)
-    need = np.maximum(*(requirement(curve, size, prices).sum(1) for curve in curves))
-    cap = np.log(gross / (cfg.margin_headroom * need))
+    cap = np.log(gross / (cfg.margin_headroom * asked.need))
     middle = math.log(cfg.leverage_median) - cfg.leverage_size_slope * np.log(gross / np.median(gross))
     leverage = np.minimum(middle, cap)
     if cfg.leverage_sigma > 0:  # the normal law below the cap, by its quantiles on a log scale: caps may be far out
         below_cap = log_ndtr((cap - middle) / cfg.leverage_sigma)
         leverage = np.minimum(middle + cfg.leverage_sigma * ndtri_exp(np.log(rank) + below_cap), cap)
-    cash = np.maximum(gross / np.exp(leverage) - gained, need)
-    if back is not None:
-        cash = np.maximum(cash, cfg.margin_headroom * need - (gained - back))
+    cash = asked.cash(gross / np.exp(leverage), cfg.margin_headroom)
     return (np.floor(cash * 100.0) + 1.0) / 100.0
 
 

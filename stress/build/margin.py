@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
+from stress.book.rules import MarginRules
 from stress.book.schema import Book
-from stress.config.margin import LeverageTierConfig, MarginConfig
+from stress.config.margin import LeverageTierConfig, MarginConfig, MarginRulesConfig, TierConfig
 from stress.config.markets import per_market
-from stress.config.schema import BookConfig, ProtocolConfig, TierConfig
+from stress.config.schema import BookConfig, ProtocolConfig
 from stress.errors import UserError
 from stress.protocol.coins import Haircuts
 from stress.protocol.margin.base import MarginCurve
@@ -24,7 +25,7 @@ COINS = 4.0
 
 
 def build_margin(
-    protocol: ProtocolConfig, markets: list[str], rate: str, interest: np.ndarray | None = None
+    protocol: MarginRulesConfig, markets: list[str], rate: str, interest: np.ndarray | None = None
 ) -> MarginCurve:
     """Margin of all markets; ``rate`` is maintenance_margin or initial_margin.
 
@@ -53,12 +54,20 @@ def build_haircuts(protocol: ProtocolConfig, markets: list[str]) -> Haircuts | N
     )
 
 
-def build_gain_weight(protocol: ProtocolConfig, markets: list[str]) -> np.ndarray | None:
+def build_gain_weight(protocol: MarginRulesConfig, markets: list[str]) -> np.ndarray | None:
     """Share [A] of unrealised gains that counts as margin; None where all of them do."""
     margin = protocol.margin
     if margin is None or margin.unrealised_gain_weight is None:
         return None
     return per_market(margin.unrealised_gain_weight, markets, f"{KEY}.unrealised_gain_weight")
+
+
+def build_rules(venue: MarginRulesConfig, book: BookConfig, markets: list[str]) -> MarginRules:
+    """What a venue asks of whoever is in the ``book``, whose open interest its initial margin may grow with."""
+    return MarginRules(
+        initial=build_margin(venue, markets, "initial_margin", planned_interest(book, markets)),
+        maintenance=build_margin(venue, markets, "maintenance_margin"),
+        inverse=venue.contract == "inverse", gain_weight=build_gain_weight(venue, markets))
 
 
 def planned_interest(book: BookConfig, markets: list[str]) -> np.ndarray | None:
@@ -85,7 +94,7 @@ def refuse_whole_rates(book: Book, maintenance: MarginCurve, inverse: bool = Fal
             )
 
 
-def _curve(protocol: ProtocolConfig, markets: list[str], rate: str) -> MarginCurve:
+def _curve(protocol: MarginRulesConfig, markets: list[str], rate: str) -> MarginCurve:
     margin = protocol.margin
     if margin is None or margin.kind == "tiers":
         return _table(protocol, markets, rate)
@@ -108,7 +117,7 @@ def _curve(protocol: ProtocolConfig, markets: list[str], rate: str) -> MarginCur
     )
 
 
-def _table(protocol: ProtocolConfig, markets: list[str], rate: str) -> MarginTable:
+def _table(protocol: MarginRulesConfig, markets: list[str], rate: str) -> MarginTable:
     flat = getattr(protocol, rate)
     tiers = [_tiers(protocol, market) for market in markets]
     if flat is not None:
@@ -123,7 +132,7 @@ def _bounds(tiers: list[TierConfig] | list[LeverageTierConfig]) -> np.ndarray:
     return np.array([math.inf if tier.up_to_usd is None else tier.up_to_usd for tier in tiers])
 
 
-def _tiers(protocol: ProtocolConfig, market: str) -> list[TierConfig]:
+def _tiers(protocol: MarginRulesConfig, market: str) -> list[TierConfig]:
     tiers = protocol.margin_tiers.get(market, protocol.margin_tiers.get("default"))
     if not tiers:
         raise UserError(

@@ -17,7 +17,7 @@ from stress.book.schema import Book
 from stress.build.adaptive import refuse_whole_multiples
 from stress.build.engine import entered, kernel_obstacles, obstacles, split_book
 from stress.build.insurance import insured_venue
-from stress.build.margin import build_gain_weight, build_haircuts, build_margin, planned_interest, refuse_whole_rates
+from stress.build.margin import build_gain_weight, build_haircuts, build_rules, refuse_whole_rates
 from stress.build.price import Market, build_market
 from stress.build.shocks import depegs_collateral, shocked_market, shocked_venue
 from stress.build.venue import build_venue, inverse, stack, twin, unlimited
@@ -86,17 +86,18 @@ def build_study(cfg: Config, book: Book | None = None) -> Study:
     """
     market = build_market(cfg.price, cfg.run, cfg.data)
     markets = cfg.price.markets
-    margin = build_margin(cfg.protocol, markets, "maintenance_margin")
-    planned = capped(cfg.book, cfg.protocol.open_interest_cap_usd, markets)
-    initial = build_margin(cfg.protocol, markets, "initial_margin", planned_interest(planned, markets))
-    haircuts, inverse = build_haircuts(cfg.protocol, markets), cfg.protocol.contract == "inverse"
+    venues = [cfg.protocol, *(cfg.book.synthetic.venues or {}).values()]
+    planned = cfg.book
+    for venue in venues:
+        planned = capped(planned, venue.open_interest_cap_usd, markets)
+    rules, *others = (build_rules(venue, planned, markets) for venue in venues)
     if book is None:
-        gains = build_gain_weight(cfg.protocol, markets)
-        book = load_book(planned, markets, market.prices, initial, margin, haircuts, inverse, gains)
-        book = noted(book, cfg.book, cfg.protocol.open_interest_cap_usd, market.prices)
-    refuse_whole_rates(book, margin, inverse)
-    refuse_whole_multiples(book, margin, cfg.protocol.adaptive)
-    return assemble(cfg, market, book, margin, initial)
+        book = load_book(planned, markets, market.prices, rules, build_haircuts(cfg.protocol, markets), others)
+        for venue in venues if cfg.book.kind == "synthetic" else venues[:1]:
+            book = noted(book, cfg.book, venue.open_interest_cap_usd, market.prices)
+    refuse_whole_rates(book, rules.maintenance, rules.inverse)
+    refuse_whole_multiples(book, rules.maintenance, cfg.protocol.adaptive)
+    return assemble(cfg, market, book, rules.maintenance, rules.initial)
 
 
 def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initial: MarginCurve) -> Study:

@@ -13,6 +13,7 @@ from typing import Any
 from stress.cli.earlier import refuse_leftovers
 from stress.cli.flat import hold_in_every_regime
 from stress.cli.launchers import kind, require_plugins, settings_of_plugins
+from stress.cli.venues import in_hydras_words, in_users_words, keep_rules
 from stress.config.parse import declared_keys, parse, parse_fields, takes_list_or_map
 from stress.config.schema import Config
 from stress.errors import UserError
@@ -39,11 +40,11 @@ def prepared(overrides: list[str], extra: str | None = None) -> list[str]:
     """``overrides`` as Hydra needs them to compose what they mean.
 
     The presets of the working directory's ``configs`` (and of the folder ``extra``) are put on the search path, a
-    list given where the preset has a map is preceded by a null, for Hydra cannot merge the one into the other, and a
-    launcher or sweeper that is a plugin gets the settings that fit our jobs.
+    list given where the preset has a map is preceded by a null, for Hydra cannot merge the one into the other, venues
+    of a book are composed, and a launcher or sweeper that is a plugin gets the settings that fit our jobs.
     """
     result = []
-    for override in overrides:
+    for override in in_hydras_words(overrides):
         key, _, value = override.lstrip("+").partition("=")
         if value.startswith("[") and takes_list_or_map(key):
             result.append(f"++{key}=null")
@@ -58,7 +59,7 @@ def as_typed(overrides: list[str]) -> list[str]:
         return override == f"++{key}=null" and following.lstrip("+").startswith(f"{key}=[")
 
     pairs = zip(overrides, [*overrides[1:], ""], strict=True)
-    return [override for override, following in pairs if not is_ours(override, following)]
+    return in_users_words([override for override, following in pairs if not is_ours(override, following)])
 
 
 def own_presets() -> Path | None:
@@ -67,9 +68,14 @@ def own_presets() -> Path | None:
     return own if own.is_dir() and own.resolve() != config_folder().resolve() else None
 
 
-def _search_path(overrides: list[str], extra: str | None) -> list[str]:
+def preset_folders(extra: str | None = None) -> list[Path]:
+    """Where presets are looked for; ``extra`` is the user's folder beside that of the working directory."""
     own = own_presets()
-    folders = [*([own] if own else []), *([Path(extra).absolute()] if extra else [])]
+    return [config_folder(), *([own] if own else []), *([Path(extra).absolute()] if extra else [])]
+
+
+def _search_path(overrides: list[str], extra: str | None) -> list[str]:
+    folders = preset_folders(extra)[1:]
     if not folders or any(o.lstrip("+").startswith("hydra.searchpath=") for o in overrides):
         return []
     quoted = [json.dumps(f"file://{folder}", ensure_ascii=False) for folder in folders]
@@ -103,11 +109,13 @@ def to_container(composed: Any) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     # section by section where it stands: a configuration of the sections would hold copies of them all
-    return {
+    container = {
         key: OmegaConf.to_container(node, resolve=True, throw_on_missing=False) if OmegaConf.is_config(node)
         else OmegaConf.select(composed, key)
         for key, node in composed.items_ex(resolve=False) if key != "hydra"
     }
+    keep_rules(container)
+    return container
 
 
 def check_ahead(overrides: list[str], flags: dict[str, str | None]) -> bool:

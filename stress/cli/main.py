@@ -114,16 +114,24 @@ def _resume(arguments: Arguments, folder: Path) -> int:
 
 def _run(arguments: Arguments) -> int:
     """One job through Hydra, or a sweep of them."""
-    from stress.cli.compose import check_ahead
+    from stress.cli.compose import check_ahead, preset_folders
     from stress.cli.jobs import with_all_models, with_replay_model
+    from stress.cli.venues import one_book
+    from stress.config.margin import VENUES
 
     if arguments.command == "replay":
         arguments.overrides = with_replay_model(arguments.overrides)
     if arguments.command == "calibrate":
         arguments.overrides = with_all_models(arguments.overrides)
+    added = None
+    if arguments.command == "run":
+        added = one_book(arguments.overrides, preset_folders(arguments.flags.get("--config-dir")))
+        arguments.overrides += [added] if added else []
     sweeping = check_ahead(arguments.overrides, arguments.flags)
     if sweeping and arguments.command != "run":
         raise UserError(f"--multirun: {arguments.command} is one job; only run sweeps.")
+    if added:
+        print(f"One book for all jobs: {added}. For each venue its own: {VENUES}=null.", flush=True)
     return _sweep(arguments) if sweeping else _single(arguments)
 
 

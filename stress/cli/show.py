@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stress.cli.jobs import Finished
+from stress.config.margin import VENUES
 
 HEADLINES = (
     "depletion_probability", "cascade_probability", "adl_probability", "socialised_loss_probability",
@@ -89,7 +90,8 @@ def job_line(number: int, overrides: list[str], summary: Mapping[str, Any], viol
     metric = summary.get("metrics", {}).get("depletion_probability")
     estimate = "" if metric is None else "  depletion {} [{}]".format(*_cells(metric))
     gate = "  limit violated" if violated else ""
-    return f"job {number}  {' '.join(overrides)}{estimate}{gate}{'' if note is None else f'  ({note})'}"
+    words = [word for word in overrides if not word.startswith(f"{VENUES}=")]  # said once, before the first job
+    return f"job {number}  {' '.join(words)}{estimate}{gate}{'' if note is None else f'  ({note})'}"
 
 
 def ledger_lines(ledger: Mapping[str, Any]) -> list[str]:

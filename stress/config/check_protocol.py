@@ -15,7 +15,8 @@ from stress.config.check_margin import check_margin, lowest_maintenance, replace
 from stress.config.check_oracle import check_oracle
 from stress.config.check_order import check_order
 from stress.config.check_withdrawals import check_withdrawals
-from stress.config.schema import Config, ProtocolConfig, TierConfig
+from stress.config.margin import TierConfig
+from stress.config.schema import Config, ProtocolConfig
 from stress.errors import UserError, bad_value
 
 WATERFALL = ("insurance_fund", "adl", "socialised_loss")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from stress.config.fields import PerMarket, field
 
+VENUES = "book.synthetic.venues"
+"""Key of the venues that a synthetic book is made for, beside the run's own."""
 KINDS = ("tiers", "leverage", "root_size", "linear_size", "skew")
 
 
@@ -64,3 +66,21 @@ class MarginConfig:
         "null: all of it", low=0, high=1, optional=True)
     open_interest: OpenInterestConfig | None = field(
         "initial margin grows with open interest; null: it does not", optional=True)
+
+
+@dataclass(kw_only=True)
+class MarginRulesConfig:
+    """What a venue asks of whoever opens and holds a position."""
+
+    contract: str = field(
+        "what is traded: a unit of the asset, with margin and profit in USD (linear), or contracts of 1 USD, with both "
+        "in the coin (inverse); coins are then given and shown in USD at the prices of time zero",
+        choices=("linear", "inverse"))
+    initial_margin: float | None = field("flat initial margin; replaces the tiers", above=0, high=1)
+    maintenance_margin: float | None = field("flat maintenance margin; replaces the tiers", above=0, below=1)
+    margin_tiers: dict[str, list[TierConfig]] = field("margin tiers by market; 'default' serves the rest")
+    margin: MarginConfig | None = field(
+        "margin rates that depend on a position's size or on open interest; null: tiers or flat rates", optional=True)
+    open_interest_cap_usd: PerMarket | None = field(
+        "most open interest, one side, that the venue takes: a synthetic book has no more; a book from files may, and "
+        "nobody is closed for it; null for no cap", unit="USD", above=0, optional=True)

@@ -18,7 +18,7 @@ from stress.config.funding import FundingConfig
 from stress.config.insurance import InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig, LiquidationConfig
 from stress.config.liquidity import BY_BOOK, ImbalanceConfig
-from stress.config.margin import MarginConfig, TierConfig
+from stress.config.margin import MarginRulesConfig
 from stress.config.oracle import OracleConfig
 from stress.config.shock import ShockConfig
 from stress.config.sweep import SweepConfig
@@ -192,6 +192,10 @@ class SyntheticConfig:
     entry_spread: float = field("standard deviation of log(entry price / initial price)", low=0)
     coin_collateral: CoinCollateralConfig | None = field(
         "collateral in coins (protocol.collateral); null: all of it is USD", optional=True)
+    venues: dict[str, MarginRulesConfig] | None = field(
+        "venues that let this book in as well, as a list of presets of protocol on the command line: nobody has more "
+        "leverage than the strictest allows; a sweep over protocol gives all of its presets; null: the run's own venue",
+        optional=True)
 
 
 @dataclass(kw_only=True)
@@ -218,21 +222,9 @@ class BreakerConfig:
 
 
 @dataclass(kw_only=True)
-class ProtocolConfig:
+class ProtocolConfig(MarginRulesConfig):
     """The venue's rules."""
 
-    contract: str = field(
-        "what is traded: a unit of the asset, with margin and profit in USD (linear), or contracts of 1 USD, with both "
-        "in the coin (inverse); coins are then given and shown in USD at the prices of time zero",
-        choices=("linear", "inverse"))
-    initial_margin: float | None = field("flat initial margin; replaces the tiers", above=0, high=1)
-    maintenance_margin: float | None = field("flat maintenance margin; replaces the tiers", above=0, below=1)
-    margin_tiers: dict[str, list[TierConfig]] = field("margin tiers by market; 'default' serves the rest")
-    margin: MarginConfig | None = field(
-        "margin rates that depend on a position's size or on open interest; null: tiers or flat rates", optional=True)
-    open_interest_cap_usd: PerMarket | None = field(
-        "most open interest, one side, that the venue takes: a synthetic book has no more; a book from files may, and "
-        "nobody is closed for it; null for no cap", unit="USD", above=0, optional=True)
     insurance_fund: float = field("insurance fund at time zero", unit="USD", low=0)
     insurance: InsuranceConfig | None = field(
         "how the insurance fund is run; null: one fund, fed by liquidations, that pays as far as it goes",

@@ -8,7 +8,7 @@ from typing import Any
 from stress.report import format as fmt
 from stress.report.collateral import AT_PAR, collateral, left_out
 from stress.report.contract import COINS, contract, inverse
-from stress.report.format import count, percent_tick, plain_tick, seconds, usd_tick
+from stress.report.format import count, joined, percent_tick, plain_tick, seconds, usd_tick
 from stress.report.history import history, source_words, speed_words
 from stress.report.insurance import insurance, levied
 from stress.report.liquidation import adl_trigger, backstop, liquidation, modelled_on
@@ -128,7 +128,12 @@ def _book(run: Run) -> str:
     synthetic = run.setting("book.synthetic") or {}
     return (f"{size}, generated (seed {synthetic.get('seed')}), open interest "
             f"{_each(run, synthetic.get('open_interest_usd'), usd_tick)} one side{_capped(run)}, "
-            f"median leverage {plain_tick(synthetic.get('leverage_median'))}×") if kind else ""
+            f"median leverage {plain_tick(synthetic.get('leverage_median'))}×{_venues(synthetic)}") if kind else ""
+
+
+def _venues(synthetic: dict[str, Any]) -> str:
+    venues = synthetic.get("venues")
+    return f", no more than {joined(list(venues))} allow" if venues else ""
 
 
 def _capped(run: Run) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stress import files
+from stress.config.margin import VENUES
 from stress.report import page, paired, sources, style
 from stress.report.figures import paired_differences, sweep_dots, sweep_frontier, sweep_lines, sweep_map
 from stress.report.format import count, joined, many
@@ -40,7 +41,7 @@ def write_sweep_report(folder: Path) -> Path:
         figures = _figures(sweep, names)
     return page.render(
         "sweep.html.j2", sweep.folder / "sweep.html", title=_title(sweep), facts=_facts(sweep), figures=figures,
-        together=_together(sweep),
+        notes=[*_one_book(sweep), *_together(sweep)],
         verdict=_verdict(sweep), points=_points(sweep, names), keys=[sweep.short(k) for k in sweep.keys],
         columns=[title_of(n) for n in names],
         rows=[_row(sweep, job, names, frontier) for job in sweep.done], paired=_paired(sweep),
@@ -113,6 +114,13 @@ def _verdict(sweep: Sweep) -> tuple[str, str] | None:
     more = [f"{len(by['met']) - _NAMED} more"] if len(by["met"]) > _NAMED else []
     met = f" Met by {joined([*names, *more])}." if names else ""
     return next(state for state, jobs in by.items() if jobs), f"Of {many(len(limited), 'job')}: {joined(words)}.{met}"
+
+
+def _one_book(sweep: Sweep) -> list[str]:
+    """What the jobs' book is, where it is made for several venues."""
+    venues = {str(job.overrides[VENUES]).strip("[]") for job in sweep.done if job.overrides and VENUES in job.overrides}
+    return [f"One book for all jobs: nobody in it has more leverage than the strictest of {joined(names.split(','))} "
+            f"allows ({VENUES})." for names in venues if len(venues) == 1 and "," in names]
 
 
 def _together(sweep: Sweep) -> list[str]:

@@ -33,7 +33,8 @@ def obstacles(first: Outcomes, second: Outcomes) -> list[str]:
                      "run.step_seconds")
     if first.book != second.book:
         found.append(f"the accounts differ ({a['accounts']} and {b['accounts']} of them): a synthetic book follows the "
-                     "venue's initial margin. Write one with book.export=DIR and run both with book=file")
+                     "venue's initial margin. Name the presets of both in book.synthetic.venues, or write a book with "
+                     "book.export=DIR and run both with book=file")
     if any(run.columns["log_weight"].any() for run in (first, second)):
         found.append("paths carry weights: run both without")
     return found
