@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from stress import files
-from stress.config.margin import VENUES
 from stress.report import page, paired, sources, style
 from stress.report.figures import paired_differences, sweep_dots, sweep_frontier, sweep_lines, sweep_map
 from stress.report.format import count, joined, many
@@ -23,6 +22,7 @@ SHOWN = ("depletion_probability", "required_fund_99", "fund_drawdown_es_99", "ba
 """Metrics in figures and in the page's table; ``sweep.csv`` has all."""
 _VERDICTS = {"violated": "violate a limit with confidence", "undecided": "undecided at this number of paths",
              "met": "meet all limits with confidence"}
+VENUES = "book.synthetic.venues"
 _NAMED = 4
 """Jobs that meet all limits and are named."""
 _STATES = {"ok": "ok", "limit": "over a limit", "failed": "failed", "unfinished": "unfinished"}
