@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,16 @@ def test_runs_that_cannot_be_paired(runs: Path, tmp_path: Path, capsys: pytest.C
     assert [text.split(" ")[0] for text in found] == ["run.seed", "horizon", "the"]
     assert main(["compare", str(runs / "large"), str(tmp_path / "other"), "hydra.run.dir=x"]) == BAD_INPUT
     error = capsys.readouterr().err
-    assert all(part in error for part in ("run.seed is 1 and 2", "60 ticks of 60 s and 120 ticks", "book.export"))
+    assert all(part in error for part in ("run.seed is 1 and 2", "60 ticks of 60 s and 120 ticks",
+                                         "one book.accounts"))
     assert not Path("x").exists()
+
+
+def test_another_book_of_the_same_settings_is_the_venues(runs: Path) -> None:
+    first = read_outcomes(runs / "large")
+    (reason,) = obstacles(first, replace(first, book="another"))
+    assert "book.synthetic.venues" in reason
+    assert "book.export" in reason
 
 
 @pytest.mark.parametrize(("words", "said"), [

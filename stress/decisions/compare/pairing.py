@@ -32,12 +32,19 @@ def obstacles(first: Outcomes, second: Outcomes) -> list[str]:
         found.append(f"horizon and step are {_clock(a)} and {_clock(b)}: run again with one run.horizon_hours and one "
                      "run.step_seconds")
     if first.book != second.book:
-        found.append(f"the accounts differ ({a['accounts']} and {b['accounts']} of them): a synthetic book follows the "
-                     "venue's initial margin. Name the presets of both in book.synthetic.venues, or write a book with "
-                     "book.export=DIR and run both with book=file")
+        found.append(f"the accounts differ ({a['accounts']} and {b['accounts']} of them): {_why(first, second)}")
     if any(run.columns["log_weight"].any() for run in (first, second)):
         found.append("paths carry weights: run both without")
     return found
+
+
+def _why(first: Outcomes, second: Outcomes) -> str:
+    """Where other accounts come from, and what to do."""
+    keys = [key for key in changes(first, second) if key.startswith("book.")]
+    if keys:
+        return f"run again with one {' and one '.join(keys[:3])}"
+    return ("a synthetic book follows the venue's initial margin. Name the presets of both in book.synthetic.venues, "
+            "or write a book with book.export=DIR and run both with book=file")
 
 
 def changes(first: Outcomes, second: Outcomes) -> dict[str, list[Any]]:
