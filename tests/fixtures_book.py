@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {
     "size_max_share": 0.05, "leverage_median": 6.0, "leverage_sigma": 0.8, "leverage_size_slope": 0.15,
     "margin_headroom": 1.1, "long_share": 0.6, "isolated_share": 0.3, "isolated_beside_cross": 0.5,
     "multi_market_share": 0.4, "multi_market_legs": 2.5, "hedged_share": 0.3, "entry_spread": 0.05,
-    "coin_collateral": None}
+    "coin_collateral": None, "venues": None}
 """Fixed here, so that tuning a shipped default moves no test."""
 
 

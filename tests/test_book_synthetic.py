@@ -348,12 +348,13 @@ def test_table_has_a_row_a_position(small):
     _, maintenance = tables()
     table = book_table(small, PRICES, maintenance)
     assert table.column_names == ["account", "margin_account", "market", "size", "entry_price", "notional_usd",
-                                  "margin_mode", "equity_usd", "leverage", "distance", "residual"]
+                                  "margin_mode", "collateral_usd", "equity_usd", "leverage", "distance", "residual"]
     columns = table.to_pydict()
     account, market = np.nonzero(small.size)
     assert columns["account"] == [small.owners[small.owner[n]] for n in account]
     assert columns["market"] == [MARKETS[a] for a in market]
     assert columns["margin_mode"] == ["isolated" if small.isolated[n] else "cross" for n in account]
     np.testing.assert_array_equal(columns["size"], small.size[account, market])
+    np.testing.assert_array_equal(columns["collateral_usd"], small.cash[account])
     np.testing.assert_array_equal(columns["equity_usd"], small.equity(PRICES)[account])
     np.testing.assert_array_equal(columns["residual"], small.residual[account])

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
+from stress.book.exposure import book_table
 from stress.book.inverse import mirrored
 from stress.book.margin import requirement
 from stress.book.schema import Book
@@ -17,6 +19,7 @@ from stress.cli.compose import as_typed, config_folder, load, prepared
 from stress.cli.main import main
 from stress.cli.venues import one_book
 from stress.config.margin import VENUES
+from stress.decisions.compare.outcomes import digest
 from stress.files import read_json
 
 SMALL = ("price=gbm", "book.accounts=200", "run.paths=16", "run.step_seconds=60", "run.horizon_hours=0.1")
@@ -50,6 +53,18 @@ def test_every_venue_has_the_same_accounts_and_lets_them_in(venues: tuple[str, .
     assert len({held.digest() for held in books.values()}) == 1
     for venue in venues:
         assert lets_in(books[venue], venue).all(), venue
+
+
+def test_a_comparison_takes_them_for_the_same(tmp_path: Path) -> None:
+    """Also with inverse contracts, in which positions gained something else by time zero."""
+    names = []
+    for venue in ("bitmex", "okx"):
+        study = build_study(load([*SMALL, f"protocol={venue}", given(("bitmex", "okx"))])[0])
+        table = book_table(study.book, study.prices0, study.margin, inverse=venue == "bitmex")
+        parquet.write_table(table, tmp_path / f"{venue}.parquet")
+        names.append((digest(tmp_path / f"{venue}.parquet"), table["equity_usd"].to_pylist()))
+    assert names[0][0] == names[1][0]
+    assert names[0][1] != names[1][1]
 
 
 def test_each_venue_has_its_own_book_without() -> None:

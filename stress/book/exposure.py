@@ -60,12 +60,14 @@ def liquidation_heatmap(
 def book_table(book: Book, prices: np.ndarray, maintenance: MarginCurve, inverse: bool = False) -> pa.Table:
     """A row a position at prices [A], in the order of margin accounts and markets.
 
-    ``equity_usd`` and ``leverage`` (notional over equity, NaN unless equity is positive) are those of the margin
-    account; ``distance`` is :func:`distance_to_liquidation`.
+    ``collateral_usd`` (cash and coins, at these prices), ``equity_usd`` (with what positions gained) and ``leverage``
+    (notional over equity, NaN unless equity is positive) are those of the margin account; ``distance`` is
+    :func:`distance_to_liquidation`.
     """
     account, market = np.nonzero(book.size)
     notional = np.abs(book.size) * prices
     equity = (mirrored(book, prices) if inverse else book).equity(prices)
+    collateral = book.cash if book.coins is None else book.cash + (book.coins * prices).sum(1)
     leverage = np.divide(notional.sum(1), equity, out=np.full(book.accounts, np.nan), where=equity > 0)
     owners, markets, modes = (np.array(texts, dtype=object) for texts in (book.owners, book.markets, (CROSS, ISOLATED)))
     return pa.table({
@@ -76,6 +78,7 @@ def book_table(book: Book, prices: np.ndarray, maintenance: MarginCurve, inverse
         "entry_price": book.entry[account, market],
         "notional_usd": notional[account, market],
         "margin_mode": pa.array(modes[book.isolated[account].astype(int)], pa.string()),
+        "collateral_usd": collateral[account],
         "equity_usd": equity[account],
         "leverage": leverage[account],
         "distance": distance_to_liquidation(book, prices, maintenance, inverse)[account, market],

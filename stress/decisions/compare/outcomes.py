@@ -64,6 +64,7 @@ def read_outcomes(folder: Path) -> Outcomes:
         config = parse_yaml(files[".hydra/config.yaml"].read_text(encoding="utf-8"))
         table = parquet.read_table(files["paths.parquet"])
         summary, manifest = read_json(files["summary.json"]), read_json(files["manifest.json"])
+        book = digest(folder / "data" / "book.parquet")
     except (OSError, ValueError, yaml.YAMLError, pa.ArrowException) as error:
         raise UserError(f"compare: {folder} cannot be read ({error}). Run it again.") from error
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
@@ -71,12 +72,13 @@ def read_outcomes(folder: Path) -> Outcomes:
     if rows != paths:
         raise UserError(f"compare: {folder} has {rows} rows in paths.parquet and {paths} paths in summary.json. Run it "
                         "again.")
-    return Outcomes(folder, summary, manifest, config, columns, _digest(folder / "data" / "book.parquet"))
+    return Outcomes(folder, summary, manifest, config, columns, book)
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
     """Of who holds what; requirements and distances are the venue's, not the book's."""
     if not file.is_file():
         return ""
-    table = parquet.read_table(file, columns=["account", "market", "size", "entry_price", "equity_usd"])
+    names = ["account", "market", "size", "entry_price", "margin_mode", "collateral_usd"]
+    table = parquet.read_table(file, columns=names)
     return hashlib.sha256("".join(str(column.to_pylist()) for column in table.columns).encode()).hexdigest()
