@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.protocol.adl.base import AdlCase, AdlMatch, Standing
-from stress.protocol.adl.pair import traded, valid_transition
+from stress.protocol.adl.pair import no_riskier, traded, valid_transition
 from stress.protocol.adl.random import valid_pairs
-from stress.protocol.adl.ranked import fill_by_rank, only
+from stress.protocol.adl.ranked import closed_of_queue, fill_by_rank, only
 from stress.protocol.liquidation.prices import bankruptcy_price, closes
 
 Inputs = Mapping[str, Any]
@@ -40,7 +40,15 @@ def pair_transfer(x: Inputs) -> Inputs:
         after, sizes = _traded(account, bought, price)
         allowed += [closes(jnp.asarray(account["positions"][0]["size"]), bought), _valid(account, after)]
         states[name] = {"collateral_usd": after["collateral_usd"], "positions": sizes}
-    return states if all(allowed) else {"outcome": "error"}
+    return {**states, "outcome": "ok"} if all(allowed) else {"outcome": "error"}
+
+
+def state_transition(x: Inputs) -> Inputs:
+    """Of an account that is not well collateralised after it."""
+    names = "oldNC", "oldMMR", "newNC", "newMMR"
+    valid = bool(no_riskier(*(jnp.asarray(float(x[name])) for name in names)))
+    refused = "NewlyUndercollateralized" if x["oldNC"] >= x["oldIMR"] else "StillUndercollateralized"
+    return {"result": "Success" if valid else refused, "valid": valid}
 
 
 def _price(account: Inputs, position: Inputs) -> Any:
@@ -112,15 +120,10 @@ def _states(x: Inputs, names: list[str], case: AdlCase, match: AdlMatch) -> Inpu
 
 
 def bitmex_queue(x: Inputs) -> Inputs:
-    """Longs by their score against one bankrupt short."""
+    """Longs by their score against one bankrupt short, at its bankruptcy price."""
     longs = x["longs"]
-    size = np.array([[*(row["qty"] for row in longs), -x["bankrupt_short_qty"]]], float)
-    score = np.array([[*(row["score"] for row in longs), 0.0]])
-    need, room = np.stack([0 * size, np.maximum(-size, 0)]), np.stack([0 * size, np.maximum(size, 0)])
-    price, none = np.full_like(size, x["bankruptcy_price"]), np.zeros(size.shape[1])
-    order = np.argsort(size[0] > 0, kind="stable")
-    standing = Standing(*map(jnp.asarray, (size, price, none, none > 0, price[:, 0], price[:, 0], size, order, 1)))
-    match = fill_by_rank(AdlCase(*map(jnp.asarray, (need, price, room)), standing), jnp.asarray(score))
-    taken, paid = np.asarray(match.taken)[1, 0], np.asarray(match.paid)[1, 0]
-    closed = {str(row["account"]): taken[n] for n, row in enumerate(longs) if taken[n] > 0}
+    room, score = (jnp.array([row[name] for row in longs], float) for name in ("qty", "score"))
+    loser = (jnp.asarray(float(x[name])) for name in ("bankrupt_short_qty", "bankruptcy_price"))
+    taken, paid = closed_of_queue(*loser, room, score)
+    closed = {str(row["account"]): units for row, units in zip(longs, taken, strict=True) if units > 0}
     return {"closed": closed, "price": paid.sum() / taken.sum()}

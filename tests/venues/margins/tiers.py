@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stress.protocol.margin.base import MarginCurve
-from stress.protocol.margin.liquidation_price import liquidation_price
+from stress.protocol.margin.liquidation_price import liquidation_price, liquidation_price_at_rate
 from stress.protocol.margin.tiers import MarginTable, leverage_table, margin_table
 from tests.venues.cases import Answer
 
@@ -56,10 +56,10 @@ def binance_margin(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def binance_price(case: Mapping[str, Any]) -> dict[str, Any]:
     """Cross: other positions take their requirement and add their gains."""
-    one = MarginTable(rate=np.array([[case["mm_rate"]]]), deduction=np.array([[case["maintenance_amount"]]]))  # type: ignore[arg-type]
     others = sum(other["unrealised_pnl"] - other["maintenance_margin"] for other in case["other_positions"])
-    size, slack = SIDES[case["side"]] * case["size"], case["wallet_balance"] + others
-    return {"liquidation_price": price(one, size, case["entry_price"], slack)}
+    size, slack = np.array(SIDES[case["side"]] * case["size"]), case["wallet_balance"] + others
+    rate, deduction = case["mm_rate"], case["maintenance_amount"]
+    return {"liquidation_price": liquidation_price_at_rate(size, case["entry_price"], slack, rate, deduction)}
 
 
 def bybit_margin(case: Mapping[str, Any]) -> dict[str, Any]:
