@@ -20,6 +20,7 @@ UNREAD = {
     "binance_usdm": {"symbol"},  # names the market
     "bitmex": set(),
     "bybit": set(),
+    "deribit": set(),
     "dydx_v4": {"oracle_price"},  # every position has it
     "hyperliquid": {"leverage"},  # what was chosen, not what is allowed
     "nibiru_perp_v2": set(),

@@ -13,7 +13,11 @@ from stress.liquidity.constant_product import closing_value
 from stress.protocol.insurance.penalty import cover_debt, remainder, split
 from stress.protocol.keeper_reward import keeper_reward
 from stress.protocol.liquidation import half, window
-from stress.protocol.liquidation.prices import bankruptcy_price_at_leverage, inverse_bankruptcy_price
+from stress.protocol.liquidation.prices import (
+    bankruptcy_price_at_leverage,
+    inverse_bankruptcy_price,
+    inverse_liquidation_price,
+)
 from stress.protocol.liquidation.taken import taken
 from stress.protocol.margin.flat import flat_requirement
 from stress.protocol.margin.health import falls_short, gain_on_notional
@@ -27,8 +31,14 @@ CURIE_RATIO = 1e-6
 
 
 def bankruptcy_price(i: Inputs) -> Inputs:
-    price = inverse_bankruptcy_price if i["contract"] == "inverse" else bankruptcy_price_at_leverage
-    return {"bankruptcy_price": price(i["entry"], i["leverage"], 1.0 if i["side"] == "long" else -1.0)}
+    """Of a whole account, if it says a balance: its taker fee is lost too."""
+    side = 1.0 if i["side"] == "long" else -1.0
+    if "wallet_balance" in i:
+        contracts = i["contracts"] * (1.0 + side * i["taker_fee"])
+        price = inverse_liquidation_price(contracts, i["contracts"] / i["entry"], i["wallet_balance"], side)
+        return {"bankruptcy_price": price if i["contract"] == "inverse" else None}
+    rule = inverse_bankruptcy_price if i["contract"] == "inverse" else bankruptcy_price_at_leverage
+    return {"bankruptcy_price": rule(i["entry"], i["leverage"], side)}
 
 
 def liquidation_throttle(i: Inputs) -> Inputs:

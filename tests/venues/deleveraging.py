@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.protocol.adl.base import AdlCase, AdlMatch, Standing
+from stress.protocol.adl.bitmex import queue_place
 from stress.protocol.adl.pair import no_riskier, traded, valid_transition
 from stress.protocol.adl.random import valid_pairs
 from stress.protocol.adl.ranked import closed_of_queue, fill_by_rank, only
-from stress.protocol.liquidation.prices import bankruptcy_price, closes
+from stress.protocol.liquidation.prices import bankruptcy_price, bankruptcy_quote, closes
+from tests.venues.ledger import QUANTUM
 
 Inputs = Mapping[str, Any]
 Positions = list[dict[str, Any]]
@@ -34,7 +36,7 @@ def pair_transfer(x: Inputs) -> Inputs:
     """One position closed against another at the bankruptcy price of the first, or at the oracle's."""
     loser, winner = x["liquidated"], x["offsetting"]
     units, first = x["delta_btc"], loser["positions"][0]
-    price = _price(loser, first) if x["price_rule"].startswith("bankruptcy") else first["oracle_price"]
+    price = _rounded(loser, first, units) if x["price_rule"].startswith("bankruptcy") else first["oracle_price"]
     allowed, states = [], {}
     for name, account, bought in (("liquidated", loser, units), ("offsetting", winner, -units)):
         after, sizes = _traded(account, bought, price)
@@ -55,6 +57,14 @@ def _price(account: Inputs, position: Inputs) -> Any:
     share = _maintenance(position) / margins(account["positions"])[1]
     own = equity(account["collateral_usd"], account["positions"])
     return bankruptcy_price(position["oracle_price"], jnp.asarray(position["size"]), own, share)
+
+
+def _rounded(account: Inputs, position: Inputs, bought: float) -> Any:
+    """Bankruptcy price at which ``bought`` units cost a whole number of quantums; dYdX's is of the cash that moves."""
+    share = abs(bought) * position["oracle_price"] * position["maintenance_margin_fraction"]
+    share /= margins(account["positions"])[1]
+    own = equity(account["collateral_usd"], account["positions"])
+    return -bankruptcy_quote(-bought * position["oracle_price"], own, share, QUANTUM) / bought
 
 
 def _maintenance(position: Inputs) -> float:
@@ -127,3 +137,9 @@ def bitmex_queue(x: Inputs) -> Inputs:
     taken, paid = closed_of_queue(*loser, room, score)
     closed = {str(row["account"]): units for row, units in zip(longs, taken, strict=True) if units > 0}
     return {"closed": closed, "price": paid.sum() / taken.sum()}
+
+
+def bitmex_places(x: Inputs) -> Inputs:
+    """What share of the longs, at least, is not behind each."""
+    places = queue_place(*(jnp.array([row[name] for row in x["longs"]], float) for name in ("score", "qty")))
+    return {"percentile": {str(row["account"]): 100.0 * place for row, place in zip(x["longs"], places, strict=True)}}

@@ -20,7 +20,7 @@ from stress.protocol.funding.velocity import accrued, velocity_rate
 from stress.protocol.margin.flat import maintenance_rate
 from stress.protocol.waterfall.socialised_loss import deposit_haircut, per_unit
 from tests.venues.cases import Answer
-from tests.venues.deleveraging import bitmex_queue, equity, offset_queue, pair_transfer, state_transition
+from tests.venues.deleveraging import bitmex_places, bitmex_queue, equity, offset_queue, pair_transfer, state_transition
 
 Inputs = Mapping[str, Any]
 
@@ -174,6 +174,7 @@ def _dydx_trigger(x: Inputs) -> Inputs:
 
 ANSWERS: dict[tuple[str, str], Answer] = {
     ("binance_usdm", "adl_rank"): _binance_rank,
+    ("bitmex", "adl_percentile"): bitmex_places,
     ("bitmex", "adl_queue"): bitmex_queue,
     ("drift_v2", "funding_rate"): _drift_rate,
     ("drift_v2", "funding_rate_cap"): _drift_cap,

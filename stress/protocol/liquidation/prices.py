@@ -43,7 +43,8 @@ def inverse_liquidation_price(contracts: Values, value: Values, slack: Values, s
     """USD per coin [...] at which a contract margined in its base asset has lost its ``slack`` [...] (Bybit, isolated).
 
     ``contracts`` [...] are in USD, their ``value`` [...] at entry and the slack, initial less maintenance margin, in
-    coins.
+    coins. A fee or a maintenance margin that is a rate of the value at that very price belongs to the contracts:
+    ``contracts x (1 + side x rate)``, and then not to the slack.
     """
     return contracts / (value + side * slack)
 
