@@ -4,20 +4,50 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pytest
 
 from tests.venues.answers import ANSWERS, INAPPLICABLE, OPEN
-from tests.venues.cases import Case, cases, differences
+from tests.venues.cases import Case, Noted, cases, differences
 
 ANSWERED = [case for case in cases() if case.kind in ANSWERS and case.id not in INAPPLICABLE]
 
 
+UNREAD = {
+    "binance_usdm": {"symbol"},  # names the market
+    "bitmex": set(),
+    "bybit": set(),
+    "deribit": set(),
+    "dydx_v4": {"oracle_price"},  # every position has it
+    "hyperliquid": {"leverage"},  # what was chosen, not what is allowed
+    "nibiru_perp_v2": set(),
+    "perpetual_curie": set(),
+}
+"""Venues whose answers must look at all that a case gives, and what of it says nothing about the number."""
+
+
+@cache
+def answered(name: str) -> tuple[Mapping[str, Any], set[str]]:
+    """What is said of a case, and which of its inputs were looked at."""
+    case = next(case for case in ANSWERED if case.id == name)
+    inputs = Noted(case.inputs)
+    return ANSWERS[case.kind](inputs), inputs.read
+
+
 @pytest.mark.parametrize("case", ANSWERED, ids=lambda case: case.id)
 def test_case(case: Case) -> None:
-    found = ANSWERS[case.kind](case.inputs)
+    found, _ = answered(case.id)
     assert not differences(case, found), case.source
+
+
+@pytest.mark.parametrize("case", [case for case in ANSWERED if case.venue in UNREAD], ids=lambda case: case.id)
+def test_no_input_is_ignored(case: Case) -> None:
+    """A key that the answer does not look at may be a fact of the venue that it leaves out."""
+    _, read = answered(case.id)
+    assert set(case.inputs) - read <= UNREAD[case.venue], case.source
 
 
 def test_every_case_is_answered_or_listed_with_a_reason() -> None:

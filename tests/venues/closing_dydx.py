@@ -7,7 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from stress.protocol.insurance.delta import can_pay, fund_delta
+from stress.protocol.insurance.delta import can_pay, fill_delta
 from stress.protocol.liquidation.portion import notional_bounds
 from stress.protocol.liquidation.prices import closes
 from tests.venues.cases import Answer
@@ -15,6 +15,7 @@ from tests.venues.ledger import Account, Market
 
 Inputs = Mapping[str, Any]
 
+WRONG_FILL = {"error": "error:ErrInvalidQuantumsForInsuranceFundDeltaCalculation"}
 WRONG_CHANGE = {"error": "error:ErrInvalidPerpetualPositionSizeDelta"}
 
 
@@ -31,19 +32,18 @@ def bankruptcy_price(i: Inputs) -> Inputs:
 
 
 def liquidation_limit_price(i: Inputs) -> Inputs:
-    account = Account.of(i)
+    account, numbers = Account.of(i), (i["bankruptcy_adjustment"], i["spread_to_maintenance_margin_ratio"])
     if _invalid(i, account):
         return WRONG_CHANGE
-    price = account.limit(i["close_market"], i["bankruptcy_adjustment"], i["spread_to_maintenance_margin_ratio"])
-    return {"fillable_price": price}
+    return {"fillable_price": account.limit(i["close_market"], *numbers)}
 
 
 def insurance_fund_delta(i: Inputs) -> Inputs:
     account, side = Account.of(i), 1.0 if i["side"] == "buy" else -1.0
     quote = account.quote(i["close_market"], side * i["fill_size"])
     received = -side * i["fill_size"] * i["fill_price"]
-    delta = fund_delta(jnp.asarray(received - quote), i["max_liquidation_fee"] * abs(received))
-    return {"insurance_fund_delta_usd": delta}
+    delta = fill_delta(jnp.asarray(received), quote, i["max_liquidation_fee"])
+    return {"insurance_fund_delta_usd": delta} if i["fill_size"] else WRONG_FILL
 
 
 def insurance_fund_validity(i: Inputs) -> Inputs:

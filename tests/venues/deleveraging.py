@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.protocol.adl.base import AdlCase, AdlMatch, Standing
-from stress.protocol.adl.pair import traded, valid_transition
+from stress.protocol.adl.bitmex import queue_place
+from stress.protocol.adl.pair import no_riskier, traded, valid_transition
 from stress.protocol.adl.random import valid_pairs
-from stress.protocol.adl.ranked import fill_by_rank, only
-from stress.protocol.liquidation.prices import bankruptcy_price, closes
+from stress.protocol.adl.ranked import closed_of_queue, fill_by_rank, only
+from stress.protocol.liquidation.prices import bankruptcy_price, bankruptcy_quote, closes
+from tests.venues.ledger import QUANTUM
 
 Inputs = Mapping[str, Any]
 Positions = list[dict[str, Any]]
@@ -34,19 +36,35 @@ def pair_transfer(x: Inputs) -> Inputs:
     """One position closed against another at the bankruptcy price of the first, or at the oracle's."""
     loser, winner = x["liquidated"], x["offsetting"]
     units, first = x["delta_btc"], loser["positions"][0]
-    price = _price(loser, first) if x["price_rule"].startswith("bankruptcy") else first["oracle_price"]
+    price = _rounded(loser, first, units) if x["price_rule"].startswith("bankruptcy") else first["oracle_price"]
     allowed, states = [], {}
     for name, account, bought in (("liquidated", loser, units), ("offsetting", winner, -units)):
         after, sizes = _traded(account, bought, price)
         allowed += [closes(jnp.asarray(account["positions"][0]["size"]), bought), _valid(account, after)]
         states[name] = {"collateral_usd": after["collateral_usd"], "positions": sizes}
-    return states if all(allowed) else {"outcome": "error"}
+    return {**states, "outcome": "ok"} if all(allowed) else {"outcome": "error"}
+
+
+def state_transition(x: Inputs) -> Inputs:
+    """Of an account that is not well collateralised after it."""
+    names = "oldNC", "oldMMR", "newNC", "newMMR"
+    valid = bool(no_riskier(*(jnp.asarray(float(x[name])) for name in names)))
+    refused = "NewlyUndercollateralized" if x["oldNC"] >= x["oldIMR"] else "StillUndercollateralized"
+    return {"result": "Success" if valid else refused, "valid": valid}
 
 
 def _price(account: Inputs, position: Inputs) -> Any:
     share = _maintenance(position) / margins(account["positions"])[1]
     own = equity(account["collateral_usd"], account["positions"])
     return bankruptcy_price(position["oracle_price"], jnp.asarray(position["size"]), own, share)
+
+
+def _rounded(account: Inputs, position: Inputs, bought: float) -> Any:
+    """Bankruptcy price at which ``bought`` units cost a whole number of quantums; dYdX's is of the cash that moves."""
+    share = abs(bought) * position["oracle_price"] * position["maintenance_margin_fraction"]
+    share /= margins(account["positions"])[1]
+    own = equity(account["collateral_usd"], account["positions"])
+    return -bankruptcy_quote(-bought * position["oracle_price"], own, share, QUANTUM) / bought
 
 
 def _maintenance(position: Inputs) -> float:
@@ -112,15 +130,16 @@ def _states(x: Inputs, names: list[str], case: AdlCase, match: AdlMatch) -> Inpu
 
 
 def bitmex_queue(x: Inputs) -> Inputs:
-    """Longs by their score against one bankrupt short."""
+    """Longs by their score against one bankrupt short, at its bankruptcy price."""
     longs = x["longs"]
-    size = np.array([[*(row["qty"] for row in longs), -x["bankrupt_short_qty"]]], float)
-    score = np.array([[*(row["score"] for row in longs), 0.0]])
-    need, room = np.stack([0 * size, np.maximum(-size, 0)]), np.stack([0 * size, np.maximum(size, 0)])
-    price, none = np.full_like(size, x["bankruptcy_price"]), np.zeros(size.shape[1])
-    order = np.argsort(size[0] > 0, kind="stable")
-    standing = Standing(*map(jnp.asarray, (size, price, none, none > 0, price[:, 0], price[:, 0], size, order, 1)))
-    match = fill_by_rank(AdlCase(*map(jnp.asarray, (need, price, room)), standing), jnp.asarray(score))
-    taken, paid = np.asarray(match.taken)[1, 0], np.asarray(match.paid)[1, 0]
-    closed = {str(row["account"]): taken[n] for n, row in enumerate(longs) if taken[n] > 0}
+    room, score = (jnp.array([row[name] for row in longs], float) for name in ("qty", "score"))
+    loser = (jnp.asarray(float(x[name])) for name in ("bankrupt_short_qty", "bankruptcy_price"))
+    taken, paid = closed_of_queue(*loser, room, score)
+    closed = {str(row["account"]): units for row, units in zip(longs, taken, strict=True) if units > 0}
     return {"closed": closed, "price": paid.sum() / taken.sum()}
+
+
+def bitmex_places(x: Inputs) -> Inputs:
+    """What share of the longs, at least, is not behind each."""
+    places = queue_place(*(jnp.array([row[name] for row in x["longs"]], float) for name in ("score", "qty")))
+    return {"percentile": {str(row["account"]): 100.0 * place for row, place in zip(x["longs"], places, strict=True)}}

@@ -17,9 +17,10 @@ from stress.protocol.funding.index import index_change, payment
 from stress.protocol.funding.premium_index import impact_price, premium_index
 from stress.protocol.funding.twap import largest_difference, sided_rates, twap_rate
 from stress.protocol.funding.velocity import accrued, velocity_rate
+from stress.protocol.margin.flat import maintenance_rate
 from stress.protocol.waterfall.socialised_loss import deposit_haircut, per_unit
 from tests.venues.cases import Answer
-from tests.venues.deleveraging import bitmex_queue, equity, offset_queue, pair_transfer
+from tests.venues.deleveraging import bitmex_places, bitmex_queue, equity, offset_queue, pair_transfer, state_transition
 
 Inputs = Mapping[str, Any]
 
@@ -27,6 +28,8 @@ SIDES = {"long": 1.0, "short": -1.0}
 DAY = 86400.0
 PPM = 1e6
 """dYdX counts rates and index changes in parts per million, USD in millionths."""
+CURIE_RATE = 0.1
+"""Curie's largest difference of the prices a day, as a share of the index."""
 DRIFT_RATE, DRIFT_PRICE, DRIFT_INDEX = 1e-9, 1e-6, 1e-10
 """Drift's smallest amounts of a funding rate, a price and an index of interest."""
 
@@ -42,9 +45,9 @@ def _dydx_premium(x: Inputs) -> Inputs:
 
 
 def _dydx_cap(x: Inputs) -> Inputs:
-    initial = x["initialMarginPpm"]
-    cap = margin_cap(x["clampFactorPpm"], initial, initial * x["maintenanceFractionPpm"])
-    return {"expectedUpperBoundPpm": cap}
+    initial = jnp.asarray(x["initialMarginPpm"], float)
+    maintenance = maintenance_rate(initial, x["maintenanceFractionPpm"], 1 / PPM)
+    return {"expectedUpperBoundPpm": margin_cap(x["clampFactorPpm"], initial, maintenance, 1 / PPM)}
 
 
 def _dydx_index(x: Inputs) -> Inputs:
@@ -141,10 +144,12 @@ def _synthetix_fill(x: Inputs) -> Inputs:
 
 
 def _curie_payment(x: Inputs) -> Inputs:
-    legs = x["legs"]
-    return {"payment": sum(
-        payment(leg["size"], twap_rate(leg["mark_twap"], leg["index_twap"], DAY / leg["seconds"])) for leg in legs
-    )}  # fmt: skip
+    """No leg has more than the largest rate a day."""
+    largest, paid = x.get("max_funding_rate", CURIE_RATE), 0.0
+    for leg in x["legs"]:
+        index = leg["index_twap"]
+        paid += payment(leg["size"], twap_rate(leg["mark_twap"], index, DAY / leg["seconds"], largest * index))
+    return {"payment": paid}
 
 
 def _nibiru_payment(x: Inputs) -> Inputs:
@@ -169,6 +174,7 @@ def _dydx_trigger(x: Inputs) -> Inputs:
 
 ANSWERS: dict[tuple[str, str], Answer] = {
     ("binance_usdm", "adl_rank"): _binance_rank,
+    ("bitmex", "adl_percentile"): bitmex_places,
     ("bitmex", "adl_queue"): bitmex_queue,
     ("drift_v2", "funding_rate"): _drift_rate,
     ("drift_v2", "funding_rate_cap"): _drift_cap,
@@ -181,6 +187,7 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("dydx_v4", "funding_premium"): _dydx_premium,
     ("dydx_v4", "funding_rate_cap"): _dydx_cap,
     ("dydx_v4", "funding_settlement"): _dydx_settlement,
+    ("dydx_v4", "state_transition"): state_transition,
     ("gmx_v2", "adaptive_funding"): _gmx_adaptive,
     ("gmx_v2", "adl_trigger"): _gmx_adl,
     ("gmx_v2", "execution_price"): _gmx_price,

@@ -9,11 +9,13 @@ from typing import Any
 import jax.numpy as jnp
 
 from stress.protocol.adl.pair import valid_transition
-from stress.protocol.insurance.delta import can_pay, fund_delta, within_loss_limit
+from stress.protocol.insurance.delta import can_pay, fill_delta, within_loss_limit
 from stress.protocol.liquidation.portion import notional_now
 from stress.protocol.liquidation.prices import bankruptcy_quote, fillable_price
 
 DUST = 1e-12
+QUANTUM = 1e-6
+"""USD that dYdX rounds to."""
 
 
 @dataclass
@@ -64,7 +66,7 @@ class Account:
     def quote(self, market: str, change: float) -> Any:
         """Bankruptcy quote of a signed change of a position."""
         released = abs(change) * self.price[market] * self.rate[market]
-        return bankruptcy_quote(-change * self.price[market], self.equity(), released / self.requirement())
+        return bankruptcy_quote(-change * self.price[market], self.equity(), released / self.requirement(), QUANTUM)
 
     def limit(self, market: str, adjustment: float, spread: float) -> Any:
         """Fillable price of a position."""
@@ -119,8 +121,8 @@ class Market:
             if size <= DUST:
                 continue
             received = -side * size * order["price"]
-            surplus = received - self.accounts[name].quote(self.name, side * size)
-            delta = float(fund_delta(jnp.asarray(surplus), self.config["max_liquidation_fee"] * abs(received)))
+            quote = self.accounts[name].quote(self.name, side * size)
+            delta = float(fill_delta(jnp.asarray(received), quote, self.config["max_liquidation_fee"]))
             cap = self.config["max_insurance_lost_usd"]
             if not (can_pay(self.fund, delta) and within_loss_limit(lost, delta, jnp.inf if cap is None else cap)):
                 self.short = True

@@ -14,12 +14,23 @@ import jax.numpy as jnp
 
 from stress.protocol.adl.base import Standing
 from stress.protocol.adl.ranked import RankedPolicy
+from stress.protocol.rounding import round_up
 from stress.types import Array
 
 
 def bitmex_score(profit: Array, leverage: Array) -> Array:
     """Rank [...] by profit over entry [...] and leverage [...] > 0."""
     return jnp.where(profit > 0, profit * leverage, profit / leverage)
+
+
+def queue_place(score: Array, size: Array, step: float = 0.2) -> Array:
+    """How far [N] from the top of the queue: the share of all units with at least that score, rounded up to ``step``.
+
+    ``size`` [N] >= 0 in units of one side. BitMEX shows it to traders as lights, a fifth each.
+    """
+    ahead = jnp.where(score[None, :] >= score[:, None], size[None, :], 0.0).sum(-1)
+    total = size.sum()
+    return round_up(ahead / jnp.where(total > 0, total, 1.0), step)
 
 
 @jax.tree_util.register_dataclass

@@ -21,13 +21,20 @@ def traded(quote: Array, size: Array, units: Array, price: Array) -> tuple[Array
 def valid_transition(
     equity: Array, margin: Array, equity_after: Array, initial_after: Array, margin_after: Array
 ) -> Array:
-    """Whether an account may go to a new state [...]: well collateralised, or no riskier than before. All in USD.
+    """Whether an account may go to a new state [...]: well collateralised, or no riskier than before. All in USD."""
+    return (equity_after >= initial_after) | no_riskier(equity, margin, equity_after, margin_after)
 
-    No riskier: its maintenance requirement does not grow, and equity over requirement does not fall.
+
+def no_riskier(equity: Array, margin: Array, equity_after: Array, margin_after: Array) -> Array:
+    """Whether an account that is not well collateralised may go to a new state [...]. All in USD.
+
+    Its maintenance requirement must not grow and equity over requirement not fall. Without positions before and after
+    the ratio says nothing: then equity must grow.
     """
     least = equity * margin_after
-    riskier = (margin_after > margin) | (equity_after * margin < least - ROUNDING * jnp.abs(least))
-    return (equity_after >= initial_after) | ((margin > 0) & ~riskier)
+    falls = equity_after * margin < least - ROUNDING * jnp.abs(least)
+    flat = (margin == 0) & (margin_after == 0)
+    return jnp.where(flat, equity_after > equity, (margin > 0) & (margin_after <= margin) & ~falls)
 
 
 def overlap(loser: Array, winner: Array, side: Array) -> Array:

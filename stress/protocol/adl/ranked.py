@@ -39,6 +39,14 @@ def fill_by_rank(case: AdlCase, score: Array) -> AdlMatch:
     return AdlMatch(matched=share, taken=taken, paid=paid)
 
 
+def closed_of_queue(units: Array, price: Array, room: Array, score: Array) -> tuple[Array, Array]:
+    """Units [N] and USD [N] of winners that one loser's ``units`` [] > 0 close at ``price`` [], USD per unit.
+
+    Winners have ``room`` [N] >= 0 in units; the highest ``score`` [N] comes first, of equals the first in the list.
+    """
+    return _fill(jnp.atleast_1d(units), jnp.atleast_1d(price), room, score, jnp.zeros(1, jnp.int32))
+
+
 def only(case: AdlCase, eligible: Array) -> AdlCase:
     """The case with fewer winners: those ``eligible`` [2, A, N]."""
     return replace(case, room=jnp.where(eligible, case.room, 0.0))

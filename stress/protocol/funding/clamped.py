@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.funding.base import PremiumRule
+from stress.protocol.funding.index import toward_zero
 from stress.types import Array
 
 
@@ -22,9 +23,12 @@ def clamped_rate(premium: Array, interest: Array, clamp: Array, cap: Array, shar
     return jnp.clip(rate * share, -cap, cap)
 
 
-def margin_cap(factor: Array, initial: Array, maintenance: Array) -> Array:
-    """Largest rate [...] by margin rates [...], dYdX v4's: factor x (initial - maintenance)."""
-    return factor * (initial - maintenance)
+def margin_cap(factor: Array, initial: Array, maintenance: Array, step: float = 0.0) -> Array:
+    """Largest rate [...] by margin rates [...], dYdX v4's: factor x (initial - maintenance).
+
+    ``step`` is the smallest amount, to which the venue rounds toward zero; 0 for none.
+    """
+    return toward_zero(factor * (initial - maintenance), step)
 
 
 @jax.tree_util.register_dataclass

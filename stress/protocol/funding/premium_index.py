@@ -14,12 +14,18 @@ from stress.types import Array
 
 
 def impact_price(prices: Array, units: Array, notional: Array) -> Array:
-    """Average price [] of trading ``notional`` [] in USD against levels [K], best first; NaN if they do not reach."""
+    """Average price [] of trading ``notional`` [] in USD against levels [K], best first; NaN if they do not reach.
+
+    A notional of zero trades at the best price, if there is one.
+    """
+    if prices.shape[0] == 0:
+        return jnp.asarray(jnp.nan)
     value = prices * units
     before = jnp.cumsum(value) - value
     taken = jnp.clip(notional - before, 0.0, value)
     traded = (taken / prices).sum()
-    return jnp.where(value.sum() >= notional, notional / jnp.where(traded > 0, traded, 1.0), jnp.nan)
+    average = jnp.where(traded > 0, notional / jnp.where(traded > 0, traded, 1.0), prices[0])
+    return jnp.where(value.sum() >= notional, average, jnp.nan)
 
 
 def premium_index(bid: Array, ask: Array, index: Array, largest: Array | float = jnp.inf) -> Array:

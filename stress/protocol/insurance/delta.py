@@ -18,6 +18,15 @@ def fund_delta(surplus: Values, largest_fee: Values) -> Values:
     return xp.where(surplus > 0, xp.minimum(largest_fee, surplus), surplus)
 
 
+def fill_delta(received: Values, quote: Values, fee_rate: Values) -> Values:
+    """:func:`fund_delta` [...] of one fill that brings ``received`` [...] in USD, negative what it costs.
+
+    ``quote`` [...] in USD is the bankruptcy quote of what is filled (``liquidation.prices``), ``fee_rate`` [...] the
+    largest fee as a share of what was received or paid.
+    """
+    return fund_delta(received - quote, fee_rate * namespace(quote).abs(received))
+
+
 def can_pay(balance: Values, delta: Values) -> Values:
     """Whether [...] the fund's ``balance`` [...] in USD bears the change; otherwise ADL has to."""
     return (delta >= 0) | (balance + delta >= 0)

@@ -18,3 +18,14 @@ def remainder(equity: Values, reward: Values) -> tuple[Values, Values]:
     """What a closed account leaves [...] to the fund, and the debt [...] that it leaves, once the reward is paid."""
     xp = namespace(equity)
     return xp.maximum(equity - reward, 0.0), xp.maximum(reward - equity, 0.0)
+
+
+def cover_debt(debt: Values, prepaid: Values, fund: Values) -> tuple[Values, Values, Values]:
+    """What is ``prepaid`` [...] covers of a ``debt`` [...] first, then the ``fund`` [...], and what neither does. USD.
+
+    Nibiru's prepaid bad debt has left the fund before: using it up moves no money.
+    """
+    xp = namespace(debt)
+    used = xp.minimum(debt, xp.maximum(prepaid, 0.0))
+    paid = xp.minimum(debt - used, xp.maximum(fund, 0.0))
+    return used, paid, debt - used - paid

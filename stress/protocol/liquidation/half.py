@@ -13,6 +13,7 @@ import jax
 
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.margin.base import Values, namespace
+from stress.protocol.rounding import round_down
 from stress.types import Array
 
 
@@ -26,14 +27,19 @@ def share(equity: Values, enough: Values, notional: Values, part: Values, whole_
     return xp.where((equity >= enough) & (notional.sum(0) > whole_up_to), part, 1.0)
 
 
-def share_of_position(account_share: Values, notional: Values) -> Values:
+def share_of_position(
+    account_share: Values, notional: Values, whole_up_to: Values = 0.0, step: float = 0.0
+) -> Values:
     """Share [A, N] of each position, were it alone to carry the account's share [N]; never more than all of it.
 
-    Curie closes one position at a time and counts the half by the notional [A, N] of all of them.
+    Curie closes one position at a time, counts the half by the notional [A, N] of all of them, and closes a position
+    of at most ``whole_up_to`` USD whole, whatever the account holds beside it (:func:`share` then gets 0 for it). It
+    rounds shares down to a ``step`` of 1e-6; 0 for no rounding.
     """
     xp = namespace(notional)
     wanted = account_share * notional.sum(0)
-    return xp.where(notional > 0, xp.minimum(wanted / xp.where(notional > 0, notional, 1.0), 1.0), 0.0)
+    part = round_down(xp.minimum(wanted / xp.where(notional > 0, notional, 1.0), 1.0), step)
+    return xp.where(notional > 0, xp.where(notional <= whole_up_to, 1.0, part), 0.0)
 
 
 @jax.tree_util.register_dataclass

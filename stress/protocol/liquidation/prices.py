@@ -39,6 +39,16 @@ def inverse_bankruptcy_price(entry: Values, leverage: Values, side: Values) -> V
     return entry * leverage / (leverage + side)
 
 
+def inverse_liquidation_price(contracts: Values, value: Values, slack: Values, side: Values) -> Values:
+    """USD per coin [...] at which a contract margined in its base asset has lost its ``slack`` [...] (Bybit, isolated).
+
+    ``contracts`` [...] are in USD, their ``value`` [...] at entry and the slack, initial less maintenance margin, in
+    coins. A fee or a maintenance margin that is a rate of the value at that very price belongs to the contracts:
+    ``contracts x (1 + side x rate)``, and then not to the slack.
+    """
+    return contracts / (value + side * slack)
+
+
 def fillable_price(
     price: Values,
     units: Values,

@@ -15,7 +15,25 @@ def unrealised_pnl(size: Values, price: Values, entry: Values) -> Values:
     return size * (price - entry)
 
 
+def gain_on_notional(size: Values, notional: Values, open_notional: Values) -> Values:
+    """The same [...] of what positions are worth now and were worth when opened, both [...] > 0 in USD (Nibiru)."""
+    return namespace(size).sign(size) * (notional - open_notional)
+
+
 def margin_ratio(equity: Values, notional: Values) -> Values:
     """Equity [...] as a share of the notional; infinite without a position."""
     xp = namespace(notional)
     return xp.where(notional > 0, equity / xp.where(notional > 0, notional, 1.0), xp.inf)
+
+
+def compare_risk(equity: Values, requirement: Values, other_equity: Values, other_requirement: Values) -> Values:
+    """1 where the first account [...] is riskier, -1 where the other is, 0 where neither. All in USD.
+
+    The riskier has the smaller equity over requirement; of equals the one with the larger requirement, and without
+    requirements the one with less equity. dYdX v4 (``lib/margin/risk.go``) compares products and not ratios.
+    """
+    xp = namespace(equity)
+    ratio = xp.sign(other_equity * requirement - equity * other_requirement)
+    flat = (requirement == 0) & (other_requirement == 0)
+    tie = xp.where(flat, other_equity - equity, requirement - other_requirement)
+    return xp.where(ratio != 0, ratio, xp.sign(tie))

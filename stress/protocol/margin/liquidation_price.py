@@ -36,6 +36,19 @@ def liquidation_move(
     return side * reduce(xp.maximum, roots)
 
 
+def liquidation_price_at_rate(
+    size: Values, price: Values, slack: Values, rate: Values, deduction: Values = 0.0
+) -> Values:
+    """USD per unit [...] at which ``slack`` [...] no longer covers ``rate`` x notional - ``deduction``, of one tier.
+
+    ``size`` [...] != 0 in units, short < 0; ``slack`` is the account's equity in USD at ``price`` [...] (the entry or
+    the mark, whichever equity is counted at) less the requirement of its other positions. Binance calls the deduction
+    the maintenance amount, Hyperliquid's rate is half of one over the most leverage.
+    """
+    xp = namespace(size)
+    return price * (1.0 + liquidation_move([(rate, deduction)], xp.abs(size) * price, slack, xp.sign(size)))
+
+
 def liquidation_price(curve: MarginCurve, size: Values, price: Values, slack: Values) -> Values:
     """USD per unit [A, ...] of positions of ``size`` [A, ...] != 0 units, with ``slack`` [A, ...] at ``price``."""
     xp, units = namespace(size), namespace(size).abs(size)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from stress.protocol.keepers import risk_order
-from stress.protocol.margin.health import falls_short
+from stress.protocol.margin.flat import flat_requirement, maintenance_rate
+from stress.protocol.margin.health import compare_risk, falls_short
 from stress.protocol.margin.open_interest import scaled_rate, scaling
 from stress.protocol.margin.tiers import MarginTable, margin_table
-from stress.protocol.rounding import round_down, round_up
 from tests.venues.cases import Answer
 from tests.venues.margins.tiers import requirement
 
@@ -31,7 +29,7 @@ def initial_rate(base: float, interest: float, lower: float, upper: float) -> fl
 
 def need(rate: float, notional: float) -> float:
     """Requirement in USD, rounded up."""
-    return float(round_up(requirement(flat(rate), 1.0, notional), QUANTUM_USD))
+    return float(flat_requirement(np.array(notional), rate, QUANTUM_USD))
 
 
 def initial(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,8 +55,8 @@ def scaled(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def fraction(case: Mapping[str, Any]) -> dict[str, Any]:
     """Maintenance rate, rounded down."""
-    rate = np.array(case["initialMarginPpm"] * case["maintenanceFractionPpm"])
-    return {"expectedMaintenanceMarginPpm": round_down(rate, PPM)}
+    initial = np.array(case["initialMarginPpm"], float)
+    return {"expectedMaintenanceMarginPpm": maintenance_rate(initial, case["maintenanceFractionPpm"], PPM)}
 
 
 def liquidatable(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,11 +70,9 @@ def liquidatable(case: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def riskier(case: Mapping[str, Any]) -> dict[str, Any]:
-    """1 if the first account comes first in the order of risk, whichever is named first, -1 if the second does."""
-    equity, margin = (jnp.array([case[f"{who}{what}"] for who in ("first", "second")], float) for what in ("NC", "MMR"))
-    first = int(risk_order(equity, margin, margin > 0)[0]) == 0
-    second = int(risk_order(equity[::-1], margin[::-1], margin[::-1] > 0)[0]) == 0
-    return {"cmp": int(first) - int(second)}
+    """1 if the first account is the riskier, -1 if the second is."""
+    names = "firstNC", "firstMMR", "secondNC", "secondMMR"
+    return {"cmp": int(compare_risk(*(np.array(case[name], float) for name in names)))}
 
 
 ANSWERS: dict[tuple[str, str], Answer] = {

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from stress.liquidity.skew import skewed_fill
-from stress.protocol.margin.health import falls_short, margin_ratio, unrealised_pnl
+from stress.protocol.funding.index import payment
+from stress.protocol.margin.health import falls_short, gain_on_notional, margin_ratio, unrealised_pnl
 from stress.protocol.margin.linear_size import LinearSize, skew_scaled
 from tests.venues.cases import Answer
 from tests.venues.margins.dydx import flat
@@ -52,18 +53,14 @@ def synthetix_liquidatable(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def nibiru_gain(case: Mapping[str, Any]) -> dict[str, Any]:
     """Of a position whose open notional and notional are given."""
-    return {"upnl": _gain(case)}
+    return {"upnl": gain_on_notional(*(np.array(case[name]) for name in ("size", "position_notional", "open_notional")))}
 
 
 def nibiru_ratio(case: Mapping[str, Any]) -> dict[str, Any]:
     """Margin, gain and funding over the notional."""
-    equity = case["margin"] + _gain(case) - case["size"] * case["cumulative_premium_fraction_delta"]
+    paid = payment(case["size"], case["cumulative_premium_fraction_delta"])
+    equity = case["margin"] + nibiru_gain(case)["upnl"] - paid
     return {"margin_ratio": margin_ratio(equity, np.array(case["position_notional"]))}
-
-
-def _gain(case: Mapping[str, Any]) -> float:
-    units = abs(case["size"])
-    return unrealised_pnl(case["size"], case["position_notional"] / units, case["open_notional"] / units)
 
 
 ANSWERS: dict[tuple[str, str], Answer] = {

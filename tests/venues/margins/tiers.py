@@ -1,4 +1,4 @@
-"""Venues with margin tiers: Binance, Bybit, Hyperliquid."""
+"""Venues whose margins grow with the position: Binance, Bybit, Deribit, Hyperliquid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 
 from stress.protocol.margin.base import MarginCurve
-from stress.protocol.margin.liquidation_price import liquidation_price
+from stress.protocol.margin.flat import flat_requirement
+from stress.protocol.margin.health import unrealised_pnl
+from stress.protocol.margin.linear_size import LinearSize
+from stress.protocol.margin.liquidation_price import liquidation_price, liquidation_price_at_rate
 from stress.protocol.margin.tiers import MarginTable, leverage_table, margin_table
 from tests.venues.cases import Answer
 
@@ -56,10 +59,30 @@ def binance_margin(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def binance_price(case: Mapping[str, Any]) -> dict[str, Any]:
     """Cross: other positions take their requirement and add their gains."""
-    one = MarginTable(rate=np.array([[case["mm_rate"]]]), deduction=np.array([[case["maintenance_amount"]]]))  # type: ignore[arg-type]
-    others = sum(other["unrealised_pnl"] - other["maintenance_margin"] for other in case["other_positions"])
-    size, slack = SIDES[case["side"]] * case["size"], case["wallet_balance"] + others
-    return {"liquidation_price": price(one, size, case["entry_price"], slack)}
+    slack = case["wallet_balance"] + sum(_gain(other) - _held(other) for other in case["other_positions"])
+    size = np.array(SIDES[case["side"]] * case["size"])
+    rate, deduction = case["mm_rate"], case["maintenance_amount"]
+    return {"liquidation_price": liquidation_price_at_rate(size, case["entry_price"], slack, rate, deduction)}
+
+
+def _gain(other: Mapping[str, Any]) -> float:
+    if "unrealised_pnl" in other:
+        return other["unrealised_pnl"]
+    size = np.array(SIDES[other["side"]] * other["size"])
+    return float(unrealised_pnl(size, np.array(other["mark_price"]), np.array(other["entry_price"])))
+
+
+def _held(other: Mapping[str, Any]) -> float:
+    if "maintenance_margin" in other:
+        return other["maintenance_margin"]
+    whole = flat_requirement(np.array(other["size"] * other["mark_price"]), np.array(other["mm_rate"]))
+    return float(whole) - other["maintenance_amount"]
+
+
+def deribit_margin(case: Mapping[str, Any]) -> dict[str, Any]:
+    """A base rate and so much for every unit."""
+    curve = LinearSize(np.array([case["base_rate"]]), np.array([case["rate_per_unit"]]))
+    return {"margin": requirement(curve, case["size"], case["price"])}
 
 
 def bybit_margin(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +116,8 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("binance_usdm", "liquidation_price"): binance_price,
     ("binance_usdm", "maintenance_margin"): binance_margin,
     ("bybit", "maintenance_margin"): bybit_margin,
+    ("deribit", "initial_margin"): deribit_margin,
+    ("deribit", "maintenance_margin"): deribit_margin,
     ("hyperliquid", "initial_margin"): hyperliquid_initial,
     ("hyperliquid", "liquidation_price"): hyperliquid_price,
 }
