@@ -48,13 +48,18 @@ def capped_impact(impact: Array, notional: Array, best: Array, worst: Array, poo
 def opening_price(price: Array, notional: Array, impact: Array, side: Array) -> Array:
     """USD per unit [...] of a trade of ``notional`` [...] that opens; ``side`` is 1 long, -1 short.
 
-    The impact is settled in units: N / (N/p + side x impact/p).
+    ``impact`` [...] in USD is what the trade gets, < 0 what it pays, settled in units: N / (N/p + side x impact/p). NaN
+    where that takes all units: GMX refuses the order (``PriceImpactLargerThanOrderSize``).
     """
-    return notional / (notional / price + side * impact / price)
+    units = notional / price + side * impact / price
+    return jnp.where(units > 0, notional / jnp.where(units > 0, units, 1.0), jnp.nan)
 
 
 def closing_price(price: Array, notional: Array, impact: Array, side: Array) -> Array:
-    """USD per unit [...] of a trade of ``notional`` [...] that closes a position of ``side`` 1 long, -1 short."""
+    """USD per unit [...] of a trade of ``notional`` [...] that closes a position of ``side`` 1 long, -1 short.
+
+    ``impact`` [...] in USD is what the trade gets, < 0 what it pays.
+    """
     return price * (1.0 + side * impact / notional)
 
 

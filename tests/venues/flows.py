@@ -7,7 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from stress.liquidity.imbalance import closing_price, imbalance_cost, imbalance_impact, opening_price
+from stress.liquidity.imbalance import capped_impact, closing_price, imbalance_cost, imbalance_impact, opening_price
 from stress.liquidity.skew import skewed_fill
 from stress.protocol.adl import trigger
 from stress.protocol.adl.binance import binance_score, profit_share
@@ -17,6 +17,7 @@ from stress.protocol.funding.index import index_change, payment
 from stress.protocol.funding.premium_index import impact_price, premium_index
 from stress.protocol.funding.twap import largest_difference, sided_rates, twap_rate
 from stress.protocol.funding.velocity import accrued, velocity_rate
+from stress.protocol.margin.health import unrealised_pnl
 from stress.protocol.waterfall.socialised_loss import deposit_haircut, per_unit
 from tests.venues.cases import Answer
 from tests.venues.deleveraging import bitmex_queue, equity, offset_queue, pair_transfer
@@ -28,7 +29,7 @@ DAY = 86400.0
 PPM = 1e6
 """dYdX counts rates and index changes in parts per million, USD in millionths."""
 DRIFT_RATE, DRIFT_PRICE, DRIFT_INDEX = 1e-9, 1e-6, 1e-10
-"""Drift's smallest amounts of a funding rate, a price and an index of interest."""
+"""Drift's smallest amounts of a funding rate, of a price or USD, and of an index of interest."""
 
 
 def _impact_side(levels: list[list[float]], notional: float) -> Any:
@@ -86,7 +87,10 @@ def _drift_deposits(x: Inputs) -> Inputs:
 
 
 def _drift_perp(x: Inputs) -> Inputs:
-    loss = per_unit(x["bad_debt_usd"], x["insurance_usd"] + x["amm_fee_pool_usd"], x["oi_long"], x["oi_short"])
+    if x["oi_long"] + x["oi_short"] == 0:
+        return {"outcome": "error"}
+    funds = x["insurance_usd"] + x["amm_fee_pool_usd"]
+    loss = per_unit(x["bad_debt_usd"], funds, x["oi_long"], x["oi_short"], DRIFT_PRICE)
     longs, shorts = loss * x["long_holder_base"], loss * x["short_holder_base"]
     return {"loss_per_base": loss, "long_loss_usd": longs, "short_loss_usd": shorts, "socialised_usd": longs + shorts}
 
@@ -107,7 +111,7 @@ def _gmx_static(x: Inputs) -> Inputs:
 
 
 def _gmx_adl(x: Inputs) -> Inputs:
-    profit = x["long_size_usd"] / x["entry_price"] * x["price"] - x["long_size_usd"]
+    profit = unrealised_pnl(x["long_size_usd"] / x["entry_price"], x["price"], x["entry_price"])
     factor = trigger.pnl_factor(profit, x["pool_tokens"] * x["price"])
     return {"adl_enabled": trigger.exceeds_pool(factor, x["max_pnl_factor_for_adl"]), "pnl_factor": factor}
 
@@ -120,13 +124,14 @@ def _gmx_impact(x: Inputs) -> Inputs:
     before = x["oi_long"] - x["oi_short"]
     after = before + SIDES[x["side"]] * x["size_delta_usd"]
     impact = imbalance_impact(before, after, x["positive_factor"], x["negative_factor"], x["exponent"])
-    return {"price_impact_usd": impact}
+    caps = (x.get(name, jnp.inf) for name in ("max_positive_factor", "max_negative_factor", "impact_pool_usd"))
+    return {"price_impact_usd": capped_impact(impact, abs(x["size_delta_usd"]), *caps)}
 
 
 def _gmx_price(x: Inputs) -> Inputs:
     side, size, impact = SIDES[x["side"]], x["size_delta_usd"], x["price_impact_usd"]
-    price = opening_price if size > 0 else closing_price
-    return {"execution_price": price(x["oracle_price"], abs(size), impact, side)}
+    price = (opening_price if size > 0 else closing_price)(x["oracle_price"], abs(size), impact, side)
+    return {"outcome": "error"} if jnp.isnan(price) else {"execution_price": price}
 
 
 def _synthetix_funding(x: Inputs) -> Inputs:
