@@ -11,7 +11,8 @@ from stress.liquidity.imbalance import capped_impact, closing_price, imbalance_c
 from stress.liquidity.skew import skewed_fill
 from stress.protocol.adl import trigger
 from stress.protocol.adl.binance import binance_score, profit_share
-from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate, static_rate
+from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate, received_rate, static_rate
+from stress.protocol.funding.borrowing import borrowing_rate
 from stress.protocol.funding.clamped import clamped_rate, margin_cap
 from stress.protocol.funding.index import index_change, payment
 from stress.protocol.funding.premium_index import impact_price, premium_index
@@ -106,8 +107,20 @@ def _gmx_adaptive(x: Inputs) -> Inputs:
 
 
 def _gmx_static(x: Inputs) -> Inputs:
-    rate = static_rate(x["funding_factor"], x["oi_long"], x["oi_short"], x["exponent"])
-    return {"funding_fee_usd": payment(x["size"], rate * x["dt_seconds"])}
+    sides = x["oi_long"], x["oi_short"]
+    rate = static_rate(x["funding_factor"], *sides, x["exponent"], x.get("max_factor", jnp.inf))
+    got = received_rate(rate, *sides) * abs(x["size"]) * x["dt_seconds"]
+    return {"funding_fee_usd": payment(x["size"], rate * x["dt_seconds"]), "claimable_usd": got}
+
+
+def _gmx_borrowing(x: Inputs) -> Inputs:
+    rate = borrowing_rate(x["borrowing_factor"], x["reserved_usd"], x["pool_usd"], x["exponent"])
+    return {"borrowing_fee_usd": payment(x["size_usd"], rate * x["dt_seconds"])}
+
+
+def _gmx_paid(x: Inputs) -> Inputs:
+    share = trigger.share_paid(trigger.pnl_factor(x["total_profit_usd"], x["pool_usd"]), x["max_pnl_factor_for_traders"])
+    return {"paid_usd": share * x["profit_usd"]}
 
 
 def _gmx_adl(x: Inputs) -> Inputs:
@@ -188,6 +201,8 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("dydx_v4", "funding_settlement"): _dydx_settlement,
     ("gmx_v2", "adaptive_funding"): _gmx_adaptive,
     ("gmx_v2", "adl_trigger"): _gmx_adl,
+    ("gmx_v2", "borrowing_fee"): _gmx_borrowing,
+    ("gmx_v2", "capped_profit"): _gmx_paid,
     ("gmx_v2", "execution_price"): _gmx_price,
     ("gmx_v2", "price_impact"): _gmx_impact,
     ("gmx_v2", "price_impact_curve"): _gmx_curve,
