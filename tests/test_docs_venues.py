@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import inspect
 import re
 from functools import cache
 from types import ModuleType
@@ -107,9 +109,28 @@ def test_the_lists_are_current(name: str, marker: str) -> None:
 
 
 def test_every_function_says_what_it_gives() -> None:
-    rows = [row for found in tables(text("docs/venues/functions.md")) for row in found[1:]]
+    written = generator().pages.inside(text("docs/venues/functions.md"), "functions")
+    rows = [row for found in tables(written) for row in found[1:]]
     assert len(rows) > 100
     assert all(what for _, what in rows)
+
+
+def test_every_mechanism_of_a_case_has_a_function() -> None:
+    """Of the venues that the page lists: each is named, can be imported and takes what is written, in that order."""
+    from tests.venues.answers import ANSWERS
+
+    rows = table(text("docs/venues/functions.md"), "venue", "mechanism", "function", "signs, units, rounding")
+    listed = {(code(venue)[0], kind.strip()) for venue, kinds, *_ in rows for kind in kinds.split(",")}
+    venues = {venue for venue, _ in listed}
+    assert {kind for kind in ANSWERS if kind[0] in venues} <= listed
+    for _, _, functions, _ in rows:
+        for call in code(functions):
+            path, given = re.fullmatch(r"([\w.]+)\((.*)\)", call).groups()  # type: ignore[union-attr]
+            module, _, name = path.rpartition(".")
+            names = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+            if "(" not in given:
+                wanted = [argument.partition("=")[0] for argument in given.split(", ")]
+                assert wanted == list(names)[: len(wanted)], call
 
 
 def test_the_comparison_is_of_all_presets() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,23 @@ class Case:
     def kind(self) -> tuple[str, str]:
         """What answers it: venue and mechanism."""
         return self.venue, self.mechanism
+
+
+class Noted(Mapping[str, Any]):
+    """Inputs of a case that remember what was looked at."""
+
+    def __init__(self, inputs: Mapping[str, Any]) -> None:
+        self.inputs, self.read = inputs, set[str]()
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return self.inputs[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.inputs)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
 
 
 @cache

@@ -12,6 +12,7 @@ from stress.protocol.insurance.bankruptcy import Debtor, shares_of_account
 from stress.protocol.liquidation.health import Account, Terms, start
 from stress.protocol.liquidation.health_steps import after, reduction
 from stress.protocol.stable_price import counted_price
+from stress.protocol.waterfall.socialised_loss import per_unit
 from tests.venues.cases import Answer
 
 Inputs = Mapping[str, Any]
@@ -60,7 +61,7 @@ def bankruptcy_waterfall(i: Inputs) -> Inputs:
         "liqor_token": found.settled,
         "liqor_perp": -found.settled - found.insured,
         "liqor_insurance": found.paid,
-        "socialised": found.socialised,
+        "socialised": per_unit(found.socialised, 0.0, i["open_interest"], 0.0),
     }
 
 

@@ -14,7 +14,7 @@ from stress.protocol.adl.binance import binance_score, profit_share
 from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate, received_rate, static_rate
 from stress.protocol.funding.borrowing import borrowing_rate
 from stress.protocol.funding.clamped import clamped_rate, margin_cap
-from stress.protocol.funding.index import index_change, payment
+from stress.protocol.funding.index import index_change, payment, toward_zero
 from stress.protocol.funding.premium_index import impact_price, premium_index
 from stress.protocol.funding.twap import largest_difference, sided_rates, twap_rate
 from stress.protocol.funding.velocity import accrued, velocity_rate
@@ -72,7 +72,7 @@ def _hyperliquid_rate(x: Inputs) -> Inputs:
 def _drift_rate(x: Inputs) -> Inputs:
     oracle = x["oracle_twap"]
     if "total_fees" not in x:
-        limit = largest_difference(oracle, "A", DRIFT_PRICE)
+        limit = toward_zero(oracle * x["cap"], DRIFT_PRICE)
         return {"funding_rate_per_base": twap_rate(x["mark_twap"], oracle, DAY / x["period_s"], limit, DRIFT_RATE)}
     rate = twap_rate(x["mark_twap"], oracle, 24.0, step=DRIFT_RATE)
     longs, shorts, fees = sided_rates(rate, x["oi_long"], x["oi_short"], x["total_fees"], x.get("fee_lower_bound", 0.0))

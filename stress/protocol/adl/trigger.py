@@ -27,9 +27,10 @@ def pnl_factor(profit: Array, pool: Array) -> Array:
 def share_paid(factor: Array, largest: Array) -> Array:
     """Share [...] of their profits that traders are paid while all profit is ``factor`` [...] of the pool.
 
-    The pool pays at most ``largest`` [...] of its worth, infinite for all (GMX v2, ``getCappedPnl``).
+    The pool pays at most ``largest`` [...] of its worth, infinite for all; where all profit is none, each is paid whole
+    (GMX v2, ``getCappedPnl``).
     """
-    return jnp.minimum(1.0, largest / jnp.where(factor > 0, factor, 1.0))
+    return jnp.where(factor > 0, jnp.minimum(1.0, largest / jnp.where(factor > 0, factor, 1.0)), 1.0)
 
 
 def exceeds_pool(factor: Array, largest: Array) -> Array:
