@@ -127,7 +127,7 @@ def test_every_mechanism_of_a_case_has_a_function() -> None:
         for call in code(functions):
             path, given = re.fullmatch(r"([\w.]+)\((.*)\)", call).groups()  # type: ignore[union-attr]
             module, _, name = path.rpartition(".")
-            names = inspect.signature(getattr(importlib.import_module(f"stress.{module}"), name)).parameters
+            names = inspect.signature(getattr(importlib.import_module(module), name)).parameters
             if "(" not in given:
                 wanted = [argument.partition("=")[0] for argument in given.split(", ")]
                 assert wanted == list(names)[: len(wanted)], call

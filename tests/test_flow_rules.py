@@ -12,7 +12,8 @@ from stress.liquidity.imbalance import capped_impact, closing_price, imbalance_i
 from stress.liquidity.skew import skewed_fill
 from stress.protocol.adl.pair import overlap, valid_transition
 from stress.protocol.adl.trigger import lowers_enough
-from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate
+from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate, paid_rate, received_rate, static_rate
+from stress.protocol.funding.borrowing import borrowing_rate, kinked_borrowing_rate
 from stress.protocol.funding.clamped import clamped_rate
 from stress.protocol.funding.deadband import Deadband, deadband_rate
 from stress.protocol.funding.twap import sided_rates
@@ -58,17 +59,32 @@ def test_a_velocity_pays_the_same_in_slices(slices: int) -> None:
         (2e-6, 110.0, 90.0, 2e-6 + 0.1 * 1e-5),  # above 5 %
         (2e-6, 104.0, 96.0, 2e-6),  # 4 %: holds
         (2e-6, 102.0, 98.0, 2e-6 - 2e-7),  # 2 %: fades
-        (1.5e-7, 102.0, 98.0, 1e-7),  # not below the smallest
+        (1.5e-7, 102.0, 98.0, 1e-30),  # to nothing, whatever the smallest that is paid
         (-2e-6, 102.0, 98.0, -2e-6 + 0.02 * 1e-5),  # the other side: grows whatever the imbalance
         (0.0, 120.0, 80.0, 0.2 * 1e-5),
         (4.9999e-5, 190.0, 10.0, 5e-5),  # not above the largest
         (2e-6, 100.0, 100.0, 2e-6),  # no side
         (0.0, 100.0, 100.0, 0.0),
+        (2e-6, 100.0, 0.0, 0.0),  # nobody to receive it
     ],
 )
 def test_an_adaptive_rate_grows_holds_and_fades(rate: float, longs: float, shorts: float, expected: float) -> None:
     np.testing.assert_allclose(adaptive_rate(GMX, rate, longs, shorts, 10.0), expected, rtol=1e-12)
     np.testing.assert_allclose(adaptive_rate(GMX, -rate, shorts, longs, 10.0), -expected, rtol=1e-12)
+
+
+def test_a_small_rate_is_paid_at_the_smallest_and_remembered_as_it_is() -> None:
+    rate = jnp.array([1e-30, -1e-30, 3e-7, 6e-5, 0.0, 3e-7])
+    paid = paid_rate(GMX, rate, jnp.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0]), 1.0)
+    np.testing.assert_allclose(paid, [1e-7, -1e-7, 3e-7, 5e-5, 1e-7, 0.0], rtol=1e-12)
+
+
+def test_what_one_side_pays_the_other_gets() -> None:
+    longs, shorts = jnp.asarray(RNG.uniform(1, 30, 200)), jnp.asarray(RNG.uniform(1, 30, 200))
+    rate = static_rate(1e-3, longs, shorts)
+    paid = jnp.abs(rate) * jnp.maximum(longs, shorts)
+    np.testing.assert_allclose(received_rate(rate, longs, shorts) * jnp.minimum(longs, shorts), paid, rtol=1e-12)
+    assert (static_rate(1e-3, longs, shorts, largest=1e-4) <= 1e-4).all()
 
 
 def test_a_faded_rate_stays_faded_while_its_side_is_the_larger() -> None:
@@ -144,3 +160,11 @@ def test_losses_by_unit_and_by_deposit_raise_what_is_owed() -> None:
 
 def test_a_deleveraging_has_to_lower_the_factor_but_not_too_far() -> None:
     assert lowers_enough(jnp.array([0.9, 0.9, 0.9]), jnp.array([0.8, 0.95, 0.7]), 0.77).tolist() == [True, False, False]
+
+
+def test_borrowing_is_steeper_beyond_the_kink() -> None:
+    """By hand: 1e-8 x 0.5; 1e-8 x 0.9 + 2e-8 x 0.1 / 0.2; at a usage of one the rate above."""
+    rate = kinked_borrowing_rate(1e-8, 3e-8, 0.8, jnp.array([0.5, 0.8, 0.9, 1.0]))
+    np.testing.assert_allclose(rate, [5e-9, 8e-9, 1.9e-8, 3e-8], rtol=1e-12)
+    np.testing.assert_allclose(kinked_borrowing_rate(1e-8, 3e-9, 0.8, jnp.array([0.9])), [9e-9], rtol=1e-12)
+    np.testing.assert_allclose(borrowing_rate(2e-7, 150e3, jnp.array([1e6, 0.0])), [3e-8, 0.0], rtol=1e-12)

@@ -25,6 +25,11 @@ UNREAD = {
     "hyperliquid": {"leverage"},  # what was chosen, not what is allowed
     "nibiru_perp_v2": set(),
     "perpetual_curie": set(),
+    "drift_v2": {"tier", *(f"{of}_{kind}" for of in ("margin", "hlm") for kind in ("initial", "maintenance")),
+                 "user_ratio", "position_ratio"},  # the band is given; rates of the other kind of margin
+    "gmx_v2": {"min_pnl_factor_after_adl"},  # where deleveraging ends
+    "mango_v4": set(),
+    "synthetix_v3_perps": {"one_per_block"},  # one is all that there is
 }
 """Venues whose answers must look at all that a case gives, and what of it says nothing about the number."""
 
@@ -43,7 +48,7 @@ def test_case(case: Case) -> None:
     assert not differences(case, found), case.source
 
 
-@pytest.mark.parametrize("case", [case for case in ANSWERED if case.venue in UNREAD], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [case for case in ANSWERED if case.venue in UNREAD and "outcome" not in case.expected], ids=lambda case: case.id)
 def test_no_input_is_ignored(case: Case) -> None:
     """A key that the answer does not look at may be a fact of the venue that it leaves out."""
     _, read = answered(case.id)

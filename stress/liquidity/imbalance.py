@@ -19,7 +19,7 @@ SMALLEST_DIFFERENCE = 1.0
 
 
 def imbalance_cost(difference: Array, factor: Array, exponent: Array) -> Array:
-    """USD [...] of an imbalance of ``difference`` [...] USD >= 0."""
+    """USD [...] of an imbalance of ``difference`` [...] USD >= 0: factor x difference^exponent, 0 below one USD."""
     return jnp.where(difference < SMALLEST_DIFFERENCE, 0.0, factor * difference**exponent)
 
 
@@ -48,14 +48,21 @@ def capped_impact(impact: Array, notional: Array, best: Array, worst: Array, poo
 def opening_price(price: Array, notional: Array, impact: Array, side: Array) -> Array:
     """USD per unit [...] of a trade of ``notional`` [...] that opens; ``side`` is 1 long, -1 short.
 
-    The impact is settled in units: N / (N/p + side x impact/p).
+    ``impact`` [...] in USD is what the trade gets, < 0 what it pays, settled in units: N / (N/p + side x impact/p). NaN
+    where that takes all units: GMX refuses the order (``PriceImpactLargerThanOrderSize``). Without a trade ``price``.
     """
-    return notional / (notional / price + side * impact / price)
+    trades, whole = notional > 0, notional + side * impact > 0
+    units = notional / price + side * impact / price
+    traded = jnp.where(whole, notional / jnp.where(trades & whole, units, 1.0), jnp.nan)
+    return jnp.where(trades, traded, price)
 
 
 def closing_price(price: Array, notional: Array, impact: Array, side: Array) -> Array:
-    """USD per unit [...] of a trade of ``notional`` [...] that closes a position of ``side`` 1 long, -1 short."""
-    return price * (1.0 + side * impact / notional)
+    """USD per unit [...] of a trade of ``notional`` [...] that closes a position of ``side`` 1 long, -1 short.
+
+    ``impact`` [...] in USD is what the trade gets, < 0 what it pays; GMX refuses to take more than the trade.
+    """
+    return price * (1.0 + side * impact / jnp.where(notional > 0, notional, 1.0))
 
 
 @jax.tree_util.register_dataclass

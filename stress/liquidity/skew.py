@@ -14,8 +14,8 @@ from stress.types import Array
 
 
 def skewed_price(price: Array, skew: Array, scale: Array) -> Array:
-    """USD per unit [...] at a skew [...] of longs - shorts in units."""
-    return price * (1.0 + skew / scale)
+    """USD per unit [...] at a skew [...] of longs - shorts in units; a ``scale`` [...] of 0 displaces nothing."""
+    return price * (1.0 + jnp.where(scale == 0, 0.0, skew / jnp.where(scale == 0, 1.0, scale)))
 
 
 def skewed_fill(price: Array, skew: Array, scale: Array, size: Array) -> Array:

@@ -23,8 +23,11 @@ def funding_basis(oracle: Values, last_rate: Values, last_oracle: Values, offset
                   elapsed: Values) -> Values:
     """USD per unit [...] by which the last funding payment says that the market is above ``oracle`` [...].
 
-    ``last_rate`` [...] is that payment in USD per unit at ``last_oracle`` [...]; ``offset`` the daily rate that is paid
-    where there is no premium; the basis fades as the share ``elapsed`` of the period passes. Drift v2,
-    ``programs/drift/src/state/perp_market.rs``: offset 1/5000, 24 periods.
+    ``last_rate`` [...] is that payment in USD per unit at ``last_oracle`` [...], which is 0 before the first;
+    ``offset`` the daily rate that is paid where there is no premium; the basis fades to nothing as the share
+    ``elapsed`` [...] of the period passes, and stays there. Drift v2, ``programs/drift/src/state/perp_market.rs``:
+    offset 1/5000, 24 periods.
     """
-    return oracle * (periods_a_day * last_rate / last_oracle - offset) * (1.0 - elapsed)
+    xp, known = namespace(oracle), last_oracle > 0
+    rate = periods_a_day * last_rate / xp.where(known, last_oracle, 1.0) - offset
+    return xp.where(known, oracle * rate * xp.clip(1.0 - elapsed, 0.0, 1.0), 0.0)

@@ -72,3 +72,12 @@ class StablePrice:
 def _limited(target: Array, last: Array, limit: Array) -> Array:
     """``target`` [...], no further from ``last`` [...] than ``limit`` [] of it."""
     return jnp.clip(target, last * (1.0 - limit), last * (1.0 + limit))
+
+
+def counted_price(oracle: Array, stable: Array, size: Array) -> Array:
+    """USD per unit [...] at which ``size`` [...] units count towards initial health: the worse of both for their owner.
+
+    What is owned (> 0) at the lower of the ``oracle`` and the ``stable`` price [...], what is owed at the higher.
+    Maintenance, and the end of a liquidation, are at the oracle price. Mango v4, ``src/health/cache.rs``.
+    """
+    return jnp.where(size > 0, jnp.minimum(oracle, stable), jnp.maximum(oracle, stable))

@@ -156,11 +156,12 @@ class Funding:
         elif abs(skew) < numbers.fading_below:
             left = max(abs(rate) - numbers.decrease * seconds, 1e-30)  # it keeps its side
             rate = math.copysign(left, rate) if rate != 0 else 0.0
-        if rate != 0:
-            held = min(max(abs(rate), numbers.smallest), numbers.largest)
-            rate = math.copysign(held, rate)
-        self.level[a] = rate
-        return rate * seconds
+        if longs <= 0 or shorts <= 0:  # nobody pays or nobody receives: it is forgotten
+            self.level[a] = 0.0
+            return 0.0
+        self.level[a] = _clip(rate, numbers.largest)
+        paid = min(max(abs(rate), numbers.smallest), numbers.largest)
+        return (-paid if rate < 0 else paid) * seconds
 
 
 def funding_rate(mark: float, fundamental: float, rules: Rules, hours: float = math.nan) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,17 +16,15 @@ from stress.protocol.liquidation.collateral import (
     discounted_weight,
     liability_for_asset,
 )
-from stress.protocol.liquidation.cover_shortage import cover_units, pace, shortage, units_now
-from stress.protocol.liquidation.prices import meets_limit, swap_bound, takeover_price
+from stress.protocol.liquidation.cover_shortage import cover_units, pace
+from stress.protocol.liquidation.prices import meets_limit, swap_bound
+from stress.protocol.liquidation.take_over import Position, Terms, take_over
 from tests.venues.cases import Answer
 
 Inputs = Mapping[str, Any]
 
 UNIT, WEIGHT, PERCENT, USD = 1e-9, 1e-5, 1e-4, 1e-6
-"""What Drift rounds sizes, weights, paces and money to."""
-
-ORDER_MARGIN = 0.01
-"""USD that Drift asks for an open order."""
+"""What Drift rounds sizes, weights, paces and money to; the collateral that repays a debt is USDC."""
 
 
 def numbers(i: Inputs, *names: str) -> list[Any]:
@@ -53,7 +52,7 @@ def collateral_liquidation_size(i: Inputs) -> Inputs:
     if "asset_amount" in i:
         return {"liability": liability_for_asset(*numbers(i, "asset_amount"), *prices, *multipliers, UNIT)}
     amounts = numbers(i, "asset_balance", "liability")
-    return {"asset": asset_for_liability(*amounts, *prices, *multipliers, 1.0, UNIT)}
+    return {"asset": asset_for_liability(*amounts, *prices, *multipliers, 1.0, USD)}
 
 
 def insurance_fund_fee(i: Inputs) -> Inputs:
@@ -90,41 +89,20 @@ def liquidator_limit_price(i: Inputs) -> Inputs:
 def liquidation_scenario(i: Inputs) -> Inputs:
     """Calls (slot, most units) of liquidators, the first when the account enters liquidation."""
     calls = i.get("calls", [[1, jnp.inf]])[: i.get("step_index", 0) + 1]
-    base, quote, freed, exited = float(i["base"]), float(i["quote"]), 0.0, False
-    orders = i.get("open_bid", 0.0)
+    names = "margin_maintenance", "imf_factor", "buffer", "liquidator_fee", "max_if_fee", "initial_pct", "duration_slots"
+    terms = Terms(*numbers({"imf_factor": 0.0, "duration_slots": 0.0, **i}, *names), units_step=i["base_step"],
+                  rate_step=PERCENT, money_step=USD)
+    orders = {"open_bid": 0.0, "open_ask": 0.0, **i}
+    position = Position(*numbers(orders, "base", "quote", "collateral_usd", "open_bid", "open_ask"))
+    position = replace(position, orders=float(orders["open_bid"] > 0) + float(orders["open_ask"] > 0))
+    fund = paid = 0.0
     for slot, most in calls:
-        if exited:
+        taken = take_over(position, terms, float(i["oracle_price"]), jnp.asarray(float(slot - calls[0][0])), most)
+        position, fund, paid = taken.position, fund + taken.fund, paid + taken.paid
+        if not position.entered:
             break
-        before = _short(i, base, quote, orders) + (ORDER_MARGIN if orders else 0.0)
-        orders, short = 0.0, _short(i, base, quote)
-        freed += float(before - short)
-        base, quote = _close(i, base, quote, short, freed, slot - calls[0][0], most)
-        left = _short(i, base, quote)
-        freed += float(short - left)
-        exited = not _short(i, base, quote, buffered=False)
-        freed = 0.0 if exited else freed
-    return {"base": base, "freed": freed, "exited": exited}
-
-
-def _short(i: Inputs, base: float, quote: float, orders: float = 0.0, buffered: bool = True) -> Any:
-    price = i["oracle_price"]
-    pnl, notional = quote + base * price, (abs(base) + orders) * price
-    return shortage(jnp.asarray(i["collateral_usd"] + pnl), i["margin_maintenance"] * notional, notional,
-                    max(-pnl, 0.0) if buffered else 0.0, i["buffer"], USD)
-
-
-def _close(
-    i: Inputs, base: float, quote: float, short: Any, freed: float, elapsed: int, most: float
-) -> tuple[float, float]:
-    """Base and quote after a liquidator took what it may at the oracle price less its fee, and the fund got its fee."""
-    price, fee, ratio = i["oracle_price"], i["liquidator_fee"], i["margin_maintenance"] + i["buffer"]
-    charged = fund_fee(short, jnp.asarray(abs(base) * price), ratio, fee, i["max_if_fee"])
-    cover = cover_units(short, price, ratio, fee, charged)
-    part = pace(short, freed, jnp.asarray(float(elapsed)), i["initial_pct"], i.get("duration_slots", 0.0), step=PERCENT)
-    units = min(float(units_now(jnp.asarray(abs(base)), price, cover, part, step=i["base_step"])), most)
-    side = 1.0 if base > 0 else -1.0
-    received = side * units * takeover_price(price, side, fee) - float(charged) * units * price
-    return base - side * units, quote + received
+    return {"base": position.base, "quote": position.quote, "freed": position.freed, "exited": not position.entered,
+            "if_fee_usd": fund, "liquidator_quote": paid}
 
 
 ANSWERS: dict[tuple[str, str], Answer] = {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
 
-from stress.protocol.insurance.bankruptcy import shares
-from stress.protocol.liquidation.health import Account, Terms, given_to_zero, start, taken_to_zero
+from stress.protocol.insurance.bankruptcy import Debtor, shares_of_account
+from stress.protocol.liquidation.health import Account, Terms, start
 from stress.protocol.liquidation.health_steps import after, reduction
+from stress.protocol.stable_price import counted_price
+from stress.protocol.waterfall.socialised_loss import per_unit
 from tests.venues.cases import Answer
 
 Inputs = Mapping[str, Any]
@@ -35,6 +38,11 @@ def _at_the_oracle(i: Inputs) -> Inputs:
     """Health at the end of a liquidation is at the oracle price, whatever the stable price."""
     account = Account(*(jnp.asarray(float(x)) for x in (i["base"], i["quote"], i["spot"], 0.0)))
     terms = _terms(1.0, i["oracle"], i["init_weight"], 2.0 - i["init_weight"], 1.0, 0.0, 0.0)
+    if "max_base" not in i:
+        careful = replace(terms, price=counted_price(terms.price, i["stable_price"], account.base))
+        kept = replace(terms, asset_weight=jnp.asarray(i["maint_weight"]), liability_weight=2.0 - i["maint_weight"])
+        kinds = {"init_health": careful, "liq_end_health": terms, "maint_health": kept}
+        return {name: start(account, kind).health for name, kind in kinds.items()}
     left = after(account, terms, reduction(account, terms, i["max_base"], jnp.asarray(float(i["max_pnl"]))))
     return {"base": left.base, "liq_end_health": start(left, terms).health}
 
@@ -43,19 +51,17 @@ def bankruptcy_waterfall(i: Inputs) -> Inputs:
     row, price = i["liqee"], i["settle_price"]
     owned, owed = price * i["settle_token_asset_weight"], price * i["settle_token_liab_weight"]
     token, loss, other = (jnp.asarray(float(x)) for x in (row["settle_token"], -row["perp_quote"], row["other_token"]))
-    own_health = other + jnp.where(token > 0, owned * token, owed * token)
-    balance = token - loss
-    health = other + jnp.where(balance > 0, owned * balance, owed * balance)
-    to_settle = jnp.minimum(taken_to_zero(own_health, token, owned, owed), jnp.minimum(i["settle_limit"], loss))
-    found = shares(loss, to_settle, given_to_zero(health, balance, owned, owed), i["max_liab_transfer"], price,
-                   i["insurance_token_price"], i["insurance_fund_tokens"], step=1.0)
+    if loss <= 0:
+        return {"outcome": "error"}
+    found = shares_of_account(Debtor(token, loss, other, i["settle_limit"]), owned, owed, i["max_liab_transfer"], price,
+                              i["insurance_token_price"], i["insurance_fund_tokens"], step=1.0)
     return {
         "liqee_token": token - found.settled,
         "liqee_perp": -loss + found.settled + found.insured + found.socialised,
         "liqor_token": found.settled,
         "liqor_perp": -found.settled - found.insured,
         "liqor_insurance": found.paid,
-        "socialised": found.socialised,
+        "socialised": per_unit(found.socialised, 0.0, i["open_interest"], 0.0),
     }
 
 

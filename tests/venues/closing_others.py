@@ -42,16 +42,19 @@ def bankruptcy_price(i: Inputs) -> Inputs:
 
 
 def liquidation_throttle(i: Inputs) -> Inputs:
-    held, acted = jnp.asarray(float(i["size_before"])), jnp.asarray(False)
-    if "time_s" in i:  # seconds after a first call at time zero, which took all that there was
+    held, acted = jnp.asarray(float(i["size_before"])), jnp.asarray(i.get("already_in_block", False))
+    if "maker_fee" in i:
         limit = window.capacity(*(i[name] for name in ("maker_fee", "taker_fee", "skew_scale", "multiplier", "window_s")))
-        first = jnp.asarray([limit if i["time_s"] > 0 else 0.0])
-        gone = window.used(first, jnp.asarray([i["time_s"]]), i["window_s"])
+        # seconds after a first call at time zero, which took all that there was, unless it is said what was
+        before = i.get("liquidated", [[0, limit]] if i["time_s"] > 0 else [[0, 0.0]])
+        when, amounts = (jnp.asarray(x, float) for x in zip(*before, strict=True))
+        gone = window.used(amounts, i["time_s"] - when, i["window_s"])
         units = window.units_now(held, limit, gone, 0.0, i["skew_scale"], 0.0, acted)
     else:
         limit = i.get("window_capacity", held)
         gone = limit - i.get("capacity_left", 0.0)
         units = window.units_now(held, limit, gone, i["skew"], i["skew_scale"], i["max_pd"], acted)
+    units = held if i.get("endorsed_liquidator") else units
     return {"liquidated": units, "size_after": held - units}
 
 

@@ -7,17 +7,19 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from stress.liquidity.imbalance import closing_price, imbalance_cost, imbalance_impact, opening_price
+from stress.liquidity.imbalance import capped_impact, closing_price, imbalance_cost, imbalance_impact, opening_price
 from stress.liquidity.skew import skewed_fill
 from stress.protocol.adl import trigger
 from stress.protocol.adl.binance import binance_score, profit_share
-from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate, static_rate
+from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate, received_rate, static_rate
+from stress.protocol.funding.borrowing import borrowing_rate
 from stress.protocol.funding.clamped import clamped_rate, margin_cap
-from stress.protocol.funding.index import index_change, payment
+from stress.protocol.funding.index import index_change, payment, toward_zero
 from stress.protocol.funding.premium_index import impact_price, premium_index
 from stress.protocol.funding.twap import largest_difference, sided_rates, twap_rate
 from stress.protocol.funding.velocity import accrued, velocity_rate
 from stress.protocol.margin.flat import maintenance_rate
+from stress.protocol.margin.health import unrealised_pnl
 from stress.protocol.waterfall.socialised_loss import deposit_haircut, per_unit
 from tests.venues.cases import Answer
 from tests.venues.deleveraging import bitmex_places, bitmex_queue, equity, offset_queue, pair_transfer, state_transition
@@ -31,7 +33,7 @@ PPM = 1e6
 CURIE_RATE = 0.1
 """Curie's largest difference of the prices a day, as a share of the index."""
 DRIFT_RATE, DRIFT_PRICE, DRIFT_INDEX = 1e-9, 1e-6, 1e-10
-"""Drift's smallest amounts of a funding rate, a price and an index of interest."""
+"""Drift's smallest amounts of a funding rate, of a price or USD, and of an index of interest."""
 
 
 def _impact_side(levels: list[list[float]], notional: float) -> Any:
@@ -73,7 +75,7 @@ def _hyperliquid_rate(x: Inputs) -> Inputs:
 def _drift_rate(x: Inputs) -> Inputs:
     oracle = x["oracle_twap"]
     if "total_fees" not in x:
-        limit = largest_difference(oracle, "A", DRIFT_PRICE)
+        limit = toward_zero(oracle * x["cap"], DRIFT_PRICE)
         return {"funding_rate_per_base": twap_rate(x["mark_twap"], oracle, DAY / x["period_s"], limit, DRIFT_RATE)}
     rate = twap_rate(x["mark_twap"], oracle, 24.0, step=DRIFT_RATE)
     longs, shorts, fees = sided_rates(rate, x["oi_long"], x["oi_short"], x["total_fees"], x.get("fee_lower_bound", 0.0))
@@ -89,7 +91,10 @@ def _drift_deposits(x: Inputs) -> Inputs:
 
 
 def _drift_perp(x: Inputs) -> Inputs:
-    loss = per_unit(x["bad_debt_usd"], x["insurance_usd"] + x["amm_fee_pool_usd"], x["oi_long"], x["oi_short"])
+    if x["oi_long"] + x["oi_short"] == 0:
+        return {"outcome": "error"}
+    funds = x["insurance_usd"] + x["amm_fee_pool_usd"]
+    loss = per_unit(x["bad_debt_usd"], funds, x["oi_long"], x["oi_short"], DRIFT_PRICE)
     longs, shorts = loss * x["long_holder_base"], loss * x["short_holder_base"]
     return {"loss_per_base": loss, "long_loss_usd": longs, "short_loss_usd": shorts, "socialised_usd": longs + shorts}
 
@@ -105,12 +110,24 @@ def _gmx_adaptive(x: Inputs) -> Inputs:
 
 
 def _gmx_static(x: Inputs) -> Inputs:
-    rate = static_rate(x["funding_factor"], x["oi_long"], x["oi_short"], x["exponent"])
-    return {"funding_fee_usd": payment(x["size"], rate * x["dt_seconds"])}
+    sides = x["oi_long"], x["oi_short"]
+    rate = static_rate(x["funding_factor"], *sides, x["exponent"], x.get("max_factor", jnp.inf))
+    got = received_rate(rate, *sides) * abs(x["size"]) * x["dt_seconds"]
+    return {"funding_fee_usd": payment(x["size"], rate * x["dt_seconds"]), "claimable_usd": got}
+
+
+def _gmx_borrowing(x: Inputs) -> Inputs:
+    rate = borrowing_rate(x["borrowing_factor"], x["reserved_usd"], x["pool_usd"], x["exponent"])
+    return {"borrowing_fee_usd": payment(x["size_usd"], rate * x["dt_seconds"])}
+
+
+def _gmx_paid(x: Inputs) -> Inputs:
+    share = trigger.share_paid(trigger.pnl_factor(x["total_profit_usd"], x["pool_usd"]), x["max_pnl_factor_for_traders"])
+    return {"paid_usd": share * x["profit_usd"]}
 
 
 def _gmx_adl(x: Inputs) -> Inputs:
-    profit = x["long_size_usd"] / x["entry_price"] * x["price"] - x["long_size_usd"]
+    profit = unrealised_pnl(x["long_size_usd"] / x["entry_price"], x["price"], x["entry_price"])
     factor = trigger.pnl_factor(profit, x["pool_tokens"] * x["price"])
     return {"adl_enabled": trigger.exceeds_pool(factor, x["max_pnl_factor_for_adl"]), "pnl_factor": factor}
 
@@ -123,13 +140,14 @@ def _gmx_impact(x: Inputs) -> Inputs:
     before = x["oi_long"] - x["oi_short"]
     after = before + SIDES[x["side"]] * x["size_delta_usd"]
     impact = imbalance_impact(before, after, x["positive_factor"], x["negative_factor"], x["exponent"])
-    return {"price_impact_usd": impact}
+    caps = (x.get(name, jnp.inf) for name in ("max_positive_factor", "max_negative_factor", "impact_pool_usd"))
+    return {"price_impact_usd": capped_impact(impact, abs(x["size_delta_usd"]), *caps)}
 
 
 def _gmx_price(x: Inputs) -> Inputs:
     side, size, impact = SIDES[x["side"]], x["size_delta_usd"], x["price_impact_usd"]
-    price = opening_price if size > 0 else closing_price
-    return {"execution_price": price(x["oracle_price"], abs(size), impact, side)}
+    price = (opening_price if size > 0 else closing_price)(x["oracle_price"], abs(size), impact, side)
+    return {"outcome": "error"} if jnp.isnan(price) else {"execution_price": price}
 
 
 def _synthetix_funding(x: Inputs) -> Inputs:
@@ -190,6 +208,8 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("dydx_v4", "state_transition"): state_transition,
     ("gmx_v2", "adaptive_funding"): _gmx_adaptive,
     ("gmx_v2", "adl_trigger"): _gmx_adl,
+    ("gmx_v2", "borrowing_fee"): _gmx_borrowing,
+    ("gmx_v2", "capped_profit"): _gmx_paid,
     ("gmx_v2", "execution_price"): _gmx_price,
     ("gmx_v2", "price_impact"): _gmx_impact,
     ("gmx_v2", "price_impact_curve"): _gmx_curve,

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.adl.base import AdlCase, AdlPolicy, Standing
-from stress.protocol.adl.trigger import exceeds_pool, pnl_factor
+from stress.protocol.adl.trigger import exceeds_pool, pnl_factor, share_paid
 from stress.types import Array
 
 
@@ -79,7 +79,7 @@ class PoolTrigger:
 
     def share_paid(self, factor: Array) -> Array:
         """Share [A, 2] of profits that the pool pays."""
-        return jnp.minimum(1.0, self.paid / jnp.where(factor > 0, factor, 1.0))
+        return share_paid(factor, self.paid)
 
     def excess(self, book: PoolBook, price: Array) -> Array:
         """Profit p [A, 2] in USD of what has to be closed."""

@@ -24,6 +24,15 @@ def pnl_factor(profit: Array, pool: Array) -> Array:
     return jnp.where(pool > 0, profit / jnp.where(pool > 0, pool, 1.0), 0.0)
 
 
+def share_paid(factor: Array, largest: Array) -> Array:
+    """Share [...] of their profits that traders are paid while all profit is ``factor`` [...] of the pool.
+
+    The pool pays at most ``largest`` [...] of its worth, infinite for all; where all profit is none, each is paid whole
+    (GMX v2, ``getCappedPnl``).
+    """
+    return jnp.where(factor > 0, jnp.minimum(1.0, largest / jnp.where(factor > 0, factor, 1.0)), 1.0)
+
+
 def exceeds_pool(factor: Array, largest: Array) -> Array:
     """Whether the pool's side [...] is to be deleveraged."""
     return factor > largest

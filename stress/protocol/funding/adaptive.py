@@ -4,7 +4,8 @@
 
 Adaptive: the rate grows by ``increase x s`` a second toward the larger side while it points the other way or s is
 above ``stable``; it fades by ``decrease`` a second below ``fading``, and holds in between. Static: the larger side
-pays ``factor x s`` a second. Source: GMX v2 (``MarketUtils.sol``).
+pays ``factor x s`` a second. What the payers pay is shared among those who receive. Source: GMX v2
+(``MarketUtils.sol``, ``getNextFundingFactorPerSecond``, ``getNextFundingAmountPerSize``).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class AdaptiveRule:
     decrease: Array
     stable: Array  # imbalance s from which the rate grows
     fading: Array  # imbalance s below which it fades
-    smallest: Array  # of |rate|
+    smallest: Array  # of |rate| that is paid
     largest: Array  # of |rate|
 
 
@@ -50,19 +51,48 @@ def larger_side(longs: Array, shorts: Array) -> Array:
 
 def adaptive_rate(rule: AdaptiveRule, rate: Array, longs: Array, shorts: Array, elapsed: Array,
                   exponent: Array | float = 1.0) -> Array:  # fmt: skip
-    """Rate [...] a second after ``elapsed`` seconds; at rate > 0 longs pay."""
+    """Rate [...] a second that the market remembers after ``elapsed`` seconds; at rate > 0 longs pay (``paid_rate``).
+
+    ``longs`` and ``shorts`` [...] are open interest in USD >= 0; without one of the sides the market forgets its rate.
+    """
     skewed, side = imbalance(longs, shorts, exponent), larger_side(longs, shorts)
     grows = (jnp.sign(rate) != side) | (skewed > rule.stable)
     fades = ~grows & (skewed < rule.fading)
     grown = rate + side * skewed * rule.increase * elapsed
     faded = jnp.sign(rate) * jnp.maximum(jnp.abs(rate) - rule.decrease * elapsed, FAINT)
-    moved = jnp.where(grows, grown, jnp.where(fades, faded, rate))
-    return jnp.sign(moved) * jnp.clip(jnp.abs(moved), rule.smallest, rule.largest)
+    moved = jnp.clip(jnp.where(grows, grown, jnp.where(fades, faded, rate)), -rule.largest, rule.largest)
+    return jnp.where(both_sides(longs, shorts), moved, 0.0)
 
 
-def static_rate(factor: Array, longs: Array, shorts: Array, exponent: Array | float = 1.0) -> Array:
-    """Rate [...] a second that the larger side pays; at rate > 0 longs pay."""
-    return larger_side(longs, shorts) * factor * imbalance(longs, shorts, exponent)
+def both_sides(longs: Array, shorts: Array) -> Array:
+    """Whether [...] there is somebody to pay and somebody to receive."""
+    return (longs > 0) & (shorts > 0)
+
+
+def paid_rate(rule: AdaptiveRule, rate: Array, longs: Array, shorts: Array) -> Array:
+    """Rate [...] a second that is paid at a remembered ``rate`` [...]: at least the smallest, by longs at zero."""
+    held = jnp.where(rate < 0, -1.0, 1.0) * jnp.clip(jnp.abs(rate), rule.smallest, rule.largest)
+    return jnp.where(both_sides(longs, shorts), held, 0.0)
+
+
+def static_rate(
+    factor: Array, longs: Array, shorts: Array, exponent: Array | float = 1.0, largest: Array | float = jnp.inf
+) -> Array:
+    """Rate [...] a second that the larger side pays, at most ``largest`` [...]; at rate > 0 longs pay.
+
+    ``longs`` and ``shorts`` [...] are open interest in USD >= 0; without one of the sides nobody pays.
+    """
+    rate = larger_side(longs, shorts) * jnp.minimum(factor * imbalance(longs, shorts, exponent), largest)
+    return jnp.where(both_sides(longs, shorts), rate, 0.0)
+
+
+def received_rate(rate: Array, longs: Array, shorts: Array) -> Array:
+    """Rate [...] a second that each USD of the other side gets of what is paid at ``rate`` [...], >= 0.
+
+    The engine pays both sides the payers' rate, the pool the difference (``Adaptive``).
+    """
+    payers, others = jnp.where(rate > 0, longs, shorts), jnp.where(rate > 0, shorts, longs)
+    return jnp.abs(rate) * payers / jnp.where(others > 0, others, 1.0)
 
 
 @jax.tree_util.register_dataclass
@@ -76,5 +106,6 @@ class Adaptive(SkewRule):
 
     def next(self, level: Array, longs: Array, shorts: Array, price: Array) -> tuple[Array, Array]:
         """The level [A] after an interval, and the rate [A] of its payment."""
-        after = adaptive_rate(self.rule, level, longs * price, shorts * price, self.elapsed)
-        return after, after * self.elapsed
+        sides = longs * price, shorts * price
+        after = adaptive_rate(self.rule, level, *sides, self.elapsed)
+        return after, paid_rate(self.rule, after, *sides) * self.elapsed

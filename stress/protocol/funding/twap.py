@@ -21,13 +21,17 @@ def twap_rate(
 ) -> Array:
     """USD per unit [...] that longs pay at one of ``payments`` a day, for average prices [...] of mark and index.
 
-    ``step`` is the smallest amount, to which the venue rounds toward zero; 0 for none.
+    ``limit`` [...] in USD per unit bounds the day's difference on either side (``largest_difference``). ``step`` is the
+    smallest amount, to which the venue rounds toward zero (Drift's 1e-9); 0 for none.
     """
     return toward_zero(jnp.clip(mark - index, -limit, limit) / payments, step)
 
 
 def largest_difference(index: Array, tier: str, step: float = 0.0) -> Array:
-    """The limit [...] in USD per unit of Drift's contract tiers, in whole steps of the price."""
+    """The limit [...] in USD per unit of Drift's contract tiers, in whole steps of the price (1e-6; 0 for none).
+
+    ``tier`` is "A", "B" or "C", or any other name for those that follow.
+    """
     return toward_zero(index / DIVISORS.get(tier, OTHER_DIVISOR), step)
 
 

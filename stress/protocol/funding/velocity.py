@@ -17,8 +17,12 @@ from stress.types import Array
 
 
 def velocity_rate(rate: Array, skew: Array, scale: Array, velocity: Array, elapsed: Array) -> Array:
-    """Rate [...] a day after ``elapsed`` days in which longs - shorts was ``skew`` [...] units."""
-    return rate + jnp.clip(skew / scale, -1.0, 1.0) * velocity * elapsed
+    """Rate [...] a day after ``elapsed`` days in which longs - shorts was ``skew`` [...] units.
+
+    ``rate`` [...] a day is that before, ``velocity`` the most that it gains a day; it stays at a ``scale`` [...] of 0.
+    """
+    share = jnp.where(scale == 0, 0.0, skew / jnp.where(scale == 0, 1.0, scale))
+    return rate + jnp.clip(share, -1.0, 1.0) * velocity * elapsed
 
 
 def accrued(before: Array, after: Array, elapsed: Array, price: Array) -> Array:

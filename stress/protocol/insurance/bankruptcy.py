@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import jax
 
+from stress.protocol.liquidation.health import given_to_zero, taken_to_zero
 from stress.protocol.margin.base import Values, namespace
+from stress.protocol.margin.weights import weighted
 from stress.protocol.rounding import round_up
 
 
@@ -50,3 +52,37 @@ def shares(
     paid = xp.minimum(round_up(wanted * price / fund_price, step), fund)
     insured = xp.minimum(paid * fund_price / price, wanted)
     return Shares(settled, insured, paid, xp.where(paid >= fund, due - insured, 0.0))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Debtor:
+    """An account with a negative profit in one market, arrays [...]."""
+
+    token: Values  # balance of the token that the market settles in, owed < 0
+    loss: Values  # tokens > 0, the negative profit
+    other: Values  # USD, health of all else
+    settle_limit: Values  # tokens of the loss that may be settled
+
+
+def shares_of_account(
+    debtor: Debtor,
+    owned_price: Values,
+    owed_price: Values,
+    most: Values,
+    price: Values,
+    fund_price: Values,
+    fund: Values,
+    step: float = 0.0,
+) -> Shares:
+    """Shares of a debtor's negative profit.
+
+    ``owned_price`` and ``owed_price`` [...] in USD are the token's as an asset and as a debt, weights included. All
+    else as in ``shares``; Mango rounds the fund's tokens up to one native unit. Without a loss the venue refuses.
+    """
+    xp, token, balance = namespace(debtor.token), debtor.token, debtor.token - debtor.loss
+    own, with_loss = (debtor.other + weighted(x, owned_price, owed_price) for x in (token, balance))
+    to_settle = taken_to_zero(own, token, owned_price, owed_price)
+    to_settle = xp.minimum(to_settle, xp.minimum(debtor.settle_limit, debtor.loss))
+    to_healthy = given_to_zero(with_loss, balance, owned_price, owed_price)
+    return shares(debtor.loss, to_settle, to_healthy, most, price, fund_price, fund, step)

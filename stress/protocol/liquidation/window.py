@@ -35,7 +35,7 @@ def units_now(
     """
     xp = namespace(held)
     left = xp.maximum(limit - gone, 0.0)
-    balanced = (abs(skew) / skew_scale < largest_premium) & ~acted
+    balanced = (abs(skew) < largest_premium * skew_scale) & xp.logical_not(acted)
     allowed = xp.where(left > 0, left, xp.where(balanced, limit, 0.0))
     return xp.minimum(xp.where(limit > 0, allowed, xp.inf), held)
 

@@ -37,3 +37,13 @@ def compare_risk(equity: Values, requirement: Values, other_equity: Values, othe
     flat = (requirement == 0) & (other_requirement == 0)
     tie = xp.where(flat, other_equity - equity, requirement - other_requirement)
     return xp.where(ratio != 0, ratio, xp.sign(tie))
+
+
+def below_minimum(equity: Values, size: Values, least: Values, share: Values) -> Values:
+    """Whether positions [...] are liquidatable: equity is not above zero, below ``least`` or a share of ``size``.
+
+    ``equity`` [...] in USD is the position's collateral and profit less its fees, ``size`` [...] in USD its notional
+    at entry, ``least`` in USD. GMX v2 (``PositionUtils.sol``, ``isPositionLiquidatable``); other than ``falls_short``
+    this includes an equity of zero.
+    """
+    return (equity <= 0) | (equity < least) | (equity < share * size)

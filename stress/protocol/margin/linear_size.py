@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import jax
 
-from stress.protocol.margin.base import SIZE_STEPS, Line, MarginCurve, Values, spread
+from stress.protocol.margin.base import SIZE_STEPS, Line, MarginCurve, Values, namespace, spread
 
 
 @jax.tree_util.register_dataclass
@@ -41,3 +41,24 @@ def skew_scaled(minimum: Values, fraction: Values, skew_scale: Values, scalar: V
     the market's.
     """
     return LinearSize(base=scalar * minimum, slope=scalar * fraction / skew_scale)
+
+
+def skew_margin(
+    size: Values,
+    price: Values,
+    minimum: Values,
+    fraction: Values,
+    skew_scale: Values,
+    scalar: Values = 1.0,
+    constant: Values = 0.0,
+) -> Values:
+    """USD [...] of margin of positions of ``size`` [...] units, long > 0, at a ``price`` [...] in USD.
+
+    The numbers are those of ``skew_scaled``, one a position; ``constant`` [...] in USD is the market's minimum position
+    margin; with a ``skew_scale`` [...] of 0 the rate does not grow. An account is liquidatable where its equity is
+    below the sum over its positions, with ``scalar``, and what keepers may get for it (``keeper_reward``).
+    """
+    xp = namespace(size)
+    units, scaled = xp.abs(size), skew_scale > 0
+    share = xp.where(scaled, units / xp.where(scaled, skew_scale, 1.0), 0.0)
+    return units * price * scalar * (minimum + fraction * share) + constant

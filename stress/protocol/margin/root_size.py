@@ -55,6 +55,20 @@ def root_rate(base: Values, factor: Values, units: Values, unit: float = 0.0) ->
     return namespace(units).maximum(base, FLAT_SHARE * base + size_premium(factor, units, unit))
 
 
+def fill_rate(initial: Values, maintenance: Values, unit: float = 0.0) -> Values:
+    """Rate [...] that a fill has to leave, between the initial and the maintenance rate [...] (Drift's ``Fill``)."""
+    return round_down((initial + maintenance) / 2.0, unit)
+
+
+def chosen_rate(rate: Values, account: Values = 0.0, position: Values = 0.0) -> Values:
+    """Initial rate [...] of a position whose ``account`` or which itself chose a higher one [...]; 0 for no choice.
+
+    Maintenance is never raised by a choice (Drift v2, ``max_margin_ratio``).
+    """
+    xp = namespace(rate)
+    return xp.maximum(rate, xp.maximum(account, position))
+
+
 def high_leverage_initial(normal: Values, high: Values, factor: Values, units: Values, unit: float = 0.0) -> Values:
     """Initial rate [...] in high-leverage mode: ``high`` for small positions, the normal rate for large ones.
 

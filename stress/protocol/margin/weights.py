@@ -33,6 +33,14 @@ def deposit_scaled(weight: Values, deposits: Values, start: Values) -> Values:
     return weight * xp.where(deposits > start, start / xp.where(deposits > 0, deposits, 1.0), 1.0)
 
 
+def borrow_scaled(weight: Values, borrows: Values, start: Values) -> Values:
+    """Weight [...] of a debt, raised in proportion where all borrows of an asset, in USD, exceed ``start`` [...] > 0.
+
+    Mango v4, ``programs/mango-v4/src/state/bank.rs``.
+    """
+    return weight * namespace(borrows).maximum(borrows / start, 1.0)
+
+
 def capped_gain(gain: Values, cap: Values) -> Values:
     """USD [...] of an unrealised gain that counts; losses count whole."""
     return namespace(gain).minimum(gain, cap)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from stress.protocol.rounding import round_up
 from stress.types import Array
 
 DUST = 1e-9
@@ -50,20 +51,25 @@ def in_proportion(amount: Array, weight: Array) -> Array:
     return weight * (jnp.minimum(amount, total) / jnp.where(total > 0, total, 1.0))
 
 
-def per_unit(deficit: Array, funds: Array, longs: Array, shorts: Array) -> Array:
+def per_unit(deficit: Array, funds: Array, longs: Array, shorts: Array, step: float = 0.0) -> Array:
     """USD [...] that every unit, long or short, gives up for what ``funds`` [...] leave of a ``deficit`` [...] in USD.
 
-    ``longs`` and ``shorts`` [...] are units > 0. Source: Drift v2 (``controller/liquidation.rs``), Mango v4.
+    ``longs`` and ``shorts`` [...] are units >= 0; where there are none nothing can be raised, and it is 0 (Drift
+    refuses to resolve the bankruptcy). ``step`` is the smallest amount, to which Drift rounds up, 1e-6; 0 for none.
+    Source: Drift v2 (``math/liquidation.rs``), Mango v4.
     """
     units = longs + shorts
-    return jnp.maximum(deficit - funds, 0.0) / jnp.where(units > 0, units, 1.0)
+    loss = jnp.maximum(deficit - funds, 0.0) / jnp.where(units > 0, units, 1.0)
+    return jnp.where(units > 0, round_up(loss, step), 0.0)
 
 
 def deposit_haircut(deficit: Array, deposits: Array, index: Array | float = 1.0, step: float = 0.0) -> Array:
     """What the ``index`` [...] of all deposits loses when they bear a deficit: index x deficit / deposits.
 
-    ``step`` is the index's smallest amount, to which the venue rounds up; 0 for none. Source: Drift v2
-    (``math/liquidation.rs``).
+    ``deficit`` and ``deposits`` [...] >= 0 have one unit. No deposit loses more than all of it; without deposits
+    nothing is lost. ``step`` is the index's smallest amount, to which the venue rounds up, 1e-10 for Drift; 0 for none.
+    Source: Drift v2 (``math/liquidation.rs``).
     """
-    haircut = index * deficit / deposits
-    return haircut if step == 0.0 else jnp.ceil(haircut / step) * step
+    held = jnp.asarray(deposits) > 0
+    haircut = round_up(index * deficit / jnp.where(held, deposits, 1.0), step)
+    return jnp.where(held, jnp.minimum(haircut, index), 0.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stress.protocol.margin.orders import worst_units
-from stress.protocol.margin.root_size import high_leverage_initial, root_rate
+from stress.protocol.margin.root_size import chosen_rate, fill_rate, high_leverage_initial, root_rate
 from stress.protocol.margin.weights import asset_weight, deposit_scaled, size_discount
 from stress.protocol.marks import funding_basis, median_mark, within_band
 from tests.venues.cases import Answer
@@ -23,7 +23,7 @@ OFFSET, PERIODS_A_DAY = 1.0 / 5000.0, 24.0
 def rate(case: Mapping[str, Any], kind: str, units: np.ndarray) -> np.ndarray:
     """Margin ratio of positions of ``units``: initial, maintenance, or of a fill their mean."""
     if kind == "fill":
-        return (rate(case, "initial", units) + rate(case, "maintenance", units)) / 2.0
+        return fill_rate(rate(case, "initial", units), rate(case, "maintenance", units), UNIT)
     factor, normal, high = case["imf_factor"], case[f"margin_{kind}"], case.get(f"hlm_{kind}", 0.0)
     if not case.get("high_leverage"):
         return root_rate(normal, factor, units, UNIT)
@@ -56,8 +56,10 @@ def _many(case: Mapping[str, Any]) -> dict[str, Any]:
 def custom(case: Mapping[str, Any]) -> dict[str, Any]:
     """Initial margin at the user's own ratio if that is higher; maintenance margin never."""
     kind = case["type"]
-    own = [case["user_ratio"], case["position_ratio"]] if kind == "initial" else []
-    return {"margin_usd": case["base"] * case["price"] * max(case[f"margin_{kind}"], *own, 0.0)}
+    ratio = np.array(case[f"margin_{kind}"])
+    if kind == "initial":
+        ratio = chosen_rate(ratio, case["user_ratio"], case["position_ratio"])
+    return {"margin_usd": case["base"] * case["price"] * ratio}
 
 
 def weight(case: Mapping[str, Any]) -> dict[str, Any]:

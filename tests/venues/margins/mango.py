@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.protocol.margin.orders import worst_value
-from stress.protocol.margin.weights import deposit_scaled, weighted
+from stress.protocol.margin.weights import borrow_scaled, deposit_scaled, weighted
 from stress.protocol.stable_price import StablePrice
 from tests.venues.cases import Answer
 
@@ -37,10 +37,13 @@ def health(case: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def collateral(case: Mapping[str, Any]) -> dict[str, Any]:
-    """Weights fall as all deposits of a token grow."""
-    names = ("tokens", "prices", "asset_weights", "deposits", "scale_start")
-    tokens, prices, weights, deposits, start = (np.array(case[name], float) for name in names)
-    return {"init_health": (tokens * prices * deposit_scaled(weights, deposits * prices, start)).sum()}
+    """Weights of assets fall as all deposits of a token grow, those of debts rise as all borrows do."""
+    tokens, prices, start = (np.array(case[name], float) for name in ("tokens", "prices", "scale_start"))
+    scaled = []
+    for weights, balances, rule in (("asset_weights", "deposits", deposit_scaled), ("liab_weights", "borrows", borrow_scaled)):
+        given = [np.array(case.get(name, np.zeros_like(tokens)), float) for name in (weights, balances)]
+        scaled.append(rule(given[0], given[1] * prices, start))
+    return {"init_health": weighted(tokens * prices, *scaled).sum()}
 
 
 def stable(case: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,19 +9,18 @@ import numpy as np
 
 from stress.liquidity.skew import skewed_fill
 from stress.protocol.funding.index import payment
-from stress.protocol.margin.health import falls_short, gain_on_notional, margin_ratio, unrealised_pnl
-from stress.protocol.margin.linear_size import LinearSize, skew_scaled
+from stress.protocol.margin.health import below_minimum, falls_short, gain_on_notional, margin_ratio, unrealised_pnl
+from stress.protocol.margin.linear_size import skew_margin
 from tests.venues.cases import Answer
-from tests.venues.margins.dydx import flat
-from tests.venues.margins.tiers import SIDES, requirement
+from tests.venues.margins.tiers import SIDES
 
 
 def gmx_liquidatable(case: Mapping[str, Any]) -> dict[str, Any]:
     """A minimum in USD, and one in proportion to the size at entry."""
     size = SIDES[case["side"]] * case["size_tokens"]
     equity = case["collateral_tokens"] * case["price"] + unrealised_pnl(size, case["price"], case["entry_price"])
-    least = max(case["min_collateral_usd"], requirement(flat(case["min_collateral_factor"]), 1.0, case["size_usd"]))
-    return {"liquidatable": bool(falls_short(equity, least))}
+    least, share = case["min_collateral_usd"], case["min_collateral_factor"]
+    return {"liquidatable": bool(below_minimum(equity, case["size_usd"], least, share))}
 
 
 def synthetix_gain(market: Mapping[str, Any]) -> float:
@@ -37,17 +36,11 @@ def synthetix_margin(case: Mapping[str, Any]) -> dict[str, Any]:
     return {"pnl": gains, "available_margin": case["collateral_usd"] + sum(gains.values())}
 
 
-def synthetix_curve(market: Mapping[str, Any]) -> LinearSize:
-    """Maintenance rates of one market."""
-    names = ("min_initial_ratio", "initial_margin_fraction", "skew_scale")
-    minimum, share, scale = (np.array([market[name]], float) for name in names)
-    return skew_scaled(minimum, share, scale, market["maintenance_scalar"])
-
-
 def synthetix_liquidatable(case: Mapping[str, Any]) -> dict[str, Any]:
     """Available margin below the requirements of all markets."""
-    need = sum(requirement(synthetix_curve(m), m["size"], m["price"]) + m.get("min_position_margin", 0.0)
-               for m in case["markets"])
+    names = ("size", "price", "min_initial_ratio", "initial_margin_fraction", "skew_scale", "maintenance_scalar")
+    need = sum(skew_margin(*(np.array(market[name], float) for name in names), market.get("min_position_margin", 0.0))
+               for market in case["markets"])
     return {"liquidatable": bool(falls_short(synthetix_margin(case)["available_margin"], need))}
 
 
