@@ -75,6 +75,7 @@ POOL = {"below": 1.0, "bankrupt": True, "charge": 0.003, "half_life": None, "cap
 
 FALLING_FUND = {"begins": "fund", "gates": ["water", "move", "fund"]}
 MOVING_PRICE = {"begins": "move", "gates": ["water", "move", None]}
+AFTER_OUTAGE = {"begins": "move", "gates": ["outage"]}
 
 OF_MARKETS = {"scope": "market", "shares": True, "income": True}
 LIMITED = {"scope": "shared", "paid_at_most_usd": True, "paid_within_seconds": 5 * STEP, "paid_at_most_per": "fund"}
@@ -948,6 +949,16 @@ LADDER_DESIGNS: dict[str, Design] = {
 
 
 SHOCK_DESIGNS: dict[str, Design] = {
+    "outage, traders run behind a gate that it shuts": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "isolated": 0.3,
+        "withdrawals": AFTER_OUTAGE,
+        "shocks": ["outage"],
+        "tiers": True,
+        "limited": False,
+    },
     "depeg, traders run, delayed keepers": {
         "law": "linear",
         "rule": "full",

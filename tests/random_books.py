@@ -344,6 +344,7 @@ def _withdrawals(terms: dict[str, Any], rng: np.random.Generator) -> Withdrawals
     gate = WithdrawalGateConfig(
         fund_below=fund * rng.uniform(0.3, 1.0) if reason == "fund" else None,
         move_above=rng.uniform(0.05, 0.1) if reason == "move" else None,
+        outage_minutes=rng.uniform(0.5, 4.0) if reason == "outage" else None,
         under_water=reason == "water",
         lasts_seconds=rng.choice([0.0, 100.0, 300.0]),
     )

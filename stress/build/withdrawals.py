@@ -42,10 +42,12 @@ def build_withdrawals(
 
 
 def _gate(gate: WithdrawalGateConfig, step_seconds: float) -> Gate:
+    outage = gate.outage_minutes
     return Gate(
         fund_below=_maybe(gate.fund_below),
         move_above=_maybe(gate.move_above),
         lasts=_i(_at_least(gate.lasts_seconds, step_seconds)),
+        outage=None if outage is None else _i(_at_least(outage * SECONDS_PER_MINUTE, step_seconds)),
         under_water=gate.under_water,
     )
 

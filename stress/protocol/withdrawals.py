@@ -4,7 +4,8 @@ As depositors of the fund do (``insurance.depositors``), all ask at one rate onc
 and each waits for a delay, so who has asked follows from when it began. What waits at a shut gate leaves at once when
 it opens. What leaves is a share of the free collateral of that moment: whoever has lost it meanwhile takes nothing.
 Source of the gate: dYdX v4 ``x/subaccounts/keeper/negative_tnc_subaccount.go`` (50 blocks after a subaccount below
-zero); the run is behaviour, and assumed.
+zero) and ``subaccount.go`` (50 blocks from the first one after an outage of 5 minutes on); the run is behaviour, and
+assumed.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class WithdrawalState:
     paid: Array  # [] int32 ticks of asking that have left
     share: Array  # [] of all free collateral that leaves in this tick
     shut_until: Array  # [] int32 last tick in which the gate is shut
+    stood: Array | None = None  # [] int32 ticks in a row in which the venue did nothing, where the gate looks at it
 
 
 @jax.tree_util.register_dataclass
@@ -50,6 +52,7 @@ class Gate:
     fund_below: Array | None  # [] share of the fund's peak
     move_above: Array | None  # [] of the stress index
     lasts: Array  # [] int32 ticks after its reason was last seen
+    outage: Array | None  # [] int32 ticks of an outage after which it is shut
     under_water: bool = field(metadata={"static": True})
 
 
@@ -73,7 +76,9 @@ class Withdrawals:
         none = jnp.zeros((), jnp.int32)
         done = Withdrawn(taken=jnp.zeros(()), began=jnp.full((), NEVER, jnp.int32), shut_ticks=none)
         memory = nothing_moved(index, self.window)
-        return WithdrawalState(done, peak=fund, memory=memory, paid=none, share=jnp.zeros(()), shut_until=none)
+        stood = None if self.gate is None or self.gate.outage is None else none
+        return WithdrawalState(
+            done, peak=fund, memory=memory, paid=none, share=jnp.zeros(()), shut_until=none, stood=stood)
 
     def start_tick(
         self, state: WithdrawalState, fund: Array, index: Array, number: Array, still: Array | bool
@@ -85,6 +90,7 @@ class Withdrawals:
         peak, moved = jnp.maximum(state.peak, fund), largest_move(state.memory, index)
         begins = _falls(self.fund_below, fund, peak) | _moves(self.move_above, moved)
         began = jnp.where(begins, jnp.minimum(state.done.began, number), state.done.began)
+        state = self.after_outage(state, number, still)
         until = state.shut_until
         if self.gate is not None:
             shuts = _falls(self.gate.fund_below, fund, peak) | _moves(self.gate.move_above, moved)
@@ -100,6 +106,18 @@ class Withdrawals:
             paid=jnp.where(leaves, asked, state.paid),
             share=jnp.where(leaves, 1.0 - self.kept ** (asked - state.paid), 0.0),
             shut_until=until,
+        )
+
+    def after_outage(self, state: WithdrawalState, number: Array, still: Array | bool) -> WithdrawalState:
+        """The state with a gate that is shut from this tick on where a long outage ended with the last one."""
+        if self.gate is None or self.gate.outage is None or state.stood is None:
+            return state
+        ended = (state.stood >= self.gate.outage) & ~jnp.asarray(still)
+        until = jnp.maximum(state.shut_until, number - 1 + jnp.maximum(self.gate.lasts, 1))
+        return replace(
+            state,
+            shut_until=jnp.where(ended, until, state.shut_until),
+            stood=jnp.where(still, state.stood + 1, 0),
         )
 
     def seen_under_water(self, state: WithdrawalState, anybody: Array, number: Array) -> WithdrawalState:
