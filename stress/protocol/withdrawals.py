@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.margin.base import MarginCurve
+from stress.protocol.margin.weights import counted_initially
 from stress.protocol.stress_index import largest_move, nothing_moved, remembered
 from stress.types import NEVER, Array
 
@@ -58,6 +59,20 @@ class Gate:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class InitialGains:
+    """What unrealised gains count for towards initial margin (``weights.counted_initially``). Axis: ``A`` markets."""
+
+    weight: Array  # [A] share of a small gain
+    factor: Array  # [A] per root of a USD
+    most: Array  # [] USD of a position's gain, inf without a bound
+
+    def uncounted(self, gain: Array) -> Array:
+        """USD [A, N] of ``gain`` [A, N] that do not count."""
+        return gain - counted_initially(gain, self.weight[:, None], self.factor[:, None], self.most)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Withdrawals:
     """Who may leave with what, when, and how fast."""
 
@@ -68,6 +83,7 @@ class Withdrawals:
     delay: Array  # [] int32 ticks
     every: Array  # [] int32 ticks
     gate: Gate | None
+    gains: InitialGains | None  # None: they count for initial margin as they do for maintenance
     window: int = field(metadata={"static": True})  # ticks of the stress index
     unrealised_profit: bool = field(metadata={"static": True})
 

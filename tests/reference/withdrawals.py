@@ -108,7 +108,7 @@ class Withdrawals:
         """
         rules = self.rules.withdrawals
         assert rules is not None and rules.run is not None
-        equity, unit = venue.margin_equity(oracle), per_unit(venue.rules, oracle)
+        equity, unit = self._equity(venue, oracle), per_unit(venue.rules, oracle)
         value = notional(venue.rules, venue.size, oracle)
         free = np.zeros(len(equity))
         for n in range(len(equity)):
@@ -118,6 +118,18 @@ class Withdrawals:
             own = float(venue.cash[n]) + (float(venue.profit(oracle)[n].sum()) if rules.run.unrealised_profit else 0.0)
             free[n] = max(0.0, min(spare, own))
         return free
+
+    def _equity(self, venue: Venue, oracle: np.ndarray) -> np.ndarray:
+        """Equity [N] that counts towards initial margin: its own part of every gain, if the venue says so."""
+        if not self.rules.gain_initial:
+            return venue.margin_equity(oracle)
+        equity, profit = venue.margin_equity(oracle) + venue.not_counted(oracle).sum(axis=1), venue.profit(oracle)
+        for a, (share, factor, most) in enumerate(self.rules.gain_initial):
+            for n, gain in enumerate(profit[:, a]):
+                if gain > 0:
+                    weight = min(share, 1.1 / (1 + factor * math.sqrt(gain)))
+                    equity[n] -= gain - min(weight * gain, most)
+        return equity
 
     def _ticks(self, seconds: float) -> int:
         return math.ceil(seconds / self.step - 1e-9)
