@@ -75,6 +75,8 @@ POOL = {"below": 1.0, "bankrupt": True, "charge": 0.003, "half_life": None, "cap
 
 FALLING_FUND = {"begins": "fund", "gates": ["water", "move", "fund"]}
 MOVING_PRICE = {"begins": "move", "gates": ["water", "move", None]}
+ALL_GATES = {"begins": "move", "gates": ["water", "move"]}
+AFTER_OUTAGE = {"begins": "move", "gates": ["outage"]}
 
 OF_MARKETS = {"scope": "market", "shares": True, "income": True}
 LIMITED = {"scope": "shared", "paid_at_most_usd": True, "paid_within_seconds": 5 * STEP, "paid_at_most_per": "fund"}
@@ -779,12 +781,23 @@ MORE_DESIGNS: dict[str, Design] = {
         "fairness": True,
         "funds": [0.0, 300.0],
     },
+    "traders run, gains that count the less the larger they are": {
+        "law": "linear",
+        "rule": "close_factor",
+        "isolated": 0.3,
+        "gain_initial": True,
+        "adl": "pro_rata",
+        "withdrawals": ALL_GATES,
+        "tiers": True,
+        "limited": False,
+    },
     "inverse contracts, traders run": {
         "law": "linear",
         "rule": "full",
         "contract": "inverse",
         "adl": "pro_rata",
         "withdrawals": MOVING_PRICE,
+        "gain_initial": True,
         "fairness": True,
     },
     "full, limits of funds by market, pro rata": {
@@ -948,6 +961,16 @@ LADDER_DESIGNS: dict[str, Design] = {
 
 
 SHOCK_DESIGNS: dict[str, Design] = {
+    "outage, traders run behind a gate that it shuts": {
+        "law": "linear",
+        "rule": "full",
+        "adl": "pro_rata",
+        "isolated": 0.3,
+        "withdrawals": AFTER_OUTAGE,
+        "shocks": ["outage"],
+        "tiers": True,
+        "limited": False,
+    },
     "depeg, traders run, delayed keepers": {
         "law": "linear",
         "rule": "full",

@@ -76,6 +76,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "delay": {"keeper_delay_seconds": 0.0},
     "coins": {"haircuts": ((1.0, 0.0), (1.0, 0.0))},
     "gain_weight": {"gain_weight": ()},
+    "gain_initial": {"gain_initial": ()},
     "begins": _leaving(run=None),
     "gates": _leaving(gate=None),
     "sale": {"coin_sale": "all"},

@@ -20,7 +20,7 @@ from stress.config.collateral import CollateralConfig
 from stress.config.insurance import DepositorsConfig, InsuranceConfig, SocialisedLossConfig
 from stress.config.liquidation import BackstopConfig
 from stress.config.liquidity import BY_BOOK, ImbalanceConfig
-from stress.config.margin import MarginConfig, TierConfig
+from stress.config.margin import InitialGainConfig, MarginConfig, TierConfig
 from stress.config.oracle import ConfidenceConfig, MarkConfig, StableConfig
 from stress.config.schema import Config, ProtocolConfig
 from stress.config.shock import ShockConfig
@@ -47,6 +47,8 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
         cfg = dataclasses.replace(cfg, protocol=_with_curve(cfg.protocol, str(rng.choice(design["margin"])), rng, book))
     if "gain_weight" in design:
         cfg = dataclasses.replace(cfg, protocol=_with_gain_weight(cfg.protocol, rng))
+    if "gain_initial" in design:
+        cfg = dataclasses.replace(cfg, protocol=_with_initial_gains(cfg.protocol, rng))
     if "depositors" in design.get("insurance", {}) or design.get("withdrawals", {}).get("begins") == "fund":
         cfg = dataclasses.replace(cfg, run=dataclasses.replace(cfg.run, fund_curve=False))
     if "coins" in design:
@@ -159,6 +161,17 @@ def _with_gain_weight(protocol: ProtocolConfig, rng: np.random.Generator) -> Pro
     low = float(rng.choice([0.0, rng.uniform(0.3, 0.9)]))
     weights = dict(zip(MARKETS, rng.permutation([low, rng.uniform(0.3, 1.0)]).tolist(), strict=True))
     return dataclasses.replace(protocol, margin=dataclasses.replace(margin, unrealised_gain_weight=weights))
+
+
+def _with_initial_gains(protocol: ProtocolConfig, rng: np.random.Generator) -> ProtocolConfig:
+    """Gains of some hundred USD that count in part for initial margin, and the less the larger they are."""
+    margin = protocol.margin or MarginConfig(kind="tiers")
+    terms = InitialGainConfig(
+        weight=dict(zip(MARKETS, rng.uniform(0.3, 1.0, 2).tolist(), strict=True)),
+        size_factor=rng.uniform(0.0, 0.1, 2).tolist(),
+        at_most_usd=rng.choice([None, 200.0]),
+    )
+    return dataclasses.replace(protocol, margin=dataclasses.replace(margin, unrealised_gain_initial=terms))
 
 
 def _with_haircuts(protocol: ProtocolConfig, kind: str, rng: np.random.Generator, sale: str | None) -> ProtocolConfig:
@@ -344,6 +357,7 @@ def _withdrawals(terms: dict[str, Any], rng: np.random.Generator) -> Withdrawals
     gate = WithdrawalGateConfig(
         fund_below=fund * rng.uniform(0.3, 1.0) if reason == "fund" else None,
         move_above=rng.uniform(0.05, 0.1) if reason == "move" else None,
+        outage_minutes=rng.uniform(0.5, 4.0) if reason == "outage" else None,
         under_water=reason == "water",
         lasts_seconds=rng.choice([0.0, 100.0, 300.0]),
     )

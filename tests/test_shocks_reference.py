@@ -22,12 +22,13 @@ FIELD = {
 """Of the rules, by kind of shock."""
 
 
-SLOW = ("depeg, traders run, delayed keepers", "frozen, following oracle, depeg", "depeg beside collateral in coins", "wrong index, outage, vault")
+SLOW = ("outage, traders run behind a gate that it shuts", "depeg, traders run, delayed keepers", "frozen, following oracle, depeg", "depeg beside collateral in coins", "wrong index, outage, vault")
 
 
 @pytest.mark.parametrize("design", slow(SHOCK_DESIGNS, *SLOW))
 def test_engine_agrees_with_the_reference(design: str) -> None:
     changed, conserved = {FIELD[kind]: 0 for kind in SHOCK_DESIGNS[design]["shocks"]}, 0.0
+    gated = [0, 0]
     for case in range(BOOKS):
         study, path = random_study(SHOCK_DESIGNS[design], np.random.default_rng([case, *design.encode()]))
         result = block(dataclasses.replace(study.plan.job, front=FRONT), np.uint32(0), 0)
@@ -40,8 +41,15 @@ def test_engine_agrees_with_the_reference(design: str) -> None:
         for name in changed:
             other = simulate(study.book, dataclasses.replace(rules, **{name: ()}), path, depth, STEP)
             changed[name] += other.liquidated_notional != main.liquidated_notional
+        if rules.withdrawals is not None and rules.withdrawals.gate is not None:
+            run = dataclasses.replace(rules.withdrawals, gate=None)
+            other = simulate(study.book, dataclasses.replace(rules, withdrawals=run), path, depth, STEP)
+            gated[0] += main.gate_shut_ticks > 0
+            gated[1] += other.collateral_withdrawn != main.collateral_withdrawn
         conserved += abs(main.outside_cash)
         if case < 4:
             compare_ledger(replay(study), main, f"{design}, book {case}")
     assert min(changed.values()) >= 3, f"each shock must matter: {changed}"
     assert conserved > 0
+    if "withdrawals" in SHOCK_DESIGNS[design]:
+        assert min(gated) >= 2, f"the gate must be shut, and matter: {gated}"

@@ -108,7 +108,7 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
     venue = shocked_venue(venue, cfg.shocks, cfg.price.markets, market.step_seconds)
     interest = book.open_interest(market.prices)
     venue = insured_venue(venue, cfg.protocol.insurance, cfg.price.markets, interest, market.step_seconds)
-    venue = leaving_venue(venue, cfg.protocol.withdrawals, initial, market.step_seconds)
+    venue = leaving_venue(venue, cfg.protocol, initial, cfg.price.markets, market.step_seconds)
     held = book  # as the engine has it
     if cfg.protocol.contract == "inverse":
         venue, held = inverse(venue, market.prices), mirrored(book, market.prices)

@@ -39,6 +39,7 @@ def check_margin(config: Config) -> Iterator[str]:
         yield from _leverage(margin, markets)
         yield from _order(margin, markets)
         yield from _caps(margin, markets)
+        yield from _gains(margin, markets)
 
 
 def lowest_maintenance(margin: MarginConfig, markets: list[str]) -> list[float]:
@@ -118,6 +119,23 @@ def _caps(margin: MarginConfig, markets: list[str]) -> Iterator[str]:
     low, high = (per_market(getattr(caps, name), markets, f"{key}.{name}") for name in ("lower_usd", "upper_usd"))
     if (low >= high).any():
         yield str(bad_value(f"{key}.upper_usd", caps.upper_usd, f"> {key}.lower_usd in every market"))
+
+
+def _gains(margin: MarginConfig, markets: list[str]) -> Iterator[str]:
+    """Who may withdraw on a gain that does not count for maintenance would be liquidatable afterwards."""
+    if margin.unrealised_gain_initial is None:
+        return
+    key = f"{KEY}.unrealised_gain_initial"
+    for_initial = per_market(margin.unrealised_gain_initial.weight, markets, f"{key}.weight")
+    if margin.unrealised_gain_initial.size_factor is not None:
+        per_market(margin.unrealised_gain_initial.size_factor, markets, f"{key}.size_factor")
+    if margin.unrealised_gain_weight is None:
+        return
+    low = per_market(margin.unrealised_gain_weight, markets, f"{KEY}.unrealised_gain_weight")
+    wrong = [f"{m} {i:g} > {w:g}" for m, i, w in zip(markets, for_initial, low, strict=True) if i > w]
+    if wrong:
+        yield str(bad_value(f"{key}.weight", margin.unrealised_gain_initial.weight,
+                            f"<= {KEY}.unrealised_gain_weight in every market", f"It is above for {', '.join(wrong)}."))
 
 
 def _values(margin: MarginConfig, name: str, markets: list[str]) -> np.ndarray:

@@ -38,6 +38,18 @@ class OpenInterestConfig:
 
 
 @dataclass(kw_only=True)
+class InitialGainConfig:
+    """What unrealised gains count for where initial margin is asked for: when traders withdraw."""
+
+    weight: PerMarket = field("share of a small gain that counts, losses whole", low=0, high=1)
+    size_factor: PerMarket | None = field(
+        "the share is at most 1.1 / (1 + this times the root of the position's gain); null: whatever the gain", low=0,
+        unit="per root of a USD", optional=True)
+    at_most_usd: float | None = field(
+        "most that counts of a position's gain; null: no bound", unit="USD", above=0, optional=True)
+
+
+@dataclass(kw_only=True)
 class MarginConfig:
     """Where margin rates come from. Fields of other kinds are left out."""
 
@@ -64,6 +76,9 @@ class MarginConfig:
     unrealised_gain_weight: PerMarket | None = field(
         "share of a position's unrealised gain, at the price of the risk check, that counts as margin, losses whole; "
         "null: all of it", low=0, high=1, optional=True)
+    unrealised_gain_initial: InitialGainConfig | None = field(
+        "what such a gain counts for towards initial margin, so for what traders may withdraw; null: the same",
+        optional=True)
     open_interest: OpenInterestConfig | None = field(
         "initial margin grows with open interest; null: it does not", optional=True)
 

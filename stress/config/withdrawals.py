@@ -36,6 +36,9 @@ class WithdrawalGateConfig:
     move_above: float | None = field(
         "stress index: shut while an index has moved by more than this within protocol.withdrawals.window_minutes; "
         "null: it is not looked at", above=0, optional=True)
+    outage_minutes: float | None = field(
+        "shut after an outage of the venue (a shock) that took at least so long; null: it is not looked at", unit="min",
+        above=0, optional=True)
     under_water: bool = field("shut after an account with a position had less than nothing at a risk check")
     lasts_seconds: float = field("it stays shut for so long after its reason was last seen", unit="s", low=0)
 

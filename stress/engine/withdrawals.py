@@ -10,7 +10,9 @@ from stress.engine.check import check_at, oracle_price
 from stress.engine.state import STAKE, WALLET, Accounts, Row
 from stress.engine.tick import Check, Tick
 from stress.protocol.margin.base import spread
+from stress.protocol.margin.health import unrealised_pnl
 from stress.protocol.venue import Venue
+from stress.protocol.withdrawals import Withdrawals
 from stress.types import Array
 
 
@@ -20,7 +22,7 @@ def withdraw(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
     assert rules is not None and state is not None  # the caller's branch
     seen = check_at(venue, accounts, ledger.quote, ledger.size, oracle_price(venue, row, tick))
     cash, worth = (ledger.quote + (ledger.size * price).sum(0) for price in (accounts.entry, seen.price[:, None]))
-    free = rules.free(seen.equity, initial_margin(venue, row, seen), cash, worth)
+    free = rules.free(initial_equity(rules, accounts, row, seen), initial_margin(venue, row, seen), cash, worth)
     leaves = state.share * jnp.where(accounts.residual, 0.0, free)
     done = replace(state.done, taken=state.done.taken + leaves.sum())
     marks = dict(row.marks)
@@ -39,6 +41,15 @@ def left_in_wallets(venue: Venue, wallet: Array, leaves: Array, tick: Tick) -> A
         price = price + depeg.so_far(tick.number)
     units = jnp.where(price > 0, leaves / jnp.where(price > 0, price, 1.0), jnp.inf)
     return jnp.where(leaves > 0, jnp.minimum(wallet, jnp.maximum(wallet - units, 0.0)), wallet)
+
+
+def initial_equity(rules: Withdrawals, accounts: Accounts, row: Row, seen: Check) -> Array:
+    """USD [N] of accounts that count towards initial margin at the price of a check."""
+    if rules.gains is None:
+        return seen.equity
+    gain = unrealised_pnl(row.ledger.size, seen.price[:, None], accounts.entry)
+    whole = seen.equity if seen.held_back is None else seen.equity + seen.held_back.sum(0)
+    return whole - rules.gains.uncounted(gain).sum(0)
 
 
 def initial_margin(venue: Venue, row: Row, seen: Check) -> Array:

@@ -4,7 +4,8 @@ As depositors of the fund do (``insurance.depositors``), all ask at one rate onc
 and each waits for a delay, so who has asked follows from when it began. What waits at a shut gate leaves at once when
 it opens. What leaves is a share of the free collateral of that moment: whoever has lost it meanwhile takes nothing.
 Source of the gate: dYdX v4 ``x/subaccounts/keeper/negative_tnc_subaccount.go`` (50 blocks after a subaccount below
-zero); the run is behaviour, and assumed.
+zero) and ``subaccount.go`` (50 blocks from the first one after an outage of 5 minutes on); the run is behaviour, and
+assumed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from stress.protocol.margin.base import MarginCurve
+from stress.protocol.margin.weights import counted_initially
 from stress.protocol.stress_index import largest_move, nothing_moved, remembered
 from stress.types import NEVER, Array
 
@@ -40,6 +42,7 @@ class WithdrawalState:
     paid: Array  # [] int32 ticks of asking that have left
     share: Array  # [] of all free collateral that leaves in this tick
     shut_until: Array  # [] int32 last tick in which the gate is shut
+    stood: Array | None = None  # [] int32 ticks in a row in which the venue did nothing, where the gate looks at it
 
 
 @jax.tree_util.register_dataclass
@@ -50,7 +53,22 @@ class Gate:
     fund_below: Array | None  # [] share of the fund's peak
     move_above: Array | None  # [] of the stress index
     lasts: Array  # [] int32 ticks after its reason was last seen
+    outage: Array | None  # [] int32 ticks of an outage after which it is shut
     under_water: bool = field(metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class InitialGains:
+    """What unrealised gains count for towards initial margin (``weights.counted_initially``). Axis: ``A`` markets."""
+
+    weight: Array  # [A] share of a small gain
+    factor: Array  # [A] per root of a USD
+    most: Array  # [] USD of a position's gain, inf without a bound
+
+    def uncounted(self, gain: Array) -> Array:
+        """USD [A, N] of ``gain`` [A, N] that do not count."""
+        return gain - counted_initially(gain, self.weight[:, None], self.factor[:, None], self.most)
 
 
 @jax.tree_util.register_dataclass
@@ -65,6 +83,7 @@ class Withdrawals:
     delay: Array  # [] int32 ticks
     every: Array  # [] int32 ticks
     gate: Gate | None
+    gains: InitialGains | None  # None: they count for initial margin as they do for maintenance
     window: int = field(metadata={"static": True})  # ticks of the stress index
     unrealised_profit: bool = field(metadata={"static": True})
 
@@ -73,7 +92,9 @@ class Withdrawals:
         none = jnp.zeros((), jnp.int32)
         done = Withdrawn(taken=jnp.zeros(()), began=jnp.full((), NEVER, jnp.int32), shut_ticks=none)
         memory = nothing_moved(index, self.window)
-        return WithdrawalState(done, peak=fund, memory=memory, paid=none, share=jnp.zeros(()), shut_until=none)
+        stood = None if self.gate is None or self.gate.outage is None else none
+        return WithdrawalState(
+            done, peak=fund, memory=memory, paid=none, share=jnp.zeros(()), shut_until=none, stood=stood)
 
     def start_tick(
         self, state: WithdrawalState, fund: Array, index: Array, number: Array, still: Array | bool
@@ -85,6 +106,7 @@ class Withdrawals:
         peak, moved = jnp.maximum(state.peak, fund), largest_move(state.memory, index)
         begins = _falls(self.fund_below, fund, peak) | _moves(self.move_above, moved)
         began = jnp.where(begins, jnp.minimum(state.done.began, number), state.done.began)
+        state = self.after_outage(state, number, still)
         until = state.shut_until
         if self.gate is not None:
             shuts = _falls(self.gate.fund_below, fund, peak) | _moves(self.gate.move_above, moved)
@@ -100,6 +122,18 @@ class Withdrawals:
             paid=jnp.where(leaves, asked, state.paid),
             share=jnp.where(leaves, 1.0 - self.kept ** (asked - state.paid), 0.0),
             shut_until=until,
+        )
+
+    def after_outage(self, state: WithdrawalState, number: Array, still: Array | bool) -> WithdrawalState:
+        """The state with a gate that is shut from this tick on where a long outage ended with the last one."""
+        if self.gate is None or self.gate.outage is None or state.stood is None:
+            return state
+        ended = (state.stood >= self.gate.outage) & ~jnp.asarray(still)
+        until = jnp.maximum(state.shut_until, number - 1 + jnp.maximum(self.gate.lasts, 1))
+        return replace(
+            state,
+            shut_until=jnp.where(ended, until, state.shut_until),
+            stood=jnp.where(still, state.stood + 1, 0),
         )
 
     def seen_under_water(self, state: WithdrawalState, anybody: Array, number: Array) -> WithdrawalState:

@@ -48,10 +48,22 @@ def interest_margin(run: Run, each: Each) -> str:
 
 def gain_margin(run: Run, each: Each) -> str:
     """What unrealised gains count for; empty where they count whole."""
-    weight = (run.setting("protocol.margin") or {}).get("unrealised_gain_weight")
-    if weight is None:
-        return ""
-    return f"unrealised gains count for {each(run, weight, percent_tick)} as margin, losses whole"
+    margin = run.setting("protocol.margin") or {}
+    weight, initial = margin.get("unrealised_gain_weight"), margin.get("unrealised_gain_initial")
+    share = "" if weight is None else each(run, weight, percent_tick)
+    words = [f"unrealised gains count for {share} as margin, losses whole"] if share else []
+    return "; ".join([*words, *_initial_gain(run, initial, each)])
+
+
+def _initial_gain(run: Run, terms: dict[str, Any] | None, each: Each) -> list[str]:
+    """What they count for towards initial margin; empty where that is the same."""
+    if not terms:
+        return []
+    factor, most = terms.get("size_factor"), terms.get("at_most_usd")
+    size = "" if factor is None else f", at most 1.1 / (1 + {each(run, factor, plain_tick)} √gain)"
+    bound = "" if most is None else f", up to {usd_tick(most)} a position"
+    weight = each(run, terms.get("weight"), percent_tick)
+    return [f"unrealised gains count for {weight}{size}{bound} towards initial margin"]
 
 
 def adaptive_margin(run: Run, each: Each) -> str:

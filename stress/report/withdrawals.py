@@ -33,10 +33,13 @@ def withdrawals(run: Run) -> str:
 def _gate(gate: dict[str, Any] | None, window: Any) -> str:
     if not gate:
         return "no gate"
-    water = ["after an account was under water"] if gate.get("under_water") else []
+    seen = ["after an account was under water"] if gate.get("under_water") else []
+    outage = gate.get("outage_minutes")
+    if outage is not None:
+        seen.append(f"after an outage of at least {plain_tick(outage)} min")
     lasts = gate.get("lasts_seconds") or 0
     after = f", and for {seconds(lasts)} after" if lasts else ""
-    return f"the gate is shut {_reasons(gate, window, water)}{after}"
+    return f"the gate is shut {_reasons(gate, window, seen)}{after}"
 
 
 def _reasons(part: dict[str, Any], window: Any, more: list[str] | None = None) -> str:

@@ -36,6 +36,7 @@ def to_coins(book: Book, rules: Rules, prices: np.ndarray) -> tuple[Book, Rules]
         changed["insurance"] = dataclasses.replace(rules.insurance, **coins)
     tiers = [_in_coins(margin, unit) for margin in rules.tiers]
     changed["initial_tiers"] = tuple(_in_coins(margin, unit) for margin in rules.initial_tiers)
+    changed["gain_initial"] = tuple((share, factor * unit**0.5, most / unit) for share, factor, most in rules.gain_initial)
     held = dataclasses.replace(book, size=book.size * prices, cash=book.cash / unit)
     return held, dataclasses.replace(rules, coin=prices / unit, tiers=tiers, **changed)
 

@@ -101,6 +101,7 @@ class Rules:
     haircuts: tuple[tuple[float, float], ...] = ()  # [A] weight of a coin, and factor of the root of its units
     coin_sale: str = "all"  # or debt: what a closed account sells
     gain_weight: tuple[float, ...] = ()  # [A] share of open profit that is margin, where not all of it is
+    gain_initial: tuple[tuple[float, float, float], ...] = ()  # [A] of initial margin: share, factor of its root, most
     stale_after_seconds: float | None = None  # age of an index from which accounts wait
     divergence_limit: float | None = None  # relative distance of an index from its mean, likewise
     divergence_half_life_seconds: float | None = None  # of that mean
@@ -161,6 +162,7 @@ def _from_protocol(protocol: ProtocolConfig, markets: list[str]) -> dict:
         "haircuts": _haircuts(protocol, markets),
         "coin_sale": "all" if protocol.collateral is None else protocol.collateral.sale or "all",
         "gain_weight": _gain_weight(protocol, markets),
+        "gain_initial": _gain_initial(protocol, markets),
         "adaptive": protocol.adaptive,
         "withdrawals": protocol.withdrawals,
         "initial_tiers": () if protocol.withdrawals is None else tuple(initial_margin(protocol, m) for m in markets),
@@ -209,6 +211,16 @@ def _gain_weight(protocol: ProtocolConfig, markets: list[str]) -> tuple[float, .
     if margin is None or margin.unrealised_gain_weight is None:
         return ()
     return tuple(per_market(margin.unrealised_gain_weight, markets, key).tolist())
+
+
+def _gain_initial(protocol: ProtocolConfig, markets: list[str]) -> tuple[tuple[float, float, float], ...]:
+    terms = None if protocol.margin is None else protocol.margin.unrealised_gain_initial
+    if terms is None:
+        return ()
+    share = per_market(terms.weight, markets, "weight").tolist()
+    factor = per_market(terms.size_factor or 0.0, markets, "size_factor").tolist()
+    most = math.inf if terms.at_most_usd is None else terms.at_most_usd
+    return tuple((w, f, most) for w, f in zip(share, factor, strict=True))
 
 
 def _from_liquidity(liquidity: LiquidityConfig, markets: list[str]) -> dict:

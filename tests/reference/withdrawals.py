@@ -27,6 +27,7 @@ class Withdrawals:
         self.queue: list[tuple[int, float]] = []  # tick from which a claim may leave, and how large it is
         self.seen = -math.inf  # last tick whose start gave the gate a reason
         self.seen_under_water = -math.inf  # last tick in which a risk check did
+        self.still = [False]  # whether the venue did nothing, by tick; entry 0 is time zero
         self.taken, self.shut_ticks = 0.0, 0
 
     def start_tick(self, k: int, venue: Venue, index: np.ndarray, oracle: np.ndarray, factors: list[float], still: bool
@@ -41,6 +42,7 @@ class Withdrawals:
         self.peak = max(self.peak, venue.fund)
         if self.began is None and self._reason(venue.fund, run.fund_below, run.move_above):
             self.began = k
+        self.still.append(still)
         shut = self._shut(k, venue.fund)
         self.shut_ticks += shut
         if self.began is not None and k > self.began:
@@ -84,7 +86,20 @@ class Withdrawals:
         if self._reason(fund, gate.fund_below, gate.move_above):
             self.seen = k
         lasts = self._ticks(gate.lasts_seconds)
-        return k <= self.seen + lasts or (gate.under_water and k <= self.seen_under_water + max(1, lasts))
+        if gate.under_water and k <= self.seen_under_water + max(1, lasts):
+            return True
+        return k <= self.seen + lasts or self._after_outage(k, gate.outage_minutes, max(1, lasts))
+
+    def _after_outage(self, k: int, minutes: float | None, lasts: int) -> bool:
+        """Whether one of the last ticks before tick k, or an earlier one of ``lasts``, ended an outage that was long."""
+        if minutes is None:
+            return False
+        for last in range(max(k - lasts, 1), k):
+            if self.still[last] and not self.still[last + 1]:
+                before = [j for j in range(last) if not self.still[j]]
+                if last - max(before) >= self._ticks(minutes * 60):
+                    return True
+        return False
 
     def _free(self, venue: Venue, oracle: np.ndarray, factors: list[float]) -> np.ndarray:
         """Equity beyond initial margin [N], at most what there is in cash, and open profit where that may leave.
@@ -93,7 +108,7 @@ class Withdrawals:
         """
         rules = self.rules.withdrawals
         assert rules is not None and rules.run is not None
-        equity, unit = venue.margin_equity(oracle), per_unit(venue.rules, oracle)
+        equity, unit = self._equity(venue, oracle), per_unit(venue.rules, oracle)
         value = notional(venue.rules, venue.size, oracle)
         free = np.zeros(len(equity))
         for n in range(len(equity)):
@@ -103,6 +118,18 @@ class Withdrawals:
             own = float(venue.cash[n]) + (float(venue.profit(oracle)[n].sum()) if rules.run.unrealised_profit else 0.0)
             free[n] = max(0.0, min(spare, own))
         return free
+
+    def _equity(self, venue: Venue, oracle: np.ndarray) -> np.ndarray:
+        """Equity [N] that counts towards initial margin: its own part of every gain, if the venue says so."""
+        if not self.rules.gain_initial:
+            return venue.margin_equity(oracle)
+        equity, profit = venue.margin_equity(oracle) + venue.not_counted(oracle).sum(axis=1), venue.profit(oracle)
+        for a, (share, factor, most) in enumerate(self.rules.gain_initial):
+            for n, gain in enumerate(profit[:, a]):
+                if gain > 0:
+                    weight = min(share, 1.1 / (1 + factor * math.sqrt(gain)))
+                    equity[n] -= gain - min(weight * gain, most)
+        return equity
 
     def _ticks(self, seconds: float) -> int:
         return math.ceil(seconds / self.step - 1e-9)

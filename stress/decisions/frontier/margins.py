@@ -56,8 +56,9 @@ def flat(protocol: ProtocolConfig, initial: float | None, maintenance: float | N
     changes: dict[str, Any] = {"protocol.initial_margin": initial, "protocol.maintenance_margin": maintenance}
     margin = protocol.margin
     if margin is not None and margin.kind != "tiers":
-        weight = margin.unrealised_gain_weight
-        changes[MARGIN] = None if weight is None else {"kind": "tiers", "unrealised_gain_weight": weight}
+        gains = {name: value for name, value in dataclasses.asdict(margin).items()
+                 if name.startswith("unrealised_gain") and value is not None}
+        changes[MARGIN] = {"kind": "tiers", **gains} if gains else None
     return Scaled(changes, 0)
 
 

@@ -46,6 +46,17 @@ def capped_gain(gain: Values, cap: Values) -> Values:
     return namespace(gain).minimum(gain, cap)
 
 
+def counted_initially(gain: Values, weight: Values, factor: Values, most: Values) -> Values:
+    """USD [...] of an unrealised ``gain`` [...] that counts towards initial margin, at most ``most`` USD; losses whole.
+
+    Drift v2: the weight is ``unrealized_pnl_initial_asset_weight``, discounted by the size of the gain in USD
+    (``get_unrealized_asset_weight``, ``programs/drift/src/state/perp_market.rs``), and the bound
+    ``MAX_POSITIVE_UPNL_FOR_INITIAL_MARGIN`` (``math/margin.rs``). Maintenance margin has neither.
+    """
+    size = namespace(gain).maximum(gain, 0.0)
+    return capped_gain(weighted(gain, asset_weight(weight, factor, size), 1.0), most)
+
+
 def held_back(gain: Values, weight: Values) -> Values:
     """USD [...] of an unrealised ``gain`` [...] that does not count at a ``weight`` [...]; losses, below zero, do.
 
