@@ -24,7 +24,7 @@ FUNDING: dict[str, dict[str, Any]] = {
     "deadband": {"kind": "deadband", "deadband": 5e-4},
     "velocity": {
         "kind": "velocity",
-        "velocity": VelocityConfig(skew_scale=3e3, max_velocity=2e3, initial_rate=-0.5),
+        "velocity": VelocityConfig(skew_scale=3e3, max_velocity={"X": 2e3, "Y": 500.0}, initial_rate=-0.5),
     },
     "adaptive": {
         "kind": "adaptive",
@@ -66,7 +66,7 @@ CHEAP = {
     "execution": "auction",
     "auction": AuctionConfig(start_discount=0.003, end_discount=0.01, minutes=6.0, grace_minutes=0.0),
 }
-SCALED = {"window": WindowConfig(seconds=90.0, skew_scale={"X": 4e3, "Y": 2e4}, skew_scale_share=0.05)}
+SCALED = {"window": WindowConfig(seconds=90.0, skew_scale={"X": 4e3, "Y": 2e4}, skew_scale_share=[0.05, 0.03])}
 STAYING_AWAY = {
     "fee": 0.01, "keeper_share": 0.5, "keeper_cost_usd": 10.0, "keeper_congestion": 0.5, "keeper_profit_usd": 1.0
 }

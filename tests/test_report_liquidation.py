@@ -22,7 +22,7 @@ WORDS = {
     "deribit": ("restores 1 times", "$1k"),
     "drift_v2": ("covers the shortage and 2 % of notional, at once", "$50", "take over at 1 %", "3 % in 133.333 min"),
     "gmx_v2": ("the whole account", "0.2 % of notional", "$100M", "keeps the positions", "those below zero too"),
-    "synthetix_v3": ("all that is left", "$50M", "at most 2.2545 % of the skew scale in 30 s"),
+    "synthetix_v3": ("all that is left", "$50M", "at most BTC 2.2545 %, ", "ADA 5.4 %, default 5.4 % of the skew scale in 30 s"),
 }
 
 

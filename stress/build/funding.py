@@ -77,7 +77,7 @@ def _velocity(velocity: VelocityConfig, markets: list[str], hours: float) -> Vel
     return Velocity(
         initial=jnp.asarray(_by_market(markets, velocity.initial_rate, "velocity.initial_rate")),
         scale=jnp.asarray(_by_market(markets, velocity.skew_scale, "velocity.skew_scale")),
-        velocity=real(velocity.max_velocity),
+        velocity=jnp.asarray(_by_market(markets, velocity.max_velocity, "velocity.max_velocity")),
         elapsed=real(hours / HOURS_PER_DAY),
     )
 

@@ -119,10 +119,9 @@ def build_window(window: WindowConfig | None, markets: list[str], step_seconds: 
     if window is None:
         return None
     ticks = max(1, round(window.seconds / step_seconds))
-    key = "usd" if window.usd is not None else "skew_scale"
-    values = per_market(getattr(window, key), markets, f"protocol.liquidation.window.{key}")
-    share = 1.0 if window.usd is not None else window.skew_scale_share or 1.0
-    limit = jnp.asarray(values, jnp.float64) * share * ticks * step_seconds / window.seconds
+    names = ("usd",) if window.usd is not None else ("skew_scale", "skew_scale_share")
+    values = [per_market(getattr(window, name), markets, f"protocol.liquidation.window.{name}") for name in names]
+    limit = jnp.asarray(math.prod(values), jnp.float64) * ticks * step_seconds / window.seconds
     return LiquidationWindow(limit=limit, ticks=ticks, in_usd=window.usd is not None)
 
 

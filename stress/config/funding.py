@@ -27,7 +27,7 @@ class VelocityConfig:
     """kind=velocity: the rate gains speed with the skew, longs less shorts of all accounts but the residual one."""
 
     skew_scale: PerMarket = field("skew at which the rate moves fastest", unit="base units", above=0)
-    max_velocity: float = field("rate a day that it then gains a day", unit="per day^2", low=0)
+    max_velocity: PerMarket = field("rate a day that it then gains a day", unit="per day^2", low=0)
     initial_rate: PerMarket = field("rate at time zero", unit="per day")
 
 

@@ -27,7 +27,7 @@ class WindowConfig:
                            above=0)
     usd: PerMarket | None = field("notional at the oracle price", unit="USD", above=0, optional=True)
     skew_scale: PerMarket | None = field("skew scale of the market", unit="base units", above=0, optional=True)
-    skew_scale_share: float | None = field("share of the skew scale", above=0, optional=True)
+    skew_scale_share: PerMarket | None = field("share of the skew scale", above=0, optional=True)
 
 
 @dataclass(kw_only=True)

@@ -70,9 +70,16 @@ def _window(window: dict[str, Any] | None) -> str:
     if window is None:
         return ""
     share, usd = window.get("skew_scale_share"), window.get("usd")
-    limit = f"{percent_tick(share)} of the skew scale" if share else usd_tick(usd) if isinstance(usd, float) else (
-        "its limit in USD")
+    in_usd = usd_tick(usd) if isinstance(usd, float) else "its limit in USD"
+    limit = f"{_shares(share)} of the skew scale" if share else in_usd
     return f"of a market at most {limit} in {seconds(window.get('seconds'))}"
+
+
+def _shares(share: float | list[float] | dict[str, float]) -> str:
+    """A share by market as it was given."""
+    if isinstance(share, dict):
+        return ", ".join(f"{market} {percent_tick(value)}" for market, value in share.items())
+    return ", ".join(map(percent_tick, share)) if isinstance(share, list) else percent_tick(share)
 
 
 def _orders(rules: dict[str, Any]) -> str:

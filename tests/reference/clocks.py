@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from stress.config.markets import per_market
 from tests.reference.rules import Rules
 
 
@@ -141,7 +142,8 @@ class Funding:
         """The rate a day moves; its mean over the interval is paid."""
         numbers, days, before = self.rules.funding_velocity, self.hours / 24, self.level[a]
         assert numbers is not None
-        self.level[a] += _clip(skew / float(numbers.skew_scale), 1.0) * numbers.max_velocity * days
+        fastest = float(per_market(numbers.max_velocity, list(self.rules.markets), "max_velocity")[a])
+        self.level[a] += _clip(skew / float(numbers.skew_scale), 1.0) * fastest * days
         return (before + self.level[a]) / 2 * days
 
     def _adaptive(self, a: int, longs: float, shorts: float) -> float:

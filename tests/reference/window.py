@@ -17,7 +17,8 @@ def most(venue: Venue, oracle: np.ndarray, step_seconds: float) -> np.ndarray:
         limit = np.array(per_market(window.usd, markets, "usd")) / oracle
     else:
         assert window.skew_scale is not None and window.skew_scale_share is not None
-        limit = np.array(per_market(window.skew_scale, markets, "skew_scale")) * window.skew_scale_share
+        limit = np.array(per_market(window.skew_scale, markets, "skew_scale"))
+        limit = limit * np.array(per_market(window.skew_scale_share, markets, "skew_scale_share"))
     return limit * (ticks * step_seconds / window.seconds)
 
 

@@ -37,7 +37,7 @@ class Velocity(SkewRule):
 
     initial: Array  # [A] a day, at time zero
     scale: Array  # [A] units of skew at which the rate moves fastest
-    velocity: Array  # [] rate a day, gained a day
+    velocity: Array  # [A] rate a day, gained a day
     elapsed: Array  # [] days between payments
 
     def next(self, level: Array, longs: Array, shorts: Array, price: Array) -> tuple[Array, Array]:
