@@ -20,6 +20,7 @@ import pytest
 from stress.config import schema
 from stress.config.adl import ADL_POLICIES
 from stress.config.liquidation import LiquidationConfig
+from stress.config.margin import TierConfig
 from tests.reference import Rules, simulate
 from tests.reference.adl_policies import score
 from tests.reference.building import (
@@ -293,9 +294,9 @@ def test_rules_from_config():
     liquidation = LiquidationConfig(
         rule="full", close_factor=0.2, close_whole_below_usd=1.0, target_multiple=1.1, fee=0.005, keeper_share=0.2,
         remaining_equity="fund", keeper_delay_seconds=3.0, keeper_capacity_usd_per_minute=None, max_rounds=7)
-    tiers = {"default": [schema.TierConfig(up_to_usd=10.0, initial_margin=0.2, maintenance_margin=0.1),
-                         schema.TierConfig(up_to_usd=None, initial_margin=0.4, maintenance_margin=0.2)],
-             "X": [schema.TierConfig(up_to_usd=None, initial_margin=0.1, maintenance_margin=0.05)]}
+    tiers = {"default": [TierConfig(up_to_usd=10.0, initial_margin=0.2, maintenance_margin=0.1),
+                         TierConfig(up_to_usd=None, initial_margin=0.4, maintenance_margin=0.2)],
+             "X": [TierConfig(up_to_usd=None, initial_margin=0.1, maintenance_margin=0.05)]}
     protocol = schema.ProtocolConfig(
         initial_margin=None, maintenance_margin=None, margin_tiers=tiers, insurance_fund=9.0, liquidation=liquidation,
         contract="linear",
