@@ -1,0 +1,98 @@
+"""The order in which positions are closed."""
+
+from __future__ import annotations
+
+from stress.config.liquidation import WindowConfig
+from tests.designs.settings import BANKRUPTCY, CHEAP, COVER, FIRST, ONE_BLOCK, PATIENT, Design
+
+DESIGNS: dict[str, Design] = {
+    "close factor, random order, coins as collateral, delayed": {
+        "law": "power",
+        "rule": "close_factor",
+        "isolated": 0.1,
+        "liquidation": {"order": "random", "order_seed": 3, "fee": 0.002},
+        "coins": "size",
+        "adl": "pro_rata",
+        "delay": True,
+        "limited": False,
+        "tiers": True,
+    },
+    "half, largest requirement first, rates by size, lagging oracle": {
+        "law": "square_root",
+        "rule": "half",
+        "isolated": 0.1,
+        "liquidation": {"order": "largest_maintenance", "half_from_margin": 0.3, "fee": 0.002, **BANKRUPTCY},
+        "margin": ["root_size", "linear_size"],
+        "adl": "profit_leverage",
+        "lag": 1,
+        "tiers": False,
+        "limited": False,
+    },
+    "portion of a random position, fills settled": {
+        "law": "linear",
+        "rule": "portion",
+        "isolated": 0.1,
+        "liquidation": ONE_BLOCK | {"order": "random", "order_seed": 5},
+        "adl": "random",
+        "tiers": False,
+        "limited": False,
+    },
+    "first fraction, largest loss first, window, pro rata": {
+        "law": "linear",
+        "rule": "first_fraction",
+        "isolated": 0.1,
+        "liquidation": FIRST | {"first_above_usd": 5e3, "order": "largest_loss",
+                                "window": WindowConfig(seconds=150.0, usd=[2e4, 4e4])},
+        "adl": "pro_rata",
+        "tiers": True,
+        "limited": False,
+    },
+    "first fraction that waits, random order, bankruptcy price, coins as collateral": {
+        "law": "power",
+        "rule": "first_fraction",
+        "isolated": 0.1,
+        "liquidation": PATIENT | BANKRUPTCY | {"order": "random", "order_seed": 2},
+        "coins": "size",
+        "adl": "binance",
+        "tiers": True,
+        "limited": False,
+    },
+    "step down, largest requirement first, auction": {
+        "law": "linear",
+        "rule": "step_down",
+        "isolated": 0.1,
+        "liquidation": CHEAP | {"order": "largest_maintenance"},
+        "adl": "pro_rata",
+        "tiers": True,
+        "limited": False,
+    },
+    "step down, random order, fills settled, lagging oracle": {
+        "law": "square_root",
+        "rule": "step_down",
+        "isolated": 0.1,
+        "liquidation": {"order": "random", "order_seed": 4, "settlement": "fill"},
+        "adl": "profit_leverage",
+        "lag": 1,
+        "tiers": True,
+        "limited": False,
+    },
+    "cover shortage, largest notional first, auction, window": {
+        "law": "linear",
+        "rule": "cover_shortage",
+        "isolated": 0.1,
+        "liquidation": COVER | CHEAP | {"order": "largest_notional", "window": WindowConfig(seconds=150.0, usd=[2e4, 4e4])},
+        "adl": "none",
+        "tiers": False,
+        "limited": False,
+    },
+    "portion of the position with the largest loss, lagging oracle": {
+        "law": "power",
+        "rule": "portion",
+        "isolated": 0.1,
+        "liquidation": ONE_BLOCK | {"order": "largest_loss", "settlement": "account"},
+        "adl": "pro_rata",
+        "lag": 1,
+        "tiers": False,
+        "limited": False,
+    },
+}
