@@ -31,7 +31,7 @@ from stress.build.study import build_study
 from stress.cli.compose import load
 from stress.cli.runtime import configure_jax
 from stress.engine import screen
-from stress.mc.block import Job
+from stress.mc.job import Job
 from stress.mc.program import Program, compile_program, core_count
 
 TESTS = ["tests/test_oracles_engine.py", "tests/test_lanes.py"]

@@ -17,7 +17,7 @@ from benchmarks.measure import measure
 from benchmarks.peaks import measure_peaks
 from benchmarks.stress_engine import make_study, prepare
 from stress.cipher import threefry
-from stress.mc.block import Job
+from stress.mc.job import Job
 from stress.mc.noise import TILE, Draws, draw_noise, tile_keys
 
 MOVES = {"broadcast_in_dim", "concatenate", "convert_element_type", "copy", "reshape", "slice", "squeeze", "transpose"}

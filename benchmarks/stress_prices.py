@@ -18,7 +18,7 @@ from benchmarks.price_case import Ends, Exponentials, Normal, PriceCase
 from stress.build.study import build_study
 from stress.cli.compose import load
 from stress.cli.runtime import configure_jax
-from stress.mc.block import Job
+from stress.mc.job import Job
 from stress.mc.prices import block_ends
 from stress.mc.program import COMPILER, pick_workers
 

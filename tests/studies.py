@@ -123,7 +123,7 @@ def law_price(law: Law) -> dict[str, Any]:
 
 def regime(**changes: Any) -> Any:
     """A regime that inherits what is not given."""
-    from stress.config.schema import RegimeConfig
+    from stress.config.price import RegimeConfig
 
     empty = {"volatility": None, "drift": None, "correlation": None, "jump": None, "depth_multiplier": 1.0}
     return RegimeConfig(**(empty | changes))

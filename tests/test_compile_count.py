@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stress.build.study import Study
-from stress.config.schema import JumpConfig
+from stress.config.price import JumpConfig
 from stress.mc.program import compile_program, compiled_programs, pick_workers
 from tests.reference.building import Row, make_book
 from tests.studies import config, study

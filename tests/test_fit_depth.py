@@ -11,7 +11,7 @@ from scipy.integrate import quad
 
 from stress.calibrate.regimes import bar_law, obstacle, probabilities, smoothed
 from stress.cli.compose import load
-from stress.config.schema import VarianceConfig
+from stress.config.price import VarianceConfig
 from stress.liquidity.calibrate.level import recent_level
 from stress.liquidity.calibrate.regression import Coefficient, Sample, beside_level, least_squares, long_run
 from stress.liquidity.calibrate.response import elasticity, regime_response, response_bins

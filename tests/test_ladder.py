@@ -21,8 +21,9 @@ from stress.engine.ladder.deleverage import matched_sides, nobody, sides
 from stress.engine.ladder.pending import Leaving, Pending, due
 from stress.engine.state import BEYOND_LADDER, NOT_FINITE, OK
 from stress.errors import UserError
-from stress.mc.block import BlockResult, Job, simulate_block
+from stress.mc.block import BlockResult, simulate_block
 from stress.mc.fallback import followed
+from stress.mc.job import Job
 from stress.mc.program import compile_program, pick_workers
 from stress.protocol.margin.tiers import margin_table
 from stress.types import NEVER

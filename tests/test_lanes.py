@@ -19,7 +19,8 @@ from jax.experimental import pallas as pl
 from stress.build.study import build_study
 from stress.cli.compose import load
 from stress.engine.state import BEYOND_LADDER, ROUNDS_EXHAUSTED
-from stress.mc.block import BlockResult, Job, simulate_block
+from stress.mc.block import BlockResult, simulate_block
+from stress.mc.job import Job
 from stress.mc.lanes import launch_ladders
 from stress.mc.lanes.cells import Cells, array_of, known, one
 from stress.mc.lanes.evaluate import evaluate

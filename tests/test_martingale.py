@@ -18,7 +18,7 @@ import scipy.stats
 
 from stress.build.price import build_market
 from stress.cli.compose import config_folder, load
-from stress.config.schema import JumpConfig
+from stress.config.price import JumpConfig
 from stress.errors import UserError
 from tests.studies import regime
 from tests.walks import DAY, Model, ends

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stress.config.schema import JumpConfig
+from stress.config.price import JumpConfig
 from stress.engine.state import NEVER
 from stress.mc.block import BlockResult
 from tests.reference.building import Row, make_book

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from stress.book.schema import Book
-from stress.mc.block import Job
+from stress.mc.job import Job
 from stress.mc.prices import block_prices
 from tests.oracles import ORACLES, Law, Oracle
 from tests.studies import law_study, outcome, simulated

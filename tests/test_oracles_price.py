@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stress.mc.block import Job
+from stress.mc.job import Job
 from stress.mc.noise import TILE, draw_noise, tile_keys
 from stress.session import simulate_prices
 from tests.oracles import ORACLES, Law, Oracle

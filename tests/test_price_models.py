@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stress.config.schema import Config, JumpConfig
+from stress.config.price import JumpConfig
+from stress.config.schema import Config
 from stress.price.jumps.base import spread_ticks
 from stress.price.regimes import stationary_law
 from stress.session import simulate_prices

@@ -15,10 +15,11 @@ import pytest
 
 from stress.build.price import build_market
 from stress.build.study import Study, assemble
-from stress.config.schema import JumpConfig
+from stress.config.price import JumpConfig
 from stress.engine import dense, rounds, screen
 from stress.engine.state import ROUNDS_EXHAUSTED
-from stress.mc.block import BlockResult, Job, simulate_block
+from stress.mc.block import BlockResult, simulate_block
+from stress.mc.job import Job
 from tests.designs import DESIGNS, MORE_DESIGNS
 from tests.quick import quick
 from tests.random_books import random_study

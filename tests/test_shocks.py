@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stress.config.schema import JumpConfig, VarianceConfig
+from stress.config.price import JumpConfig, VarianceConfig
 from stress.config.shock import ShockConfig
 from stress.session import replay, simulate_prices
 from tests import studies

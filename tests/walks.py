@@ -17,7 +17,7 @@ import numpy as np
 
 from stress.build.price import build_market
 from stress.cipher import threefry
-from stress.config.schema import IntensityConfig, JumpConfig, VarianceConfig
+from stress.config.price import IntensityConfig, JumpConfig, VarianceConfig
 from stress.mc.noise import TILE, draw_noise, tile_keys
 from stress.price.base import Draws, Noise
 from stress.rare import while_due

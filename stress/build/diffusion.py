@@ -9,7 +9,7 @@ import numpy as np
 
 from stress.build.regime import Regime
 from stress.config.markets import per_market
-from stress.config.schema import PriceConfig, VarianceConfig
+from stress.config.price import PriceConfig, VarianceConfig
 from stress.errors import bad_value
 from stress.price.diffusion.base import DiffusionPart
 from stress.price.diffusion.constant import ConstantVolatility

@@ -20,7 +20,7 @@ from stress.config.schema import Config, ProtocolConfig
 from stress.engine.ladder.book import Ladders, first_tier, sort_book, tier_room
 from stress.engine.state import Accounts
 from stress.errors import UserError
-from stress.mc.block import Rest
+from stress.mc.job import Rest
 from stress.protocol.liquidation.order.base import Entered
 from stress.protocol.margin.base import MarginCurve
 from stress.protocol.margin.tiers import MarginTable

@@ -11,7 +11,8 @@ import numpy as np
 
 from stress.build.regime import cholesky
 from stress.config.markets import per_market
-from stress.config.schema import BootstrapConfig, DataConfig, PriceConfig, RunConfig
+from stress.config.price import BootstrapConfig, PriceConfig
+from stress.config.schema import DataConfig, RunConfig
 from stress.errors import bad_value
 from stress.price.block_length import optimal_block_length
 from stress.price.bootstrap import Blocks, Bootstrap, growth, part_runs, part_starts

@@ -9,7 +9,7 @@ import numpy as np
 
 from stress.build.regime import Regime
 from stress.config.markets import per_market
-from stress.config.schema import IntensityConfig, PriceConfig
+from stress.config.price import IntensityConfig, PriceConfig
 from stress.price.arrivals.base import ArrivalPart
 from stress.price.arrivals.hawkes import RELAXATIONS, HawkesArrivals
 from stress.price.arrivals.poisson import PoissonArrivals

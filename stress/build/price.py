@@ -15,7 +15,8 @@ from stress.build.path import read_path
 from stress.build.regime import effective
 from stress.config.check_history import from_history
 from stress.config.markets import per_market
-from stress.config.schema import DataConfig, PriceConfig, RunConfig
+from stress.config.price import PriceConfig
+from stress.config.schema import DataConfig, RunConfig
 from stress.errors import UserError, bad_value
 from stress.price.base import MarketModel
 from stress.price.composition import Composition

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stress.config.markets import correlation_matrix, per_market
-from stress.config.schema import JumpConfig, PriceConfig, RegimeConfig
+from stress.config.price import JumpConfig, PriceConfig, RegimeConfig
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from stress.build.venue import build_venue, inverse, stack, twin, unlimited
 from stress.build.withdrawals import leaving_venue
 from stress.config.schema import Config
 from stress.engine.state import Accounts
-from stress.mc.block import Job
 from stress.mc.cascade import CascadeRule
+from stress.mc.job import Job
 from stress.mc.noise import TILE
 from stress.mc.plan import Plan
 from stress.protocol.coins import Coins

@@ -10,7 +10,8 @@ from scipy.stats import norm
 
 from stress.calibrate.depth import DepthHistory, bar_ends, load_bars, load_depth
 from stress.calibrate.regimes import bar_law, obstacle, probabilities
-from stress.config.schema import Config, PriceConfig
+from stress.config.price import PriceConfig
+from stress.config.schema import Config
 from stress.errors import UserError
 from stress.liquidity.calibrate.level import Level, recent_level
 from stress.liquidity.calibrate.regression import Coefficient

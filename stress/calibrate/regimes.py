@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import expm
 
 from stress.config.markets import correlation_matrix, per_market
-from stress.config.schema import JumpConfig, PriceConfig
+from stress.config.price import JumpConfig, PriceConfig
 from stress.price.calibrate.mixture.dynamics import growth_free, stationary_law
 from stress.price.calibrate.mixture.law import BarLaw, blocks, jump_counts, log_density
 

@@ -12,7 +12,8 @@ from stress.calibrate import funding, liquidity, presets
 from stress.calibrate.arrays import funding_arrays, liquidity_arrays, strict, write_arrays
 from stress.calibrate.depth import load_depth
 from stress.config.parse import parse_section
-from stress.config.schema import Config, PriceConfig
+from stress.config.price import PriceConfig
+from stress.config.schema import Config
 from stress.errors import UserError, bad_value
 from stress.files import read_json, write_json, write_text
 from stress.price.calibrate.preset import target

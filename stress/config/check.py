@@ -20,7 +20,8 @@ from stress.config.check_shocks import check_shocks
 from stress.config.check_sweep import check_sweep
 from stress.config.fields import Matrix, PerMarket
 from stress.config.markets import correlation_matrix, per_market
-from stress.config.schema import Config, PriceConfig, RunConfig
+from stress.config.price import PriceConfig
+from stress.config.schema import Config, RunConfig
 from stress.errors import UserError, bad_value, unknown_key
 from stress.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from stress.config.schema import Config, PriceConfig
+from stress.config.price import PriceConfig
+from stress.config.schema import Config
 from stress.errors import UserError, bad_value
 
 OWN_LAW = ("volatility", "correlation", "variance", "jump", "intensity", "regimes")

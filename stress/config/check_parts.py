@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from stress.config.schema import Config, JumpConfig, PriceConfig
+from stress.config.price import JumpConfig, PriceConfig
+from stress.config.schema import Config
 from stress.errors import UserError, bad_value
 from stress.units import SECONDS_PER_YEAR
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stress.config.check_parts import check_parts
-from stress.config.schema import PriceConfig
+from stress.config.price import PriceConfig
 from stress.errors import UserError, bad_value, unknown_key
 
 BY_REGIME = ("drift", "volatility", "correlation", "jump")

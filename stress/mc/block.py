@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -11,93 +11,29 @@ import jax.numpy as jnp
 from stress.engine.batches import pack
 from stress.engine.dense import advance, awakened
 from stress.engine.horizon import left_under_water
-from stress.engine.ladder.book import Ladders
-from stress.engine.ladder.crowd import everybody
 from stress.engine.loops import by_rows
-from stress.engine.losses import nothing_lost
 from stress.engine.record import conserve
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import (
-    CLOSED,
-    FLAGGED,
-    FREED,
-    GIVEN_UP,
     NOT_FINITE,
-    STAKE,
-    WALLET,
     Accounts,
-    Ledger,
     Outcome,
     Row,
-    Screen,
-    empty_outcome,
 )
-from stress.mc.cascade import CascadeRule, CascadeWindow, open_window, slide
+from stress.mc.cascade import CascadeWindow, open_window, slide
+from stress.mc.job import Job
 from stress.mc.ladder_block import simulate_tiles
 from stress.mc.market import Market, answered, move_market, open_market
 from stress.mc.noise import TILE
 from stress.mc.premium import first_premium_noise, premium_noise
-from stress.price.base import MarketModel
-from stress.protocol.adl.fairness import UNTOUCHED, Fairness, nobody_hit
-from stress.protocol.adl.pool import PoolBook
+from stress.mc.start import first_row
+from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
-from stress.protocol.coins import SoldCoins, nothing_sold
-from stress.protocol.funding.base import SkewRule
+from stress.protocol.coins import SoldCoins
 from stress.protocol.insurance.fund import Funds
-from stress.protocol.liquidation.cover_shortage import CoverShortage
 from stress.protocol.venue import Venue
 from stress.protocol.withdrawals import Withdrawn
 from stress.types import NEVER, Array
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Rest:
-    """Accounts that are in no ladder, of a book that both engines share. Axes: ``N`` of them."""
-
-    accounts: Accounts
-    size: Array  # [A, N] at time zero
-    quote: Array  # [N] at time zero
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Job:
-    """Everything a block needs but its number: leaves are numbers, the rest is static."""
-
-    model: MarketModel
-    venues: Venue  # leaves [V, ...]
-    accounts: Accounts
-    size: Array  # [A, N] at time zero
-    quote: Array  # [N] at time zero
-    prices: Array  # [A] at time zero
-    interest: Array  # [A] USD, open interest of one side at time zero
-    ladders: Ladders | None  # the book for the ladder engine, which then runs it; None: the dense engine does
-    rest: Rest | None  # those in no ladder, which the dense engine runs and ladders with them; None: there are none
-    cascade: CascadeRule
-    seed: Array  # [] uint32
-    steps: int = field(metadata={"static": True})
-    variants: int = field(metadata={"static": True})
-    unlimited: bool = field(metadata={"static": True})  # the last variant is the main one with an unlimited fund
-    block_paths: int = field(metadata={"static": True})
-    front: int = field(metadata={"static": True})  # accounts that most looks of the dense engine touch
-    batch: int = field(metadata={"static": True})  # rows that a look of the dense engine takes together
-    fused: bool = field(metadata={"static": True})  # as one kernel for all ticks (``mc.lanes``)
-    fan_points: int = field(metadata={"static": True})
-    dtype: str = field(metadata={"static": True})  # of normals
-
-    @property
-    def all_on_ladders(self) -> bool:
-        """Whether the ladder engine runs it alone."""
-        return self.ladders is not None and self.rest is None
-
-    @property
-    def state_bytes(self) -> int:
-        """Sizes and quotes of all accounts of a block that the dense engine follows."""
-        if self.all_on_ladders:
-            return 0
-        size = self.size if self.rest is None else self.rest.size
-        return self.variants * self.block_paths * (size.shape[0] + 1) * size.shape[1] * 8
 
 
 @jax.tree_util.register_dataclass
@@ -245,66 +181,6 @@ class State:
     rows: Rows  # [V * B, ...]
     window: CascadeWindow
     fan: Array  # [G, B, A]
-
-
-def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
-    """The row of one path at time zero; its screen is empty, so the first tick looks at everybody.
-
-    ``normal`` [A] is the noise of the funding premium, where that is a process.
-    """
-    zero, none = jnp.zeros((), jnp.float64), jnp.zeros(job.prices.shape, jnp.float64)
-    fair = job.accounts.cash is not None and venue.adl is not None
-    liquidity, z = venue.liquidity, venue.liquidity.first_flow(job.size, job.accounts.residual)
-    displacement = liquidity.displacement(z)
-    given_up = {GIVEN_UP: jnp.full(job.quote.shape, UNTOUCHED, jnp.float64)} if fair else {}
-    if venue.withdrawals is not None and fair and job.accounts.cash is not None:
-        given_up |= {STAKE: job.accounts.cash}
-    if venue.withdrawals is not None and job.accounts.collateral is not None:
-        given_up |= {WALLET: job.accounts.collateral}
-    lost = {} if job.accounts.opened is None else nothing_lost(*job.size.shape)
-    return Row(
-        ledger=Ledger(
-            quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero
-        ),
-        marks=first_marks(venue, job.quote.shape) | given_up | lost,
-        z=z,
-        displacement=displacement,
-        mark=liquidity.displaced(venue.mirrored(job.prices), displacement),
-        oracle=venue.oracle.init(job.prices),
-        breaker=venue.breaker.init(job.prices),
-        screen=Screen(low=jnp.full_like(none, jnp.inf), high=jnp.full_like(none, -jnp.inf), always=jnp.array(True)),
-        outcome=empty_outcome(job.prices.shape[0]),
-        crowd=None if job.accounts.ladders is None else everybody(job.prices.shape[0], venue.keepers),
-        adaptive=None if venue.adaptive is None else venue.adaptive.init(job.prices),
-        vault=None if venue.backstop is None else venue.backstop.open(job.prices.shape[0]),
-        funds=None if venue.insurance is None else venue.insurance.open(venue.fund, venue.drawdown is not None),
-        peak=None if venue.drawdown is None or venue.insurance is not None else venue.fund,
-        fairness=nobody_hit() if fair else None,
-        pool=first_pool(venue, job),
-        window=None if venue.window is None else venue.window.open(),
-        funding_level=funding_level(venue),
-        premium=None if venue.funding.process is None or normal is None else venue.funding.process.first(normal),
-        sold_coins=None if job.accounts.coins is None else nothing_sold(job.prices.shape[0]),
-        withdrawals=None if venue.withdrawals is None else venue.withdrawals.init(venue.fund, job.prices),
-    )
-
-
-def first_pool(venue: Venue, job: Job) -> PoolBook | None:
-    """What a pool that ADL looks at has with its traders at time zero."""
-    accounts = job.accounts
-    return None if venue.pool is None else venue.pool.open(job.size, accounts.entry, ~accounts.residual, job.prices)
-
-
-def first_marks(venue: Venue, accounts: tuple[int, ...]) -> dict[str, Array]:
-    """Marks at time zero, of those that the venue looks back at."""
-    kept = ((FLAGGED, venue.keepers.delayed), (CLOSED, venue.rule.waits))
-    marks = {name: jnp.full(accounts, NEVER, jnp.int32) for name, wanted in kept if wanted}
-    return marks | {FREED: jnp.zeros(accounts, jnp.float64)} if isinstance(venue.rule, CoverShortage) else marks
-
-
-def funding_level(venue: Venue) -> Array | None:
-    """Level [A] of the funding rate at time zero; None where rates follow from the premium of the moment."""
-    return venue.funding.rule.initial if isinstance(venue.funding.rule, SkewRule) else None
 
 
 def trace_path(rows: Row, fundamental: Array, path: Array | slice) -> dict[str, Array]:

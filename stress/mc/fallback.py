@@ -11,7 +11,8 @@ import jax
 import numpy as np
 
 from stress.engine.state import BEYOND_LADDER
-from stress.mc.block import BlockResult, Job
+from stress.mc.block import BlockResult
+from stress.mc.job import Job
 from stress.mc.noise import TILE
 
 STATE_LIMIT = 4 * 2**30

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +21,7 @@ from stress.engine.ladder.state import first_row
 from stress.engine.loops import by_rows, held
 from stress.engine.state import NOT_FINITE, Outcome
 from stress.mc.cascade import open_window
+from stress.mc.job import Job
 from stress.mc.ladder_chunk import Chunk, Decay, decay_tables, no_chunk
 from stress.mc.ladder_notes import empty_trace
 from stress.mc.ladder_screen import thresholds
@@ -30,9 +30,6 @@ from stress.mc.ladder_tile import Tile, mark
 from stress.mc.noise import TILE, draw_noise, fold, joined
 from stress.price.base import Noise
 from stress.types import NEVER, Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 CHUNK_NUMBERS = 32
 """Random numbers of a path that are drawn at a time: what the first cache holds for a tile."""

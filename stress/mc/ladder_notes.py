@@ -6,19 +6,16 @@ A note is written as if nobody acted in the rest of the span, and once more afte
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.state import LadderRow
 from stress.mc.float32 import exponential
+from stress.mc.job import Job
 from stress.mc.ladder_chunk import Chunk, Decay, Span
 from stress.mc.ladder_tile import put, taken
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 
 def note_fan(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 from stress.engine.ladder.book import Ladders
 from stress.engine.ladder.state import LadderRow
 from stress.engine.loops import when
+from stress.mc.job import Job
 from stress.mc.ladder_chunk import Chunk, Decay, Span
 from stress.mc.ladder_notes import note_fan, note_trace
 from stress.mc.ladder_screen import Limits, drawn_in
@@ -23,9 +23,6 @@ from stress.mc.ladder_visit import visit as act
 from stress.mc.noise import TILE
 from stress.protocol.venue import Venue
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 WORD = 32
 """Paths whose marks share a word of bits."""

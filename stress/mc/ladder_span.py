@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 from stress.engine.ladder.book import Ladders
 from stress.engine.loops import branch, held
 from stress.mc.cascade import CascadeWindow, slide
+from stress.mc.job import Job
 from stress.mc.ladder_chunk import Chunk, Decay, Span
 from stress.mc.ladder_notes import note_fan, note_trace
 from stress.mc.ladder_path import Stage, visit_paths
@@ -20,9 +20,6 @@ from stress.mc.ladder_tile import Tile, capped, loaded, put, taken
 from stress.mc.ladder_visit import pay
 from stress.mc.noise import TILE
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 
 def run_span(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from stress.engine.ladder.state import LadderRow
 from stress.mc.cascade import CascadeWindow
+from stress.mc.job import Job
 from stress.mc.ladder_screen import Limits
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 
 @jax.tree_util.register_dataclass

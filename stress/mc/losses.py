@@ -22,11 +22,12 @@ from stress.engine.dense import advance
 from stress.engine.losses import lost_at_peak
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import DEBT
-from stress.mc.block import Job, first_row
+from stress.mc.job import Job
 from stress.mc.market import Market, answered, move_market, open_market
 from stress.mc.noise import TILE
 from stress.mc.premium import first_premium_noise, premium_noise
 from stress.mc.program import COMPILER, DENSE, core_count
+from stress.mc.start import first_row
 from stress.types import Array
 
 BUDGET, FEWEST, MOST = 2**24, 4, 64

@@ -7,16 +7,14 @@ Axes: ``V`` variants, ``B`` paths of the block, ``A`` markets.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from stress.mc.job import Job
 from stress.mc.noise import draw_noise, of_lanes, tile_keys
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 
 @jax.tree_util.register_dataclass

@@ -8,7 +8,7 @@ import numpy as np
 
 from stress.book.inverse import mirrored
 from stress.book.schema import Book
-from stress.mc.block import Job
+from stress.mc.job import Job
 
 Entry = dict[str, Any]
 

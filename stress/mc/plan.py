@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stress.mc.block import Job
+from stress.mc.job import Job
 
 
 @dataclass(frozen=True)

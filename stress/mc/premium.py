@@ -5,17 +5,13 @@ Variants share it, as they share the market's. Rows are variants x paths of the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax.numpy as jnp
 
 from stress.engine.loops import when
+from stress.mc.job import Job
 from stress.mc.noise import TILE, draw_noise, of_lanes, tile_keys
 from stress.price.base import Draw
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 STREAM = "funding_premium"
 """Name of the noise: one normal a market at time zero and at each payment."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from stress.cipher import threefry
 from stress.engine.loops import held
-from stress.mc.block import Job
+from stress.mc.job import Job
 from stress.mc.ladder_block import chunk_ticks
 from stress.mc.noise import TILE, draw_noise, fold, joined
 from stress.mc.plan import Plan

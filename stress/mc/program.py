@@ -23,9 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from stress.errors import UserError, bad_value
-from stress.mc.block import BlockResult, Job, simulate_block
+from stress.mc.block import BlockResult, simulate_block
 from stress.mc.cores import core_count, memory_bytes
 from stress.mc.fallback import followed
+from stress.mc.job import Job
 
 COMPILER: dict[str, bool | str] = {
     # one thread a block: how an operation is split over threads would change the order of its sums with their number

@@ -19,12 +19,14 @@ from stress.engine.record import conserve
 from stress.engine.rounds import execute, liquidation_round
 from stress.engine.state import WALLET, Row
 from stress.engine.tick import Round, Tick
-from stress.mc.block import Job, at_horizon, first_row
+from stress.mc.block import at_horizon
 from stress.mc.columns import FAIRNESS, MONEY
+from stress.mc.job import Job
 from stress.mc.market import flow_of
 from stress.mc.mirror import as_held, as_traded
 from stress.mc.noise import draw_noise, tile_keys
 from stress.mc.premium import first_premium_noise, premium_noise
+from stress.mc.start import first_row
 from stress.price.given import GivenPath
 from stress.protocol.venue import Venue
 from stress.types import NEVER, Array

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from stress.mc.block import Job
 from stress.mc.grid.market import Seen
 from stress.mc.grid.rows import RowResult, simulate_rows
+from stress.mc.job import Job
 from stress.mc.program import compiled_for
 from stress.protocol.venue import Venue
 

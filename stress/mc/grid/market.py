@@ -6,20 +6,18 @@ Axes: ``T`` ticks, ``B`` paths, ``A`` markets.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stress.mc.job import Job
 from stress.mc.market import move_market, open_market
 from stress.mc.noise import TILE
 from stress.mc.premium import first_premium_noise, premium_at
 from stress.mc.program import compiled_for
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 
 @jax.tree_util.register_dataclass

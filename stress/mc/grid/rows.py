@@ -6,7 +6,7 @@ Axes: ``R`` rows of a batch, ``K`` rows that are recorded, ``T`` ticks, ``A`` ma
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +15,10 @@ from stress.engine.batches import pack
 from stress.engine.dense import advance
 from stress.engine.rows import Rows, pack_rows
 from stress.engine.state import Outcome
-from stress.mc.block import at_horizon, first_row, left_by, of_the_rest, trace_path
+from stress.mc.block import at_horizon, left_by, of_the_rest, trace_path
 from stress.mc.grid.market import Seen
+from stress.mc.job import Job
+from stress.mc.start import first_row
 from stress.protocol.adl.fairness import Fairness
 from stress.protocol.backstop import Vault
 from stress.protocol.coins import SoldCoins
@@ -24,9 +26,6 @@ from stress.protocol.insurance.fund import Funds
 from stress.protocol.venue import Venue
 from stress.protocol.withdrawals import Withdrawn
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 RECORDED = 32
 """Rows of a batch, the first, that are recorded tick by tick."""

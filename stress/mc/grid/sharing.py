@@ -29,7 +29,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from stress.mc.block import Job
+from stress.mc.job import Job
 from stress.mc.plan import Plan
 from stress.protocol.venue import Venue
 

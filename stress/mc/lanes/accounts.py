@@ -10,7 +10,7 @@ Axes: ``A`` markets, ``N`` accounts, ``P`` paths of the block, ``V`` variants.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,15 +25,13 @@ from stress.engine.ladder.rounds import LadderTick, Moving
 from stress.engine.ladder.settle import Closed, Sale
 from stress.engine.screen import outside
 from stress.engine.state import ROUNDS_EXHAUSTED, Row, Screen
+from stress.mc.job import Job
 from stress.mc.lanes.cells import Cells, array_of, known, loop, loop_while, one, spread, when
 from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.memory import Lines
 from stress.mc.lanes.noise import lane_noise
 from stress.mc.lanes.notes import fan_point, trace_line
 from stress.mc.noise import fold
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 WIDTH = 128
 """Accounts that are looked at together."""

@@ -11,7 +11,7 @@ Axes: ``W`` lanes, ``V`` variants, ``A`` markets, ``P`` paths of the block.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
 from stress.mc.float32 import exponential
+from stress.mc.job import Job
 from stress.mc.ladder_screen import thresholds
 from stress.mc.ladder_visit import at_limit, pay, visit
 from stress.mc.lanes.cells import (
@@ -41,9 +42,6 @@ from stress.mc.lanes.noise import lane_noise
 from stress.mc.lanes.notes import fan_point, trace_line
 from stress.mc.noise import fold
 from stress.types import NEVER
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 WIDTH = 32
 """Lanes of a program: a warp, which needs no barriers."""

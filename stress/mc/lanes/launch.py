@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +14,10 @@ from jax.experimental.pallas import triton
 from stress.engine.ladder.state import LadderRow
 from stress.engine.state import NOT_FINITE
 from stress.errors import bad_value
+from stress.mc.job import Job
 from stress.mc.lanes.memory import Layout, line_width
 from stress.mc.lanes.notes import trace_shapes, unlined_trace
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 LARGEST = 2**31 - 1
 """Numbers of one kind that a block may leave: a kernel counts places with 32 bits."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,15 +13,13 @@ from jax.experimental.pallas import triton
 
 from stress.engine.ladder.state import LadderRow, first_row
 from stress.mc.cascade import CascadeWindow, open_window, slide
+from stress.mc.job import Job
 from stress.mc.lanes.accounts import WIDTH, AccountsKernel, Book
 from stress.mc.lanes.evaluate import evaluate
 from stress.mc.lanes.launch import Found, call, found_in, judged, memory, results_of
 from stress.mc.lanes.memory import Lines, given, layout_of, packed, packed_rows, unlined
 from stress.mc.noise import TILE, fold
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 
 def simulate_accounts(job: Job, tile: Array, traced: Array) -> Found:

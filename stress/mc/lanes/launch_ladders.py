@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +15,12 @@ from jax.experimental.pallas import triton
 from stress.engine.horizon import rows_under_water
 from stress.engine.ladder.state import LadderRow, first_row
 from stress.engine.loops import by_rows
+from stress.mc.job import Job
 from stress.mc.lanes.kernel import WIDTH, Kernel
 from stress.mc.lanes.launch import Found, call, found_in, judged, memory, results_of
 from stress.mc.lanes.memory import Given, Lines, given, layout_of, lines, packed, packed_rows, unlined
 from stress.mc.noise import TILE, fold
 from stress.types import NEVER, Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 
 def simulate_ladders(job: Job, tile: Array, traced: Array) -> Found:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from stress.engine.ladder.state import LadderRow
+from stress.mc.job import Job
 from stress.types import Array
-
-if TYPE_CHECKING:
-    from stress.mc.block import Job
 
 
 def fan_point(job: Job, number: Any) -> tuple[Any, Any]:

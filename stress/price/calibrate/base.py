@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from stress.config.schema import PriceConfig
+from stress.config.price import PriceConfig
 from stress.units import years
 
 Numbers = np.random.Generator

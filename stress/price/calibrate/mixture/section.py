@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stress.config.schema import PriceConfig
+from stress.config.price import PriceConfig
 from stress.price.calibrate.base import Sample
 from stress.price.calibrate.mixture.dynamics import stationary_law
 from stress.price.calibrate.mixture.estimates import annual, regime_names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stress.config.schema import PriceConfig
+from stress.config.price import PriceConfig
 from stress.errors import UserError
 from stress.price.calibrate.base import Fitter
 from stress.price.calibrate.models.garch import GarchFitter
