@@ -24,4 +24,11 @@ def unknown_key(where: str, key: str, allowed: Iterable[str]) -> UserError:
 
 def bad_value(key: str, got: object, allowed: str, fix: str = "") -> UserError:
     """The error for a value outside its domain: key, what it got, what is allowed, the fix."""
-    return UserError(f"{key}: got {got!r}, allowed is {allowed}.{' ' + fix if fix else ''}")
+    return UserError(f"{key}: got {as_written(got)}, allowed is {allowed}.{' ' + fix if fix else ''}")
+
+
+def as_written(value: object) -> str:
+    """A value as a configuration has it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else repr(value)

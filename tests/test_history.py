@@ -147,7 +147,7 @@ def test_messages_name_what_is_there(tmp_path: Path) -> None:
     hours = np.arange(30)
     ohlcv(tmp_path / "x_BTC.parquet", hours, mark_close=walk(30, 1))
     cases = [
-        (data(None), ["BTC"], "data.path: got None"),
+        (data(None), ["BTC"], "data.path: got null"),
         (data(tmp_path / "no"), ["BTC"], "data.path"),
         (data(tmp_path), ["DOGE"], "no file in .* for market DOGE .*x_BTC.parquet"),
         (data(tmp_path, column="vwap"), ["BTC"], "no column vwap .has timestamp, mark_close"),

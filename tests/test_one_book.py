@@ -126,7 +126,9 @@ def test_a_sweep_over_venues_names_them(words: list[str], names: str | None, tmp
 
 
 @pytest.mark.parametrize(("word", "says"), [
-    (f"{VENUES}=[okx,bibyt]", "bibyt"), (f"{VENUES}={{okx: 1}}", f"{VENUES}.okx: got 1, allowed"),
+    (f"{VENUES}=[okx,bibyt]", "bibyt"),
+    (f"{VENUES}=3", f"{VENUES}: got '3', allowed is a list of presets of protocol"),
+    (f"{VENUES}={{okx: 1}}", f"{VENUES}.okx: got 1, allowed"),
     (f"++{VENUES}.okx.initial_margin=0.1", f"{VENUES}.okx.contract: missing"),
 ])
 def test_a_venue_that_is_none_is_refused(word: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:

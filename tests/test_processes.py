@@ -58,7 +58,7 @@ def test_processes_with_different_settings_say_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("words", "message"), [
     (["run.process=1"], "run.process: got 1, allowed is 0 to 0"),
-    (["run.processes=2"], "run.coordinator: got None, allowed is host:port"),
+    (["run.processes=2"], "run.coordinator: got null, allowed is host:port"),
     (["-m", "run.processes=2", "run.coordinator=localhost:1", "run.seed=1,2"], "run.processes: several processes"),
 ])
 def test_what_does_not_go_together(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

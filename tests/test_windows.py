@@ -100,8 +100,8 @@ REFUSED = {
     "price.windows.start=2024-01-01T16:00Z run.horizon_hours=6": "nearest that can be had is 2024-01-01T13:00:00Z",
     "price.windows.start=2024-01-01T05:30Z run.horizon_hours=6": "the open of a bar",
     "price.windows.start=yesterday run.horizon_hours=6": "a date or a time such as",
-    "price.windows.start=2024-01-01 run.horizon_hours=null": "run.horizon_hours: got None",
-    "price.windows.start=2024-01-01 run.horizon_hours=6 price.windows.every_hours=2": "price.path: got None",
+    "price.windows.start=2024-01-01 run.horizon_hours=null": "run.horizon_hours: got null",
+    "price.windows.start=2024-01-01 run.horizon_hours=6 price.windows.every_hours=2": "price.path: got null",
     "price.windows.start=2024-01-01 run.horizon_hours=5 run.step_seconds=1000": "nearest is run.step_seconds=900",
     "price.windows.start=2024-01-01 run.horizon_hours=3 run.step_seconds=5400": "nearest is run.step_seconds=7200",
     "price.windows.every_hours=1.5 run.horizon_hours=6": "a multiple of the history's bar, 1 h",
@@ -121,8 +121,8 @@ def test_what_cannot_be_is_refused(overrides: str, table: tuple[str, np.ndarray]
 
 
 @pytest.mark.parametrize(("overrides", "message"), [
-    (["price=bootstrap"], "data.path: got None"),
-    (["price=replay", "price.windows.start=2025-10-10", "run.horizon_hours=6"], "data.path: got None"),
+    (["price=bootstrap"], "data.path: got null"),
+    (["price=replay", "price.windows.start=2025-10-10", "run.horizon_hours=6"], "data.path: got null"),
     (["price=bootstrap", "data.path=x", "price.volatility=0.8"], "price.volatility: got 0.8, allowed is null"),
     (["price=bootstrap", "data.path=x", "price.path=y"], "price.path: got 'y'"),
     (["price=gbm", "+price.bridge_seconds=600"], "null unless prices come from a history"),
@@ -221,7 +221,7 @@ def test_a_crash_asks_for_its_history(name: str) -> None:
     cfg, _ = load([f"experiment={name}", "data.path=somewhere"])
     assert cfg.price.windows is not None
     assert cfg.price.windows.start is not None
-    with pytest.raises(UserError, match=r"data.path: got None, allowed is a price history.*Give data.path="):
+    with pytest.raises(UserError, match=r"data.path: got null, allowed is a price history.*Give data.path="):
         load([f"experiment={name}"])
 
 

@@ -169,7 +169,7 @@ def messages(*overrides: str) -> str:
 
 
 @pytest.mark.parametrize(("override", "key"), [
-    ("run.fund_curve=true", "run.fund_curve: got True, allowed is false with protocol.withdrawals.run.fund_below"),
+    ("run.fund_curve=true", "run.fund_curve: got true, allowed is false with protocol.withdrawals.run.fund_below"),
     ("protocol.withdrawals.run.every_minutes=0.1", "protocol.withdrawals.run.every_minutes: got 0.1"),
     ("protocol.withdrawals.run.fund_below=null", "protocol.withdrawals.run: got"),
     ("protocol.withdrawals.run.move_above=0.1", "protocol.withdrawals.window_minutes: got"),

@@ -7,13 +7,16 @@ a package, so the list becomes one such override a preset; what a user changes i
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stress.config.margin import VENUES, MarginRulesConfig
+from stress.errors import bad_value
 
 GROUP = f"protocol@{VENUES}."
+NAME = re.compile(r"[A-Za-z_][\w/-]*")
 RULES = tuple(field.name for field in dataclasses.fields(MarginRulesConfig))
 """What is kept of a preset."""
 
@@ -37,6 +40,9 @@ def in_hydras_words(words: list[str]) -> list[str]:
         return words
     rules = [word.lstrip("+").removeprefix("protocol.") for word in words
              if _is_rule(_key(word)) and not _is_sweep(word)]
+    wrong = [name for name in names if not NAME.fullmatch(name)]
+    if wrong:
+        raise bad_value(VENUES, ", ".join(wrong), "a list of presets of protocol", f"As in {VENUES}=[dydx_v4,bybit].")
     presets = [f"+{GROUP}{name}={name}" for name in names]
     changed = [f"++{VENUES}.{name}.{rule}" for name in names for rule in rules]
     return [word for word in words if not _is_list(word)] + presets + changed
