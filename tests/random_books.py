@@ -36,6 +36,14 @@ MARKETS = ("X", "Y")
 
 def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = False) -> tuple[Study, np.ndarray]:
     """A study on one given path, and the path [T + 1, A]; with ``ladder`` one that a ladder can follow."""
+    cfg, book, path = random_case(design, rng, ladder=ladder)
+    market = Market(GivenPath(jnp.asarray(path)), path[0], TICKS, STEP, ())
+    margins = [build_margin(cfg.protocol, list(MARKETS), rate) for rate in ("maintenance_margin", "initial_margin")]
+    return assemble(cfg, market, book, *margins), path
+
+
+def random_case(design: Design, rng: np.random.Generator, *, ladder: bool = False) -> tuple[Config, Book, np.ndarray]:
+    """The configuration of a study, its book and its path [T + 1, A]."""
     cfg = _base()
     cfg = dataclasses.replace(cfg, protocol=_protocol(cfg, design, rng), liquidity=_liquidity(cfg, design, rng))
     if "fairness" in design:
@@ -58,9 +66,7 @@ def random_study(design: Design, rng: np.random.Generator, *, ladder: bool = Fal
         cfg = dataclasses.replace(cfg, shocks={kind: _shock(kind, rng) for kind in design["shocks"]})
     if ladder:
         cfg = _without_waiting(cfg, rng, design.get("limited", False))
-    market = Market(GivenPath(jnp.asarray(path)), path[0], TICKS, STEP, ())
-    margins = [build_margin(cfg.protocol, list(MARKETS), rate) for rate in ("maintenance_margin", "initial_margin")]
-    return assemble(cfg, market, book, *margins), path
+    return cfg, book, path
 
 
 @functools.cache

@@ -14,6 +14,9 @@ from stress.protocol.venue import Venue
 from stress.protocol.waterfall.socialised_loss import DUST, owed
 from stress.types import Array
 
+ROUNDING = 1e-12
+"""An order for less than this share of a position is none."""
+
 
 def inflow(venue: Venue, settled: Settlement) -> Array:
     """What a round's fees and remainders bring the fund [] in USD."""
@@ -33,7 +36,7 @@ def record(venue: Venue, accounts: Accounts, row: Row, tick: Tick, done: Round) 
     if closing.taken is not None:
         sold = sold + closing.taken
     won = jnp.where(closing.acted, 0.0, adl_value)
-    used, (longs, shorts) = (closing.book != 0).any(1), (held > 0, held < 0)
+    used, (longs, shorts) = (jnp.abs(closing.book) > ROUNDING * jnp.abs(held)).any(1), (held > 0, held < 0)
     if venue.contract is not None:  # mirrored
         longs, shorts = shorts, longs
     if settled.crowd is not None:

@@ -34,7 +34,7 @@ DESIGNS: dict[str, Design] = {
     },
     "inverse contracts, fills settled, ranked": {
         "law": "linear",
-        "rule": "full",
+        "rule": "close_factor",
         "liquidation": {"settlement": "fill"},
         "contract": "inverse",
         "adl": "hyperliquid",

@@ -23,7 +23,7 @@ def displacement(rules: Rules, a: int, units: float) -> float:
 
 def fill(rules: Rules, a: int, price: float, units: float, flow: float) -> float:
     """USD per unit at which ``flow`` units of longs (shorts, if negative) are closed, from a skew in ``units`` on."""
-    if not rules.impact or flow == 0:
+    if not rules.impact or units - flow == units:  # nothing, or rounding
         return price * (1 + displacement(rules, a, units))
     if rules.skew_scale is not None:
         edge = rules.max_displacement * rules.skew_scale[a]
