@@ -27,6 +27,7 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_compilation_cache_dir", str(CACHE / f"jaxlib-{jax.lib.__version__}"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
+MAPS, MOST_MAPS = Path("/proc/self/maps"), 30_000
 gc.set_threshold(100_000, 20, 100)  # traced programs are millions of objects: looking through them takes a tenth
 
 
@@ -47,6 +48,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _programs_of_other_files() -> Iterator[None]:
     """Free them: a process that keeps a thousand programs takes 6 GB and runs out of regions to map memory in."""
     yield
+    _free_programs()
+
+
+@pytest.fixture(autouse=True)
+def _programs_of_slow_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Free them within a file, too, where they take half the regions that Linux lets a process map; it would crash."""
+    yield
+    if request.node.get_closest_marker("slow") and MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        _free_programs()
+
+
+def _free_programs() -> None:
     from stress.mc.program import forget_programs
 
     forget_programs()
