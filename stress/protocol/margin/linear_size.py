@@ -12,6 +12,11 @@ import jax
 from stress.protocol.margin.base import SIZE_STEPS, Line, MarginCurve, Values, namespace, spread
 
 
+def linear_rate(base: Values, slope: Values, units: Values) -> Values:
+    """Rate [...] of positions of ``units`` [...] >= 0: ``base`` [...] and so much, ``slope`` [...], for every unit."""
+    return base + slope * units
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LinearSize(MarginCurve):
@@ -22,7 +27,7 @@ class LinearSize(MarginCurve):
 
     def lines(self, units: Values) -> list[Line]:
         """One."""
-        return [(spread(self.base, units) + spread(self.slope, units) * units, 0.0 * units)]
+        return [(linear_rate(spread(self.base, units), spread(self.slope, units), units), 0.0 * units)]
 
     def marginal(self, units: Values, notional: Values) -> Values:
         """a + 2 b q."""
@@ -60,5 +65,5 @@ def skew_margin(
     """
     xp = namespace(size)
     units, scaled = xp.abs(size), skew_scale > 0
-    share = xp.where(scaled, units / xp.where(scaled, skew_scale, 1.0), 0.0)
-    return units * price * scalar * (minimum + fraction * share) + constant
+    slope = xp.where(scaled, fraction / xp.where(scaled, skew_scale, 1.0), 0.0)
+    return units * price * scalar * linear_rate(minimum, slope, units) + constant
