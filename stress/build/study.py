@@ -90,8 +90,9 @@ def build_study(cfg: Config, book: Book | None = None) -> Study:
     planned = cfg.book
     for venue in venues:
         planned = capped(planned, venue.open_interest_cap_usd, markets)
-    rules, *others = (build_rules(venue, planned, markets) for venue in venues)
+    rules = build_rules(cfg.protocol, planned, markets)
     if book is None:
+        others = [build_rules(venue, planned, markets) for venue in venues[1:]]
         book = load_book(planned, markets, market.prices, rules, build_haircuts(cfg.protocol, markets), others)
         for venue in venues if cfg.book.kind == "synthetic" else venues[:1]:
             book = noted(book, cfg.book, venue.open_interest_cap_usd, market.prices)
