@@ -19,6 +19,8 @@ _ACROSS, _MARK, _LONGEST = 120, 8, 100
 """Characters that fit into a row of the legend, what a mark takes of them, and the longest text that is not cut."""
 _TICKS = 7
 """With no more swept values than this, the ticks are the values."""
+_LONGEST = 10
+"""Characters of a value on a tick: longer ones, as a search comes up with, would cover each other."""
 
 
 def draw(sweep: Sweep, names: Sequence[str], along: str, by: str | None) -> Drawn:
@@ -77,8 +79,10 @@ def _prepare(axes: Axes, sweep: Sweep, name: str, along: str) -> None:
     axes.set_xlabel(with_unit(along))
     at = np.unique([float(sweep.value(j, along)) for j in sweep.done])
     style.scale_axis(axes, "x", "plain", at)
-    if len(at) <= _TICKS and (axes.get_xscale() == "log" or np.diff(at).min() > 0.05 * (at[-1] - at[0])):
-        axes.set_xticks(at, [shown(v) for v in at.tolist()])
+    labels = [shown(v) for v in at.tolist()]
+    short = len(at) <= _TICKS and max(map(len, labels)) <= _LONGEST
+    if short and (axes.get_xscale() == "log" or np.diff(at).min() > 0.05 * (at[-1] - at[0])):
+        axes.set_xticks(at, labels)
         axes.minorticks_off()
     values = np.array([j.number_of(name) for j in sweep.done])
     ends = np.array([j.number_of(name, which) for j in sweep.done for which in ("low", "high")])
