@@ -11,6 +11,7 @@ import re
 import struct
 import warnings
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -380,6 +381,18 @@ def test_long_values_stay_inside_the_picture(grid: list, keys: tuple | None, tmp
     width, height = figure.get_size_inches()
     assert 0 <= box.x0 < box.x1 <= width and 0 <= box.y0 < box.y1 <= height, box
     assert min(panel.width for panel in panels) > 0.2 and min(panel.height * height for panel in panels) > 1
+
+
+def test_ticks_of_long_numbers_do_not_cover_each_other(tmp_path: Path) -> None:
+    """As a search comes up with: every digit of a swept value differs."""
+    grid = [[f"protocol.insurance_fund={k}"] for k in (10_012_345.67891, 12_345_678.91234, 14_567_891.23456, 17_654_321.98765, 19_876_543.21987)]
+    with style.applied():
+        figure = sweep_lines.draw(load_sweep(fabricate_sweep(tmp_path, grid)), ["bad_debt", "amplification"], "protocol.insurance_fund", None).figure
+        assert figure is not None
+        figure.canvas.draw()
+        for axes in figure.axes[:2]:
+            boxes = [text.get_window_extent() for text in axes.get_xticklabels() if text.get_text()]
+            assert len(boxes) > 1 and all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_values_are_in_order(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ _ACROSS, _MARK, _LONGEST = 120, 8, 100
 """Characters that fit into a row of the legend, what a mark takes of them, and the longest text that is not cut."""
 _TICKS = 7
 """With no more swept values than this, the ticks are the values."""
-_LONGEST = 10
+_TICK_LABEL = 10
 """Characters of a value on a tick: longer ones, as a search comes up with, would cover each other."""
 
 
@@ -80,7 +80,7 @@ def _prepare(axes: Axes, sweep: Sweep, name: str, along: str) -> None:
     at = np.unique([float(sweep.value(j, along)) for j in sweep.done])
     style.scale_axis(axes, "x", "plain", at)
     labels = [shown(v) for v in at.tolist()]
-    short = len(at) <= _TICKS and max(map(len, labels)) <= _LONGEST
+    short = len(at) <= _TICKS and max(map(len, labels)) <= _TICK_LABEL
     if short and (axes.get_xscale() == "log" or np.diff(at).min() > 0.05 * (at[-1] - at[0])):
         axes.set_xticks(at, labels)
         axes.minorticks_off()
