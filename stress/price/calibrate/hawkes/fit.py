@@ -21,7 +21,7 @@ from stress.price.calibrate.hawkes.filter import Intensities, densities, look
 from stress.price.calibrate.hawkes.grid import NUMBERS
 from stress.price.calibrate.hawkes.market import MarketFit, Problem, fit_market
 from stress.price.calibrate.hawkes.paths import HawkesLaw, Process, walk
-from stress.price.calibrate.heston.fit import OneAhead
+from stress.price.calibrate.hidden.ahead import OneAhead, markets_ahead
 from stress.price.calibrate.hidden.lanes import joined, lanes, side_by_side
 from stress.price.calibrate.hidden.pairs import Marginal, Ties, no_ties, ties
 from stress.price.calibrate.hidden.summary import alone, onward
@@ -80,9 +80,8 @@ class HawkesFit:
             below = (weight * np.exp(log_ndtr(_scores(fit, column)))).sum(1)
             jumps = np.asarray(known.intensity) * (float(d.mean) ** 2 + float(d.std) ** 2)
             deviation = np.sqrt((float(d.volatility) ** 2 + jumps) * self.bar_years)
-            columns.append((np.log(np.maximum(density, 1e-300)), below, deviation))
-        stacked = (np.stack(x, axis=1) for x in zip(*columns, strict=True))
-        return OneAhead(*(np.where(np.isfinite(returns), x, np.nan) for x in stacked))
+            columns.append((density, below, deviation))
+        return markets_ahead(columns, returns)
 
 
 def fit_hawkes(returns: np.ndarray, bar_years: float, *, max_jumps_per_year: float) -> HawkesFit:

@@ -17,6 +17,7 @@ from scipy.stats import gamma
 from stress.price.calibrate.hawkes.filter import Diffusion, densities, log_densities
 from stress.price.calibrate.hawkes.grid import NUMBERS, Excitation
 from stress.price.calibrate.hidden.climb import Box, Top, Values, top
+from stress.price.calibrate.hidden.column import Column
 from stress.price.calibrate.hidden.lanes import joined, lanes
 from stress.price.calibrate.hidden.level import with_level
 from stress.price.calibrate.hidden.staged import Staged
@@ -60,27 +61,10 @@ class Lattice:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A market's returns and what the coordinates are measured in."""
+class Problem(Column):
+    """A market to fit."""
 
-    returns: np.ndarray  # [T]
-    bar_years: float
     max_jumps_per_year: float
-
-    @property
-    def scale(self) -> float:
-        """Standard deviation of a bar's return without its tails; half the sample's where the price often stands."""
-        return float(np.nanmedian(np.abs(self.returns)) / 0.6745 or 0.5 * np.nanstd(self.returns))
-
-    @property
-    def years(self) -> float:
-        """Length of the sample seen."""
-        return float(np.isfinite(self.returns).sum() * self.bar_years)
-
-    @property
-    def level(self) -> float:
-        """Logarithm of the sample's variance a year."""
-        return float(np.log(np.nanmean(self.returns**2) / self.bar_years))
 
     def box(self) -> Box:
         """Lowest and highest coordinates but the level."""
@@ -103,8 +87,7 @@ class Problem:
         large = known[np.abs(known) > 4 * self.scale]
         rate = max(len(large) / self.years, 4 / self.years)
         share = np.sum(large**2) / np.sum(known**2)
-        at, box = np.array([np.log(rate), branching, np.log(beta), share, 0.0, 0.0]), self.box()
-        return np.clip(at, box.low + 0.02 * box.span, box.high - 0.02 * box.span)
+        return self.box().inside(np.array([np.log(rate), branching, np.log(beta), share, 0.0, 0.0]))
 
 
 def excitation_box(bar_years: float, most: float) -> Box:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,17 +16,10 @@ from stress.price.calibrate.base import Likelihood, Numbers
 from stress.price.calibrate.heston.filter import Seen, counts, look
 from stress.price.calibrate.heston.market import MOST_JUMPS, MarketFit, Problem, fit_market
 from stress.price.calibrate.heston.paths import HestonLaw, walk
+from stress.price.calibrate.hidden.ahead import OneAhead, markets_ahead
 from stress.price.calibrate.hidden.lanes import joined, lanes, side_by_side
 from stress.price.calibrate.hidden.pairs import Marginal, Ties, no_ties, ties
 from stress.price.calibrate.hidden.summary import alone, onward
-
-
-class OneAhead(NamedTuple):
-    """Every bar as seen from the bar before. Axes: ``T`` bars, ``A`` markets; NaN where not seen."""
-
-    log_density: np.ndarray  # [T, A]
-    below: np.ndarray  # [T, A] probability of a lower return (PIT)
-    deviation: np.ndarray  # [T, A] standard deviation of the return
 
 
 @dataclass(frozen=True)
@@ -76,9 +68,8 @@ class HestonFit:
             if jump is not None:
                 variance = variance + float(jump.intensity * (jump.mean**2 + jump.std**2))
             density, below = (np.asarray(x) @ weight for x in (known.density, known.below))
-            columns.append((np.log(np.maximum(density, 1e-300)), below, np.sqrt(variance * dt)))
-        stacked = (np.stack(x, axis=1) for x in zip(*columns, strict=True))
-        return OneAhead(*(np.where(np.isfinite(returns), x, np.nan) for x in stacked))
+            columns.append((density, below, np.sqrt(variance * dt)))
+        return markets_ahead(columns, returns)
 
 
 def fit_heston(returns: np.ndarray, bar_years: float, *, jumps: bool = False, max_jumps_per_year: float = 1750.0

@@ -13,6 +13,7 @@ from scipy.stats import gamma
 from stress.price.calibrate.heston.filter import Jump, log_densities
 from stress.price.calibrate.heston.grid import Grid, Heston, make_grid, step_size
 from stress.price.calibrate.hidden.climb import Box, Top, Values, top
+from stress.price.calibrate.hidden.column import Column
 from stress.price.calibrate.hidden.lanes import joined, lanes
 from stress.price.calibrate.hidden.staged import Staged
 from stress.types import Array
@@ -55,23 +56,11 @@ OUT = 1e-7
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A market's returns and what the coordinates are measured in."""
+class Problem(Column):
+    """A market to fit."""
 
-    returns: np.ndarray  # [T]
-    bar_years: float
     jumps: bool
     max_jumps_per_year: float
-
-    @property
-    def scale(self) -> float:
-        """Standard deviation of a bar's return without its tails; half the sample's where the price often stands."""
-        return float(np.nanmedian(np.abs(self.returns)) / 0.6745 or 0.5 * np.nanstd(self.returns))
-
-    @property
-    def years(self) -> float:
-        """Length of the sample seen."""
-        return float(np.isfinite(self.returns).sum() * self.bar_years)
 
     @property
     def names(self) -> list[str]:
@@ -109,8 +98,7 @@ class Problem:
         clipped = np.clip(self.returns, -8 * self.scale, 8 * self.scale)
         theta = float(np.nanvar(clipped)) / self.bar_years
         rest = [np.log(50.0), 0.0, np.log(5.0)] if self.jumps else []
-        at, box = np.array([np.log(kappa), np.log(theta), np.log(shape), -0.05, 0.0, *rest]), self.box()
-        return np.clip(at, box.low + 0.02 * box.span, box.high - 0.02 * box.span)
+        return self.box().inside(np.array([np.log(kappa), np.log(theta), np.log(shape), -0.05, 0.0, *rest]))
 
 
 def unpack(vector: Array, scale: float | Array, bar_years: float, sample: float | Array) -> tuple[Heston, Jump | None]:

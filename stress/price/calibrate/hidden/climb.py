@@ -71,6 +71,10 @@ class Box:
         """Parameters at free coordinates."""
         return self.low + self.span * expit(free)
 
+    def inside(self, start: np.ndarray) -> np.ndarray:
+        """A start that is not on a bound: a fiftieth of the range away from it at least."""
+        return np.clip(start, self.low + 0.02 * self.span, self.high - 0.02 * self.span)
+
     def free(self, vector: np.ndarray) -> np.ndarray:
         """Free coordinates of parameters."""
         return logit(np.clip((vector - self.low) / self.span, 1e-6, 1 - 1e-6))

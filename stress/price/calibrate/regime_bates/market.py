@@ -70,7 +70,7 @@ def fit_market(problem: Problem) -> MarketFit:
                     partial(_outgrown, problem), CLIMB_STEPS, REGRIDS)
     vector, grid, warm = stages.fitted([problem.start(*start) for start in STARTS], WARM_UPS[1], PART)
     given = top(targeted(problem, grid, warm), vector, problem.box())
-    whole = with_level(objective(problem, grid, warm), given, problem.variance, problem.returns**2)
+    whole = with_level(objective(problem, grid, warm), given, problem.level, problem.returns**2)
     return MarketFit(problem, whole, given, grid, warm)
 
 
@@ -113,7 +113,7 @@ def objective(problem: Problem, grid: Grid, warm: int, every: int = 1) -> Values
 def targeted(problem: Problem, grid: Grid, warm: int, every: int = 1) -> Values:
     """The same by coordinates without the variance, which is the sample's."""
     values = objective(problem, grid, warm, every)
-    return lambda vector: values(np.append(vector, problem.variance))
+    return lambda vector: values(np.append(vector, problem.level))
 
 
 @partial(jax.jit, static_argnames="bar_years")

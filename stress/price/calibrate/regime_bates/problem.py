@@ -11,6 +11,7 @@ import numpy as np
 
 from stress.price.calibrate.heston.market import LARGEST_RHO
 from stress.price.calibrate.hidden.climb import Box
+from stress.price.calibrate.hidden.column import Column
 from stress.price.calibrate.mixture.law import BarLaw
 from stress.price.calibrate.regime_bates.filter import Regimes, regimes_of
 from stress.types import Array
@@ -36,27 +37,15 @@ class Factor(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A market's returns, and its regimes and jumps."""
+class Problem(Column):
+    """A market to fit, its regimes and jumps given."""
 
-    returns: np.ndarray  # [T]
-    bar_years: float
     law: BarLaw  # of this market alone
 
     @cached_property
     def regimes(self) -> Regimes:
         """What the market does in each regime."""
         return regimes_of(self.law, self.bar_years)
-
-    @property
-    def years(self) -> float:
-        """Length of the sample seen."""
-        return float(np.isfinite(self.returns).sum() * self.bar_years)
-
-    @property
-    def variance(self) -> float:
-        """Logarithm of the sample's variance per year: the last coordinate."""
-        return float(np.log(np.nanmean(self.returns**2) / self.bar_years))
 
     @cached_property
     def parts(self) -> tuple[float, float]:
@@ -80,5 +69,4 @@ class Problem:
 
     def start(self, kappa: float, shape: float) -> np.ndarray:
         """Coordinates of a start but for the variance; no leverage."""
-        at, box = np.array([np.log(kappa), np.log(shape), 0.0]), self.box()
-        return np.clip(at, box.low + 0.02 * box.span, box.high - 0.02 * box.span)
+        return self.box().inside(np.array([np.log(kappa), np.log(shape), 0.0]))
