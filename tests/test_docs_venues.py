@@ -120,7 +120,7 @@ def test_every_mechanism_of_a_case_has_a_function() -> None:
     from tests.venues.answers import ANSWERS
 
     rows = table(text("docs/venues/functions.md"), "venue", "mechanism", "function", "signs, units, rounding")
-    listed = {(code(venue)[0], kind.strip()) for venue, kinds, *_ in rows for kind in kinds.split(",")}
+    listed = {(name, kind.strip()) for venue, kinds, *_ in rows for name in code(venue) for kind in kinds.split(",")}
     venues = {venue for venue, _ in listed}
     assert {kind for kind in ANSWERS if kind[0] in venues} <= listed
     for _, _, functions, _ in rows:

@@ -24,6 +24,7 @@ UNREAD = {
     "dydx_v4": {"oracle_price"},  # every position has it
     "hyperliquid": {"leverage"},  # what was chosen, not what is allowed
     "nibiru_perp_v2": set(),
+    "okx": set(),
     "perpetual_curie": set(),
     "drift_v2": {"tier", *(f"{of}_{kind}" for of in ("margin", "hlm") for kind in ("initial", "maintenance")),
                  "user_ratio", "position_ratio"},  # the band is given; rates of the other kind of margin

@@ -5,9 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
+from stress.book.inverse import gains
 from stress.protocol.keepers import risk_order
 from stress.protocol.margin.flat import flat_requirement
-from stress.protocol.margin.health import below_minimum, compare_risk, falls_short
+from stress.protocol.margin.health import below_minimum, compare_risk, falls_short, inverse_pnl
 from stress.protocol.margin.tiers import margin_table
 
 
@@ -34,3 +35,12 @@ def test_a_position_below_its_minimum_falls_short_of_it() -> None:
     equity, size = rng.uniform(1e-6, 1e3, 500), rng.uniform(0.0, 1e5, 500)
     least, share = rng.uniform(0.0, 500.0, 500), 0.01
     np.testing.assert_array_equal(below_minimum(equity, size, least, share), falls_short(equity, np.maximum(least, share * size)))
+
+
+def test_an_inverse_contract_gains_what_its_mirror_does() -> None:
+    """Coins at the price of time zero, which the prices are; sizes are contracts over that price."""
+    rng = np.random.default_rng(4)
+    contracts, entry = rng.normal(0.0, 1e5, (300, 2)), rng.uniform(1e3, 1e5, (300, 2))
+    prices = rng.uniform(1e3, 1e5, 2)
+    coins = inverse_pnl(contracts, prices, entry)
+    np.testing.assert_allclose(gains(contracts / prices, entry, prices, inverse=True), coins * prices, rtol=1e-12)

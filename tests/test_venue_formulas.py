@@ -13,7 +13,7 @@ from stress.protocol.insurance.bankruptcy import Debtor, shares_of_account
 from stress.protocol.liquidation import window
 from stress.protocol.margin.health import below_minimum, falls_short
 from stress.protocol.margin.linear_size import skew_margin, skew_scaled
-from stress.protocol.margin.root_size import chosen_rate, fill_rate
+from stress.protocol.margin.root_size import chosen_rate, fill_rate, high_leverage_initial, root_rate, sized_rate
 from stress.protocol.margin.weights import borrow_scaled, deposit_scaled
 from stress.protocol.marks import funding_basis
 from stress.protocol.stable_price import counted_price
@@ -66,6 +66,21 @@ def test_without_a_scale_nothing_leans() -> None:
 def test_rates_of_fills_and_of_choices() -> None:
     np.testing.assert_allclose(fill_rate(np.array([0.1, 0.0101]), np.array([0.05, 0.01]), 1e-4), [0.075, 0.01], rtol=1e-12)
     np.testing.assert_array_equal(chosen_rate(np.array([0.1, 0.1, 0.1]), np.array([0.0, 4.0, 0.5]), np.array([0.0, 2.0, 4.0])), [0.1, 4.0, 4.0])
+
+
+def test_drift_counts_rates_in_whole_steps() -> None:
+    """A fifth of 0.0333 is 66 steps of 1e-4; of a fill the size comes after the mean (``get_margin_ratio``)."""
+    units = np.array([0.0, 1e6])
+    np.testing.assert_allclose(root_rate(0.0333, 5e-5, units, 1e-4), [0.0333, 0.0267 + 0.05], rtol=1e-12)
+    np.testing.assert_allclose(sized_rate(0.0333, 5e-5, np.array(0.0), 1e-4), 0.0267, rtol=1e-12)
+    base = fill_rate(np.array(0.1), np.array(0.05), 1e-4)
+    np.testing.assert_allclose(root_rate(base, 5e-5, np.array([8e4, 2e5]), 1e-4), [0.075, 0.06 + 0.0223], rtol=1e-12)
+
+
+def test_high_leverage_ends_where_the_size_asks_for_more() -> None:
+    """0.04 + 5e-5 sqrt(q) is counted as 0.05 from 40,000 units to 40,803: no interpolation there, and none beyond."""
+    rate = high_leverage_initial(0.05, 0.01, 5e-5, np.array([1.0, 39_000.0, 40_000.0, 40_500.0, 41_000.0]), 1e-4)
+    np.testing.assert_allclose(rate, [0.01, 0.01 + 0.0392, 0.01, 0.01, 0.0501], rtol=1e-12)
 
 
 def test_initial_health_is_at_the_worse_price() -> None:

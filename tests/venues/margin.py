@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.venues.cases import Answer
-from tests.venues.margins import drift, dydx, mango, pools, tiers
+from tests.venues.margins import drift, dydx, exchanges, mango, pools, tiers
 
 ANSWERS: dict[tuple[str, str], Answer] = {
-    kind: answer for part in (drift, dydx, mango, pools, tiers) for kind, answer in part.ANSWERS.items()
+    kind: answer for part in (drift, dydx, exchanges, mango, pools, tiers) for kind, answer in part.ANSWERS.items()
 }
 """By venue and mechanism."""
 

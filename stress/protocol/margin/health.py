@@ -15,6 +15,15 @@ def unrealised_pnl(size: Values, price: Values, entry: Values) -> Values:
     return size * (price - entry)
 
 
+def inverse_pnl(contracts: Values, price: Values, entry: Values) -> Values:
+    """Coins [...] that ``contracts`` [...] of one USD each, margined in the coin, gained since entry; short < 0.
+
+    BitMEX's XBTUSD and Deribit's BTC-PERPETUAL. The engine has it as a linear gain in mirrored prices
+    (``stress.contract``), where coins are counted at their price of time zero.
+    """
+    return contracts * (1.0 / entry - 1.0 / price)
+
+
 def gain_on_notional(size: Values, notional: Values, open_notional: Values) -> Values:
     """The same [...] of what positions are worth now and were worth when opened, both [...] > 0 in USD (Nibiru)."""
     return namespace(size).sign(size) * (notional - open_notional)

@@ -15,8 +15,6 @@ from stress.protocol.rounding import round_down
 
 FLAT_SHARE = 0.8
 """Share of the base rate that the size premium is added to."""
-INTERPOLATED = 0.2
-"""Share of the normal rate, below it, over which a high-leverage rate rises to it."""
 
 
 @jax.tree_util.register_dataclass
@@ -50,13 +48,29 @@ def size_premium(factor: Values, units: Values, unit: float = 0.0) -> Values:
     return round_down(factor * namespace(units).sqrt(units), unit)
 
 
+def sized_rate(base: Values, factor: Values, units: Values, unit: float = 0.0) -> Values:
+    """What the size alone asks for [...]: 0.8 w + f sqrt(q). Drift takes a fifth off the base, floored to ``unit``."""
+    premium = size_premium(factor, units, unit)
+    if unit == 0.0:
+        return FLAT_SHARE * base + premium
+    return round_down(base - _fifth(base, units, unit) + premium, unit)
+
+
+def _fifth(base: Values, units: Values, unit: float) -> Values:
+    """What is taken off the base rate [...], of the kind of ``units`` [...]."""
+    return round_down((1.0 - FLAT_SHARE) * base + 0.0 * units, unit)
+
+
 def root_rate(base: Values, factor: Values, units: Values, unit: float = 0.0) -> Values:
     """Rate [...] of a position, or weight of a liability, of ``units`` [...]: max(w, 0.8 w + f sqrt(q))."""
-    return namespace(units).maximum(base, FLAT_SHARE * base + size_premium(factor, units, unit))
+    return namespace(units).maximum(base, sized_rate(base, factor, units, unit))
 
 
 def fill_rate(initial: Values, maintenance: Values, unit: float = 0.0) -> Values:
-    """Rate [...] that a fill has to leave, between the initial and the maintenance rate [...] (Drift's ``Fill``)."""
+    """Base rate [...] that a fill has to leave, between the initial and the maintenance one [...] (Drift's ``Fill``).
+
+    The size comes afterwards: ``root_rate`` of it (``PerpMarket.get_margin_ratio``).
+    """
     return round_down((initial + maintenance) / 2.0, unit)
 
 
@@ -72,8 +86,11 @@ def chosen_rate(rate: Values, account: Values = 0.0, position: Values = 0.0) -> 
 def high_leverage_initial(normal: Values, high: Values, factor: Values, units: Values, unit: float = 0.0) -> Values:
     """Initial rate [...] in high-leverage mode: ``high`` for small positions, the normal rate for large ones.
 
-    Between 0.8 of the normal base rate and all of it the rate is interpolated by what the size asks for.
+    Between 0.8 of the normal base rate and all of it the rate is interpolated by what the size asks for. Where that is
+    the normal rate itself, as it is counted, the venue's is ``high`` again
+    (``calc_high_leverage_mode_initial_margin_ratio_from_size``).
     """
-    xp, adjusted = namespace(units), FLAT_SHARE * normal + size_premium(factor, units, unit)
-    share = 1.0 - (normal - adjusted) / (INTERPOLATED * normal)
-    return xp.where(adjusted >= normal, adjusted, round_down(high + (normal - high) * share, unit))
+    xp, adjusted = namespace(units), sized_rate(normal, factor, units, unit)
+    share = xp.clip(1.0 - (normal - adjusted) / _fifth(normal, units, unit), 0.0, 1.0)
+    between = xp.where(adjusted < normal - 0.5 * unit, round_down(high + (normal - high) * share, unit), high)
+    return xp.where(adjusted > normal + 0.5 * unit, adjusted, between)

@@ -21,15 +21,20 @@ OFFSET, PERIODS_A_DAY = 1.0 / 5000.0, 24.0
 
 
 def rate(case: Mapping[str, Any], kind: str, units: np.ndarray) -> np.ndarray:
-    """Margin ratio of positions of ``units``: initial, maintenance, or of a fill their mean."""
-    if kind == "fill":
-        return fill_rate(rate(case, "initial", units), rate(case, "maintenance", units), UNIT)
-    factor, normal, high = case["imf_factor"], case[f"margin_{kind}"], case.get(f"hlm_{kind}", 0.0)
+    """Margin ratio of positions of ``units``: initial, maintenance, or of a fill that of the mean of both."""
+    factor, (normal, high) = case["imf_factor"], (base(case, name, kind) for name in ("margin", "hlm"))
     if not case.get("high_leverage"):
         return root_rate(normal, factor, units, UNIT)
     if kind == "initial":
         return high_leverage_initial(normal, high, factor, units, UNIT)
     return root_rate(high, factor, units, UNIT)
+
+
+def base(case: Mapping[str, Any], name: str, kind: str) -> float:
+    """Margin ratio of small positions, normal or in high-leverage mode."""
+    if kind == "fill":
+        return float(fill_rate(base(case, name, "initial"), base(case, name, "maintenance"), UNIT))
+    return case.get(f"{name}_{kind}", 0.0)
 
 
 def ratio(case: Mapping[str, Any]) -> dict[str, Any]:

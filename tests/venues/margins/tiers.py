@@ -115,7 +115,6 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("binance_usdm", "bracket_table"): brackets,
     ("binance_usdm", "liquidation_price"): binance_price,
     ("binance_usdm", "maintenance_margin"): binance_margin,
-    ("bybit", "maintenance_margin"): bybit_margin,
     ("deribit", "initial_margin"): deribit_margin,
     ("deribit", "maintenance_margin"): deribit_margin,
     ("hyperliquid", "initial_margin"): hyperliquid_initial,
