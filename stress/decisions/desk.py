@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stress.book.schema import Book
-from stress.build.study import Study, build_study
+from stress.build.study import Study, build_study, with_funds_of
 from stress.config.parse import parse
 from stress.config.schema import Config
 from stress.errors import UserError
@@ -104,10 +104,11 @@ class Desk:
 
         With ``hold_book`` the accounts are those of the configuration as it stands, unless a change makes another
         book; without, a synthetic population is generated anew under the changed rules. A ``book`` that is given is
-        taken instead.
+        taken instead: insurance funds keep the parts and the income that follow from the open interest of the
+        configuration's own.
         """
         if book is not None:
-            return build_study(parse(changed(self.container, changes)), book=book)
+            return with_funds_of(self.base, build_study(parse(changed(self.container, changes)), book=book))
         if not changes:
             return self.base
         held = hold_book and not any(key.startswith(OTHER_BOOK) for key in changes)
