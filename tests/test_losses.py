@@ -190,8 +190,8 @@ def test_income_beyond_what_is_owed_leaves_no_drawdown_and_no_parts() -> None:
 
 # --- against the engine and the reference -----------------------------------------------------------------------------
 def unlimited(design: Design) -> bool:
-    """Whether the venue runs with a fund that has no end: depositors look at its balance."""
-    return "depositors" not in (design.get("insurance") or {})
+    """Whether the venue runs with a fund that has no end, too: nobody leaves because its balance falls."""
+    return "depositors" not in design.get("insurance", {}) and design.get("withdrawals", {}).get("begins") != "fund"
 
 
 ALL = {name: design for name, design in {**DESIGNS, **MORE_DESIGNS}.items() if unlimited(design)}
