@@ -92,13 +92,13 @@ def decide(question: str, overrides: Iterable[str] = (), *, output: str | Path |
     if question not in DECISIONS:
         raise UserError(f"{question}: no such question. Questions: {', '.join(DECISIONS)}.")
     with as_user_errors():
-        _, container = load(_strings(overrides))
+        config, container = load(_strings(overrides))
     folder = Path(tempfile.mkdtemp(prefix="perpstress-")) if output is None else Path(output)
     if output is None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        container["report"]["enabled"] = False
+        config.report.enabled = container["report"]["enabled"] = False
     write_config(container, folder)
-    finished = decide_job(question, container, folder)
+    finished = decide_job(question, container, folder, config)
     return Decision(read_json(folder / "decision.json")["found"], finished.answers, folder)
 
 

@@ -81,6 +81,7 @@ WITHOUT: dict[str, dict[str, Any] | Callable[[Rules], dict[str, Any]]] = {
     "gates": _leaving(gate=None),
     "sale": {"coin_sale": "all"},
     "funding": {"funding_kind": "clamped", "funding_premium_hours": None},
+    "from_side_to_side": {"funding_shared": False},
 }
 """The venue without a mechanism."""
 

@@ -159,6 +159,54 @@ def test_two_accounts_with_impact_by_hand(tmp_path: Path) -> None:
         assert row["removed"]["difference"]["estimate"] == pytest.approx(518.0625 - 1072.25, rel=1e-9)
 
 
+@pytest.fixture(scope="module")
+def of_markets(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Longs of 100 at 100 with 1,000, two of BTC and one of ETH; at the third tick BTC falls to 85 and ETH to 88.
+
+    BTC's fund is two thirds by open interest. In a tick it gets 6 USD of 9 and 5 of trading fees, ETH's 3 and 2.50.
+    """
+    folder = tmp_path_factory.mktemp("markets")
+    (folder / "path.csv").write_text("time_hours,BTC,ETH\n0,100,100\n0.25,100,100\n0.5,100,100\n0.75,85,88\n1,85,88\n")
+    rows = "".join(f"{name},{market},100,100,isolated,1000\n" for name, market in (("amy", "BTC"), ("ann", "BTC"), ("ben", "ETH")))
+    (folder / "positions.csv").write_text(POSITIONS + rows)
+    income = "income_usd_per_day:864,turnover_per_day:48,trading_fee:0.001,fee_share:0.5"
+    words = [word for word in MARKET if not word.startswith("price")] + [f"book.positions={folder / 'positions.csv'}"]
+    return Desk(load([*words, "price=replay", "price.markets=[BTC,ETH]", f"price.path={folder / 'path.csv'}", "run.paths=128",
+                      "run.step_seconds=900", "liquidity=none", "protocol.liquidation.fee=0", f"protocol.insurance={{scope:market,{income}}}",
+                      "decide.attribution.changed=[]", "decide.attribution.accounts=3", "decide.attribution.cap=0",
+                      "decide.attribution.leverage_caps=[]"])[1], folder / "desk")
+
+
+@pytest.mark.parametrize(("measure", "total", "income", "parts", "removed"), [
+    pytest.param("total_drawdown", 967 + 183.5, -33 - 16.5, {"amy": 500.0, "ann": 500.0, "ben": 200.0},
+                 {"amy": -500.0, "ann": -500.0, "ben": -183.5}, id="sum"),  # what ETH's fund would have left is nobody else's
+    pytest.param("fund_drawdown", 967 * 1.5, -33 * 1.5, {"amy": 750.0, "ann": 750.0}, {"amy": -750.0, "ann": -750.0}, id="worst"),
+])
+def test_funds_of_markets_with_an_income_by_hand(
+    of_markets: Desk, measure: str, total: float, income: float, parts: dict[str, float], removed: dict[str, float]
+) -> None:
+    answer = decide(of_markets, dataclasses.replace(of_markets.config.decide.attribution, measure=measure))
+    assert answer["shortfall"]["estimate"] == pytest.approx(total, rel=1e-9)
+    assert answer["income"]["part"]["estimate"] == pytest.approx(income, rel=1e-9)
+    assert {row["name"]: row["part"]["estimate"] for row in answer["accounts"]} == pytest.approx(parts, rel=1e-9)
+    changes = {row["name"]: row["removed"] for row in answer["changes"]}
+    assert {name: row["difference"]["estimate"] for name, row in changes.items()} == pytest.approx(removed, rel=1e-9)
+    assert {name: -row["euler"] for name, row in changes.items()} == pytest.approx(parts, rel=1e-9)
+    for kind in answer["groups"]:
+        assert sum(row["part"]["estimate"] for row in kind["rows"]) + income == pytest.approx(total, rel=1e-9), kind["kind"]
+
+
+def test_the_page_tells_income_apart(of_markets: Desk, tmp_path: Path) -> None:
+    settings = of_markets.config.decide.attribution
+    answer = decide(of_markets, dataclasses.replace(settings, measure="fund_drawdown", accounts=0))
+    told = page.tell(json.loads(json.dumps(answer, allow_nan=False)), tmp_path)
+    assert "for the one that needs most" in told.question
+    assert told.in_short[1].startswith("Income that flows in whatever happens takes $49.5 ($49.5 to $49.5) off it.")
+    (table,) = [table for title, _, table in told.tables if title == "Income of the fund"]
+    assert [row[2] for row in table.rows] == ["−3.41\xa0%"]  # of 1,450.50
+    assert page.WORST_ONLY in told.cautions
+
+
 def test_a_book_is_simulated_once(quiet: Desk, found: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     del found
     fresh = Desk(quiet.container, quiet.folder)
@@ -214,8 +262,8 @@ def test_every_position_is_in_one_group_of_each_kind() -> None:
 @pytest.mark.parametrize(("more", "word"), [
     (["run.fund_curve=false"], "run.fund_curve"),
     (["decide.attribution.leverage_bands=[5,5]"], "leverage_bands"),
-    (["protocol.insurance={scope:market}"], "protocol.insurance: scope=market.*decide.attribution.measure=bad_debt"),
-    (["protocol.insurance={scope:shared,income_usd_per_day:1e4}"], "protocol.insurance: an income"),
+    (["decide.attribution.measure=total_drawdown"], "decide.attribution.measure.*scope: market"),
+    (["decide.attribution.measure=total_drawdown", "protocol.insurance={scope:market}", "run.fund_curve=false"], "run.fund_curve"),
 ])
 def test_what_cannot_be_told_is_refused(more: list[str], word: str, tmp_path: Path) -> None:
     desk = Desk(load(["run.paths=128", "run.horizon_hours=0.1", "run.progress=false", *more])[1], tmp_path)
@@ -261,7 +309,7 @@ def test_bad_debt_is_allocated_as_the_drawdown_where_they_are_the_same(tmp_path:
     desk = desk_of(tmp_path, "liquidity=none", "protocol.liquidation.fee=0", "protocol.adl.policy=none",
                    "decide.attribution.level=0.9", "decide.attribution.accounts=1", "decide.attribution.changed=[]")
     settings = desk.config.decide.attribution
-    drawdown, debt = (decide(desk, dataclasses.replace(settings, measure=measure)) for measure in recorder.MEASURES)
+    drawdown, debt = (decide(desk, dataclasses.replace(settings, measure=measure)) for measure in ("fund_drawdown", "bad_debt"))
     assert debt["shortfall"]["estimate"] == pytest.approx(drawdown["shortfall"]["estimate"], rel=1e-9)
     for name in (*LONGS, "eve"):
         assert row_of(debt, name)["part"]["estimate"] == pytest.approx(row_of(drawdown, name)["part"]["estimate"], rel=1e-9)

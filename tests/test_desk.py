@@ -51,6 +51,29 @@ def test_a_setting_is_simulated_once(desk: Desk, monkeypatch: pytest.MonkeyPatch
     np.testing.assert_array_equal(again.columns["bad_debt"], first.columns["bad_debt"])
 
 
+def test_a_study_that_was_built_to_look_at_is_the_one_that_is_simulated(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a decision asks first what the configuration takes; nothing is kept that is simulated, or beyond the room."""
+    built, simulated = list[Any](), list[Any]()
+    honest = desks.build_study
+    monkeypatch.setattr(desks, "build_study", lambda *given, **named: built.append(honest(*given, **named)) or built[-1])
+    monkeypatch.setattr(Desk, "_simulate", lambda _, study, folder, progress: simulated.append(study))
+    monkeypatch.setattr(desks, "simulate_together", lambda wanted, *_, **__: simulated.extend(w.plan for w in wanted))
+    settings = [{"protocol.insurance_fund": fund} for fund in (3e4, 4e4)]
+    assert desk.together(settings)
+    desk.runs(settings)
+    assert [study.plan for study in built[1:]] == simulated[:2]  # the first is the base
+    assert simulated[2:] == built[1:]
+    assert not desk._studies
+    another = {"protocol.insurance_fund": 5e4}
+    desk.keep(another, desk.study(another))
+    assert desk.study(another) is built[-1]
+    assert desk.study(another, hold_book=False) is not built[-2]
+    monkeypatch.setattr(desks, "KEPT_BYTES", 1)
+    further = {"protocol.insurance_fund": 6e4}
+    desk.keep(further, desk.study(further))
+    assert set(desk._studies) == {desks.setting_name(another, True)}
+
+
 @pytest.mark.parametrize(("changes", "word"), [
     ({"protocol.insurance_found": 1.0}, "insurance_found"), ({"protocol.insurance_fund": -1.0}, "insurance_fund"),
     ({"protocol.backstop.capital": 1.0}, "backstop"),

@@ -12,7 +12,14 @@ from stress.liquidity.imbalance import capped_impact, closing_price, imbalance_i
 from stress.liquidity.skew import skewed_fill
 from stress.protocol.adl.pair import overlap, valid_transition
 from stress.protocol.adl.trigger import lowers_enough
-from stress.protocol.funding.adaptive import AdaptiveRule, adaptive_rate, paid_rate, received_rate, static_rate
+from stress.protocol.funding.adaptive import (
+    AdaptiveRule,
+    adaptive_rate,
+    paid_rate,
+    received_rate,
+    side_rates,
+    static_rate,
+)
 from stress.protocol.funding.borrowing import borrowing_rate, kinked_borrowing_rate
 from stress.protocol.funding.clamped import clamped_rate
 from stress.protocol.funding.deadband import Deadband, deadband_rate
@@ -77,6 +84,19 @@ def test_a_small_rate_is_paid_at_the_smallest_and_remembered_as_it_is() -> None:
     rate = jnp.array([1e-30, -1e-30, 3e-7, 6e-5, 0.0, 3e-7])
     paid = paid_rate(GMX, rate, jnp.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0]), 1.0)
     np.testing.assert_allclose(paid, [1e-7, -1e-7, 3e-7, 5e-5, 1e-7, 0.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("rate", "longs", "shorts", "expected"), [
+    (2e-6, 60.0, 40.0, (2e-6, 3e-6)),  # the larger side pays 1.2e-4
+    (-2e-6, 60.0, 40.0, (-2e-6, -3e-6)),  # the smaller side pays as much: the rate has not turned yet
+    (2e-6, 40.0, 60.0, (3e-6, 2e-6)),
+    (2e-6, 50.0, 50.0, (2e-6, 2e-6)),
+    (2e-6, 60.0, 0.0, (0.0, 0.0)), (-2e-6, 0.0, 60.0, (0.0, 0.0)), (2e-6, 0.0, 0.0, (0.0, 0.0)),
+])
+def test_each_side_shares_the_amount_of_the_larger(
+    rate: float, longs: float, shorts: float, expected: tuple[float, float]
+) -> None:
+    np.testing.assert_allclose(side_rates(jnp.asarray(rate), longs, shorts), expected, rtol=1e-12)
 
 
 def test_what_one_side_pays_the_other_gets() -> None:

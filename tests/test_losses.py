@@ -124,14 +124,77 @@ def test_a_fund_that_pays_only_so_much(limit: dict[str, Any], parts: dict[str, f
     assert by_owner(study, recorded(study, "bad_debt")) == pytest.approx({"a": 50.0, "b": 40.0, "c": 30.0}, rel=1e-12)
 
 
+# --- a fund for each market, and income: two ticks, X falls to 85 and Y to 88 -------------------------------------------
+LONG_X: Row = ("a", 100.0, {"X": (10.0, 100.0)})  # closed at 85: equity -50
+LONG_Y: Row = ("b", 100.0, {"Y": (10.0, 100.0)})  # closed at 88: equity -20
+SHORT: Row = ("s", 1e5, {"X": (-10.0, 100.0), "Y": (-10.0, 100.0)})
+FALLS = [[100, 100], [99, 99], [85, 88], [85, 88]]
+TICKS_A_DAY = 1440.0
+
+
+def of_funds(rows: list[Row], path: list[Any] = FALLS, **rules: Any) -> Study:
+    return case(rows, path, ("X", "Y"), insurance=InsuranceConfig(**{"scope": "market", "shares": [3.0, 1.0]} | rules))
+
+
+@pytest.mark.parametrize(("shares", "total", "parts"), [
+    pytest.param([3.0, 1.0], 80.0, {"b": [0.0, 80.0]}, id="20 of a quarter is more than 50 of three"),
+    pytest.param([1.0, 1.0], 100.0, {"a": [100.0, 0.0]}, id="50 of a half is more than 20"),
+])
+def test_of_funds_for_each_market_the_one_that_needs_most(shares: list[float], total: float, parts: dict[str, Any]) -> None:
+    study = of_funds([LONG_X, LONG_Y, SHORT], shares=shares)
+    found = recorded(study)
+    assert found.total[0] == pytest.approx(total, rel=1e-12)
+    assert by_owner(study, found) == {name: pytest.approx(lost, rel=1e-12) for name, lost in parts.items()}
+    together = recorded(study, "total_drawdown")
+    assert together.total[0] == pytest.approx(70.0, rel=1e-12)
+    assert by_owner(study, together) == {"a": pytest.approx([50.0, 0.0], rel=1e-12), "b": pytest.approx([0.0, 20.0], rel=1e-12)}
+
+
+def test_each_market_s_fund_has_a_maximum_of_its_own() -> None:
+    """a costs X's fund 50, then b pays it 5; Y's fund, later, is asked for c's 30. The maxima are of different ticks."""
+    pays: Row = ("b", 160.0, {"X": (10.0, 100.0)})  # closed at 84.5: equity 5, all of it fee
+    late: Row = ("c", 170.0, {"Y": (10.0, 100.0)})  # closed at 80: equity -30
+    other: Row = ("s", 1e5, {"X": (-20.0, 100.0), "Y": (-10.0, 100.0)})
+    study = of_funds([LONG_X, pays, late, other], [[100, 100], [85, 99], [84.5, 99], [84.5, 80]])
+    found = recorded(study, "total_drawdown")
+    assert found.total[0] == pytest.approx(80.0, rel=1e-12)
+    assert by_owner(study, found) == {"a": pytest.approx([50.0, 0.0], rel=1e-12), "c": pytest.approx([0.0, 30.0], rel=1e-12)}
+
+
+def test_an_account_in_several_markets_costs_each_fund_its_part_of_the_requirement() -> None:
+    """It owes 110, on 850 USD of X and 950 of Y; one fund would split it by the losses, 150 to 50."""
+    row: Row = ("a", 90.0, {"X": (10.0, 100.0), "Y": (10.0, 100.0)})
+    study = of_funds([row, SHORT], [[100, 100], *[[85, 95]] * 3])
+    found = recorded(study, "total_drawdown")
+    assert by_owner(study, found) == {"a": pytest.approx([110 * 850 / 1800, 110 * 950 / 1800], rel=1e-12)}
+
+
+@pytest.mark.parametrize(("scope", "measure", "total", "income"), [
+    pytest.param("shared", "fund_drawdown", 70 - 8.0, -8.0, id="one fund, two ticks at 4 USD"),
+    pytest.param("market", "total_drawdown", 70 - 8.0, -8.0, id="two funds, 3 and 1 USD a tick"),
+    pytest.param("market", "fund_drawdown", 4 * (20 - 2.0), -8.0, id="the fund of Y, a quarter of all"),
+])
+def test_income_until_the_maximum_is_a_part_of_its_own(scope: str, measure: str, total: float, income: float) -> None:
+    rules = {"scope": scope, "income_usd_per_day": 4 * TICKS_A_DAY, "shares": [3.0, 1.0] if scope == "market" else None}
+    study = of_funds([LONG_X, LONG_Y, SHORT], **rules)
+    found = recorded(study, measure)
+    assert (found.total[0], found.income[0]) == pytest.approx((total, income), rel=1e-12)
+    assert found.lost[0].sum() == pytest.approx(total - income, rel=1e-12)
+    assert recorded(study, "bad_debt").income[0] == 0.0
+
+
+def test_income_beyond_what_is_owed_leaves_no_drawdown_and_no_parts() -> None:
+    found = recorded(of_funds([LONG_X, LONG_Y, SHORT], income_usd_per_day=400 * TICKS_A_DAY), "total_drawdown")
+    assert (found.total[0], found.income[0], found.lost.nnz) == (0.0, 0.0, 0)
+
+
 # --- against the engine and the reference -----------------------------------------------------------------------------
-def by_account(design: Design) -> bool:
-    """Whether what the fund pays and gets is of accounts alone."""
-    rules = design.get("insurance")
-    return rules is None or (rules["scope"] == "shared" and "income" not in rules)
+def unlimited(design: Design) -> bool:
+    """Whether the venue runs with a fund that has no end, too: nobody leaves because its balance falls."""
+    return "depositors" not in design.get("insurance", {}) and design.get("withdrawals", {}).get("begins") != "fund"
 
 
-ALL = {name: design for name, design in {**DESIGNS, **MORE_DESIGNS}.items() if by_account(design)}
+ALL = {name: design for name, design in {**DESIGNS, **MORE_DESIGNS}.items() if unlimited(design)}
 FAST = ("restore target, rates by size, delayed, ADL without a fund",)
 BOOKS, FRONT = 4, 2
 
@@ -145,10 +208,13 @@ def test_totals_are_the_engine_s_and_deficits_the_reference_s(design: str) -> No
         drawdown, debt = recorded(study, front=FRONT), recorded(study, "bad_debt", front=FRONT)
         assert_same_paths(drawdown, np.asarray(out.drawdown)[-1, :2])
         assert_same_paths(debt, np.asarray(out.bad_debt)[0, :2])
+        together = recorded(study, "total_drawdown", front=FRONT)
         some += drawdown.total[0]
         rules = Rules.from_config(study.config, list(study.markets))
         result = simulate(study.book, rules.unlimited(), path, np.ones(len(path) - 1), 60.0)
         ledger, others = result.ledger, others + result.fund_drawdown
+        if len(result.fund_drawdowns) > 1:
+            assert together.total[0] == pytest.approx(result.fund_drawdowns.sum(), rel=1e-9, abs=1e-6)
         expected = deficits(study, ledger)
         if study.plan.job.venues.adl is None or not any(tick["adl"] for tick in ledger["ticks"]):
             # of the last variant, the one with an unlimited fund
@@ -196,9 +262,9 @@ def test_parts_that_do_not_add_up_are_a_defect(monkeypatch: pytest.MonkeyPatch) 
     honest = recorder._run
 
     def dishonest(*given: Any) -> Any:
-        total, lost = honest(*given)
+        total, lost, income = honest(*given)
         lost[0, 0] += 1e-6
-        return total, lost
+        return total, lost, income
 
     monkeypatch.setattr(recorder, "_run", dishonest)
     with pytest.raises(AssertionError, match="what accounts lost differs"):

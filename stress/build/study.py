@@ -175,6 +175,17 @@ def assemble(cfg: Config, market: Market, book: Book, margin: MarginCurve, initi
     return Study(cfg, market, book, margin, initial, plan)
 
 
+def with_funds_of(base: Study, study: Study) -> Study:
+    """``study`` with the parts and the income of insurance funds as in ``base``, whose book has other open interest."""
+    job, rules = study.plan.job, base.plan.job.venues.insurance
+    mine = job.venues.insurance
+    if mine is None or rules is None:
+        return study
+    shares, income = (jnp.broadcast_to(of[:1], (job.variants, of.shape[1])) for of in (rules.shares, rules.income))
+    venues = replace(job.venues, insurance=replace(mine, shares=shares, income=income))
+    return replace(study, plan=replace(study.plan, job=replace(job, venues=venues)))
+
+
 def coins_of(book: Book) -> Coins | None:
     """Collateral in coins, where there is some."""
     if book.coins is None or book.counted is None:

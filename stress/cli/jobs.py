@@ -62,7 +62,7 @@ def perform(
     config, container = settle(composed, list(hydra.overrides.task))
     write_config(container, folder)
     if command in DECISIONS:
-        return decide_job(command, container, folder)
+        return decide_job(command, container, folder, config)
     job = {"run": run or run_job, "calibrate": calibrate_job, "replay": replay_job}[command]
     return job(config, folder)
 
@@ -159,20 +159,22 @@ def keep_job(config: Config, folder: Path, *, report: bool = True) -> Finished:
     return _finish(folder, summary, config.report.enabled and again)
 
 
-def decide_job(command: str, container: Mapping[str, Any], folder: Path) -> Finished:
+def decide_job(
+    command: str, container: Mapping[str, Any], folder: Path, config: Config | None = None
+) -> Finished:
     """Answer the question of ``command``: ``decision.json`` and its page; what is simulated already is taken as it is.
 
-    Raises as :func:`run_job`.
+    ``config`` is what ``container`` parses to, where that is known. Raises as :func:`run_job`.
     """
     from stress.config.parse import parse
 
-    config = parse(container)
+    config = parse(container) if config is None else config
     configure_jax(config.run, debug=config.debug)
     from stress.decisions.answer import answer
     from stress.report.decisions import lines, report_and_lines
 
     try:
-        answer(command, container, folder)
+        answer(command, container, folder, config)
     except KeyboardInterrupt:
         raise Interrupted(folder) from None
     data = f"Data: {folder / 'decision.json'}"

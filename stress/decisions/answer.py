@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stress import __version__
+from stress.config.schema import Config
 from stress.decisions.desk import Desk, setting_name
 from stress.errors import UserError
 from stress.files import read_json, write_json
@@ -18,12 +19,15 @@ EXECUTION = ("devices", "processes", "process", "coordinator", "resume", "chunk_
 """Sections, and keys of ``run``, that change no answer."""
 
 
-def answer(name: str, container: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def answer(
+    name: str, container: Mapping[str, Any], folder: Path, config: Config | None = None
+) -> dict[str, Any]:
     """Run the decision ``name`` on a configuration; writes ``decision.json`` into ``folder`` and returns it.
 
+    ``config`` is what ``container`` parses to, where that is known.
     Raises UserError for input that the decision refuses, and for a folder with other work.
     """
-    desk = Desk(container, folder)
+    desk = Desk(container, folder, config)
     record: dict[str, Any] = {"schema": 1, "decision": name, "complete": False, "about": _about(desk)}
     _refuse_other_work(folder, record)
     write_json(folder / FILE, record)

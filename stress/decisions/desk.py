@@ -15,8 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from stress.book.schema import Book
-from stress.build.study import Study, build_study
+from stress.build.study import Study, build_study, with_funds_of
 from stress.config.parse import parse
 from stress.config.schema import Config
 from stress.errors import UserError
@@ -38,6 +40,8 @@ OTHER_BOOK = ("book.", "price.markets", "price.initial_prices", "protocol.contra
               "protocol.open_interest_cap_usd")
 """Beginnings of keys whose change makes another book; under every other change the accounts stay who they are."""
 ABOUT = "setting.json"
+KEPT_BYTES = 2**28
+"""Most bytes of studies that were built to see whether a setting can be, and are kept until it is simulated."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,13 @@ class Desk:
     What is there already is not simulated again: a killed decision goes on where it stood.
     """
 
-    def __init__(self, container: Mapping[str, Any], folder: Path) -> None:
-        """``container`` is the resolved configuration."""
+    def __init__(self, container: Mapping[str, Any], folder: Path, config: Config | None = None) -> None:
+        """``container`` is the resolved configuration, ``config`` what it parses to where that is known."""
         self.container, self.folder = container, folder
-        self.config: Config = parse(container)
+        self.config: Config = parse(container) if config is None else config
         self._base: Study | None = None
         self._runs: dict[str, Run] = {}
-        self._studies: dict[str, Study] = {}  # of settings that were simulated together and not joined yet
+        self._studies: dict[str, Study] = {}  # of settings that were built and not joined yet
         if self.config.run.processes > 1:
             raise UserError("run.processes: several processes share one run; a decision takes many. Set "
                             "run.processes=1.")
@@ -104,14 +108,27 @@ class Desk:
 
         With ``hold_book`` the accounts are those of the configuration as it stands, unless a change makes another
         book; without, a synthetic population is generated anew under the changed rules. A ``book`` that is given is
-        taken instead.
+        taken instead: insurance funds keep the parts and the income that follow from the open interest of the
+        configuration's own.
         """
         if book is not None:
-            return build_study(parse(changed(self.container, changes)), book=book)
+            return with_funds_of(self.base, build_study(parse(changed(self.container, changes)), book=book))
         if not changes:
             return self.base
+        known = self._studies.get(setting_name(dict(changes), hold_book))
+        if known is not None:
+            return known
         held = hold_book and not any(key.startswith(OTHER_BOOK) for key in changes)
         return build_study(parse(changed(self.container, changes)), book=self.base.book if held else None)
+
+    def keep(self, changes: Changes, study: Study, *, hold_book: bool = True) -> None:
+        """Keep the study of a setting that is to be simulated, so that it is not built again, as far as there is room.
+
+        It is let go once the setting is simulated.
+        """
+        name, held = setting_name(dict(changes), hold_book), sum(map(_bytes, self._studies.values()))
+        if changes and name not in self._runs and held + _bytes(study) <= KEPT_BYTES:
+            self._studies[name] = study
 
     def run(
         self,
@@ -150,7 +167,10 @@ class Desk:
         """Whether settings are simulated together by :meth:`runs`."""
         if self.config.run.variants == "separate":
             return False
-        groups, _ = by_family([self.study(changes, hold_book=hold_book).plan for changes in settings])
+        studies = [self.study(changes, hold_book=hold_book) for changes in settings]
+        for changes, study in zip(settings, studies, strict=True):
+            self.keep(changes, study, hold_book=hold_book)
+        groups, _ = by_family([study.plan for study in studies])
         return len(groups) == 1 and len(groups[0]) == len(settings)
 
     def _together(self, settings: Sequence[Changes], hold_book: bool) -> None:
@@ -179,6 +199,11 @@ class Desk:
             simulate(plan, compile_program(plan.job, workers), folder, progress=progress)
         join(plan, folder)
         drop_chunks(folder)
+
+
+def _bytes(study: Study) -> int:
+    """Of the arrays of a study."""
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(study.plan.job))
 
 
 def changed(container: Mapping[str, Any], changes: Changes) -> dict[str, Any]:

@@ -146,7 +146,8 @@ STAKE, WALLET = "stake", "wallet"
 for; collateral that its wallet still holds, at its peg, where that may lose its value."""
 LOST, AT_PEAK, DEBT, DRAWDOWN = "lost", "lost_at_peak", "debt", "drawdown"
 """Marks where losses are recorded (``engine.losses``), in USD: lost [A, N] so far; lost [A, N] at the fund's last
-drawdown before the account last changed; bad debt [A, N] so far; the drawdown [N] after the account last changed."""
+drawdown before the account last changed; bad debt [A, N] so far; the drawdown [G, N] of each fund after the account
+last changed."""
 
 
 @jax.tree_util.register_dataclass

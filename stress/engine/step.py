@@ -116,13 +116,20 @@ def move_premium(venue: Venue, row: Row, number: Array, normal: Array) -> Row:
 
 
 def pay_funding(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
-    """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero."""
+    """Phase 3: everyone pays rate x mark x size, the outside market included, so it sums to zero.
+
+    Where the rule has rates for each side, accounts pay each other and nobody else.
+    """
     due, level = pays(venue, tick.number), row.funding_level
     rule = venue.funding.rule
     if isinstance(rule, SkewRule):
         assert level is not None  # as in the first row
-        moved, rate = rule.next(level, *open_interest(accounts, row.ledger.size), row.mark)
+        interest = open_interest(accounts, row.ledger.size)
+        moved, rate = rule.next(level, *interest, row.mark)
         level = jnp.where(due, moved, level)
+        sides = rule.sides(jnp.where(due, rate, 0.0), *interest)
+        if sides is not None:
+            return paid_to_each_other(accounts, replace(row, funding_level=level), *sides)
     else:
         rate = venue.turned(venue.funding.rate(venue.turned(row.displacement), row.premium))
     price = jnp.where(due, rate, 0.0) * row.mark
@@ -133,6 +140,14 @@ def pay_funding(venue: Venue, accounts: Accounts, row: Row, tick: Tick) -> Row:
     ledger = replace(ledger, quote=quote, outside_quote=outside)
     vault = None if row.vault is None else row.vault.paid(price)
     return replace(row, ledger=ledger, crowd=crowd, vault=vault, funding_level=level)
+
+
+def paid_to_each_other(accounts: Accounts, row: Row, of_longs: Array, of_shorts: Array) -> Row:
+    """The row after a payment at the rates [A] of longs and of shorts, of all accounts but the residual one."""
+    ledger = row.ledger
+    rate = jnp.where(ledger.size > 0, of_longs[:, None], of_shorts[:, None])
+    paid = jnp.where(accounts.residual, 0.0, rate * row.mark[:, None] * ledger.size).sum(0)
+    return replace(row, ledger=replace(ledger, quote=ledger.quote - paid))
 
 
 def open_interest(accounts: Accounts, size: Array) -> tuple[Array, Array]:

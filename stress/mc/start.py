@@ -42,7 +42,8 @@ def first_row(venue: Venue, job: Job, normal: Array | None = None) -> Row:
         given_up |= {STAKE: job.accounts.cash}
     if venue.withdrawals is not None and job.accounts.collateral is not None:
         given_up |= {WALLET: job.accounts.collateral}
-    lost = {} if job.accounts.opened is None else nothing_lost(*job.size.shape)
+    funds = 1 if venue.insurance is None else venue.insurance.shares.shape[0]
+    lost = {} if job.accounts.opened is None else nothing_lost(*job.size.shape, funds=funds)
     return Row(
         ledger=Ledger(
             quote=job.quote, size=job.size, outside_quote=zero, outside_size=none, fund_flow=zero, keepers=zero

@@ -39,6 +39,17 @@ DESIGNS: dict[str, Design] = {
         "waterfall": ["insurance_fund", "socialised_loss"],
         "funding": "velocity",
     },
+    "full, pool that keeps what it takes, funding from side to side": {
+        "law": "linear",
+        "rule": "full",
+        "backstop": VAULT | {"half_life": None},
+        "adl": "none",
+        "waterfall": ["insurance_fund"],
+        "funding": "adaptive",
+        "from_side_to_side": True,
+        "tiers": False,
+        "limited": False,
+    },
     "close factor, prices by imbalance, pro rata": {
         "law": "imbalance",
         "rule": "close_factor",

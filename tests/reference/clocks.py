@@ -123,6 +123,8 @@ class Funding:
     def rates(self, mark: np.ndarray, fundamental: np.ndarray, sizes: np.ndarray) -> list[float]:
         """Rate [A] of a payment at prices [A]; ``sizes`` [N, A] are those of all accounts but the residual one.
 
+        Of an adaptive rate it is that of the larger side's open interest.
+
         Reading: the skew at the payment is taken for all of the interval before it.
         """
         found = []
@@ -137,6 +139,10 @@ class Funding:
                 case _:
                     found.append(funding_rate(float(mark[a]), float(fundamental[a]), self.rules, self.hours))
         return found
+
+    def shared(self) -> bool:
+        """Whether traders pay each other: one side's total is shared by the other side's size."""
+        return self.rules.funding_kind == "adaptive" and self.rules.funding_shared
 
     def _velocity(self, a: int, skew: float) -> float:
         """The rate a day moves; its mean over the interval is paid."""

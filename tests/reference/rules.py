@@ -124,6 +124,7 @@ class Rules:
     funding_deadband: float = 0.0
     funding_velocity: VelocityConfig | None = None
     funding_adaptive: AdaptiveConfig | None = None
+    funding_shared: bool = True  # of adaptive funding: traders pay each other; else everybody pays the rate
 
     @classmethod
     def from_config(cls, cfg: Config, markets: list[str]) -> Rules:

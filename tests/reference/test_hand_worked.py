@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from stress.config.funding import AdaptiveConfig
 from tests.reference import simulate
 from tests.reference.building import (
     FUND_THEN_ADL,
@@ -210,6 +211,27 @@ def test_two_sided_liquidation_nets_before_it_walks():
     assert (result.mark[0, 0], result.outside_size[0], result.outside_cash) == near((89.6, 4.0, 6 * buy - 10 * sell))
     assert result.liquidated_by_tick[0, 0] == near([10 * sell, 6 * buy])
     assert result.keeper_cash == near(result.fees_to_fund / 3) and result.keeper_cash > 0.2
+
+
+GMX = AdaptiveConfig(increase=1e-6, decrease=0.0, stable_above=0.0, fading_below=0.0, smallest=0.0, largest=1e-4,
+                     initial_rate=0.0)
+
+
+@pytest.mark.parametrize(("initial", "paid"), [
+    # s = 2 / 10, so the rate is 1e-6 * 0.2 * 60 = 1.2e-5 a second: 7.2e-4 of 600 USD, shared by 600 and by 400
+    (0.0, {"A": 0.288, "C": 0.144, "B": -0.432}),
+    # -1e-4 has not turned yet: shorts pay 60 * (1e-4 - 1.2e-5) of 600 USD, and longs share it
+    (-1e-4, {"A": -2.112, "C": -1.056, "B": 3.168}),
+])
+def test_funding_is_paid_from_side_to_side(initial: float, paid: dict[str, float]) -> None:
+    """GMX v2: A is long 4, C 2, B short 4 at 100; the residual account, short 2, stands for the pool and has no part."""
+    rows: list[Row] = [("A", 1e4, {"X": (4.0, 100.0)}), ("C", 1e4, {"X": (2.0, 100.0)}), ("B", 1e4, {"X": (-4.0, 100.0)}),
+                       ("R", 0.0, {"X": (-2.0, 100.0)})]
+    rules = bare_rules(funding_interval_hours=1 / 60, funding_kind="adaptive",
+                       funding_adaptive=dataclasses.replace(GMX, initial_rate=initial))
+    result = simulate(make_book(rows, residual="R"), rules, np.full((2, 1), 100.0), np.ones(1), 60.0)
+    assert {name: 1e4 - cash(result)[name] for name in paid} == near(paid)
+    assert cash(result)["R"] == 0.0 and result.outside_cash == 0.0
 
 
 @pytest.mark.parametrize(("prices", "expected"), [

@@ -133,15 +133,32 @@ class Path:
             self.conservation.check(venue)
 
     def _pay_funding(self, mark: np.ndarray, fundamental: np.ndarray) -> None:
-        """Every party pays rate * mark * size from cash, residual account and outside market included."""
+        """Every party pays rate * mark * size from cash, residual account and outside market included.
+
+        Where traders pay each other (GMX), the amount is rate * mark * the larger side's size, and a trader has that
+        part of it that his position is of his side.
+        """
         sizes = self.venue.size[~self.venue.book.residual]
         rules = self.rules
         for a, rate in enumerate(self.funding.rates(mark, fundamental, sizes)):
             per_unit = rate * float(notional(rules, 1.0, mark[a], a))
+            if self.funding.shared():
+                self._share_funding(a, per_unit)
+                continue
             self.venue.cash -= per_unit * self.venue.size[:, a]
             self.venue.outside_cash -= per_unit * float(self.venue.outside_size[a])
             self.venue.vault_cash -= per_unit * float(self.venue.vault_size[a])
         self.conservation.check(self.venue)
+
+    def _share_funding(self, a: int, per_unit: float) -> None:
+        venue = self.venue
+        traders = [n for n in range(len(venue.cash)) if not venue.book.residual[n]]
+        longs = sum(venue.size[n, a] for n in traders if venue.size[n, a] > 0)
+        shorts = sum(-venue.size[n, a] for n in traders if venue.size[n, a] < 0)
+        amount = per_unit * max(longs, shorts)
+        for n in traders:
+            if amount != 0 and venue.size[n, a] != 0:
+                venue.cash[n] -= amount * venue.size[n, a] / (longs if venue.size[n, a] > 0 else shorts)
 
     def _withdraw(self, k: int, index: np.ndarray, oracle: np.ndarray, still: bool) -> None:
         """What traders take out leaves the venue."""

@@ -14,7 +14,10 @@ KINDS = ("market", "side", "tier", "leverage", "account_type", "size")
 class AttributionConfig:
     """Who carries the expected shortfall."""
 
-    measure: str = field("loss of which the expected shortfall is allocated", choices=("fund_drawdown", "bad_debt"))
+    measure: str = field(
+        "loss of which the expected shortfall is allocated: the fund's drawdown, with a fund for each market that of "
+        "the one that needs most, over its share of all funds; the sum of the drawdowns of each market's fund; or bad "
+        "debt", choices=("fund_drawdown", "total_drawdown", "bad_debt"))
     level: float = field("level of the expected shortfall", above=0, below=1)
     leverage_bands: list[float] = field("bounds between bands of leverage, rising", above=0)
     changed: list[str] = field("kinds of groups of which the largest is removed and capped", choices=KINDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,9 @@ from scipy import sparse
 
 from stress.book.schema import Book
 from stress.config.decide.attribution import KINDS, AttributionConfig
-from stress.config.insurance import InsuranceConfig
 from stress.decisions.attribution.books import kept
 from stress.decisions.attribution.caps import Cap, cap_of
+from stress.decisions.attribution.funds import DRAWDOWNS, has_income, measured, refuse, scope
 from stress.decisions.attribution.groups import (
     TITLES,
     Group,
@@ -22,7 +21,6 @@ from stress.decisions.attribution.groups import (
     leverage,
 )
 from stress.decisions.desk import Changes, Desk, Run
-from stress.errors import UserError, bad_value
 from stress.mc.estimators.allocation import Allocation, Tail, allocate, tail_of
 from stress.mc.estimators.intervals import Interval
 from stress.mc.estimators.paired import difference_of_means, tail_mean_terms
@@ -40,19 +38,19 @@ ROUNDING = 1e-9
 def decide(desk: Desk, settings: AttributionConfig) -> dict[str, Any]:
     """The parts of the expected shortfall, with intervals, and re-runs without, and with less of, the largest.
 
-    Raises UserError where the measure is not recorded or cannot be told by account.
+    Raises UserError where the measure is not recorded or is not defined.
     """
-    _refuse(desk, settings)
+    refuse(desk.config, settings)
     run = desk.run(_changes(settings))
-    total = _shortfall(run, settings)
-    tail = tail_of(run.paths.known(settings.measure), settings.level, run.paths.weights)
+    total, paths = _shortfall(run, settings), measured(run, settings)
+    tail = tail_of(paths.known(settings.measure), settings.level, paths.weights)
     found: dict[str, Any] = {
         "measure": settings.measure, "level": settings.level, "cap": settings.cap,
-        "horizon_hours": run.paths.horizon_hours, "fund": run.paths.fund,
-        "shortfall": total.metric(run.paths.confidence, "USD"),
+        "horizon_hours": paths.horizon_hours, "fund": paths.fund, "funds": scope(desk.config),
+        "shortfall": total.metric(paths.confidence, "USD"),
         "tail": {"paths": tail.mass, "with_loss": int((tail.shares(np.ones(len(tail.value))) > 0).sum()),
-                 "simulated_again": len(tail.value), "failed": run.paths.sample(settings.measure).failures},
-        "groups": [], "accounts": [], "top": [], "changes": [], "leverage_caps": [],
+                 "simulated_again": len(tail.value), "failed": paths.sample(settings.measure).failures},
+        "income": None, "groups": [], "accounts": [], "top": [], "changes": [], "leverage_caps": [],
     }
     if not total.estimate:
         return found | {"reason": "no path of the tail has a loss, so there is nothing to allocate"}
@@ -66,38 +64,12 @@ def decide(desk: Desk, settings: AttributionConfig) -> dict[str, Any]:
 
 def _changes(settings: AttributionConfig) -> Changes:
     """Companions that no number here needs are left out, of all settings alike."""
-    drawdown = settings.measure == "fund_drawdown"
-    return {"run.twin": False} if drawdown else {"run.twin": False, "run.fund_curve": False}
-
-
-def _refuse(desk: Desk, settings: AttributionConfig) -> None:
-    bands = settings.leverage_bands
-    if any(low >= high for low, high in pairwise(bands)):
-        raise bad_value("decide.attribution.leverage_bands", bands, "numbers that rise")
-    if settings.measure != "fund_drawdown":
-        return
-    if not desk.config.run.fund_curve:
-        raise UserError("run.fund_curve=false: decide.attribution.measure=fund_drawdown needs the companion with an "
-                        "unlimited fund. Leave it true, or set decide.attribution.measure=bad_debt.")
-    why = _not_of_accounts(desk.config.protocol.insurance)
-    if why is not None:
-        raise UserError(f"protocol.insurance: {why}, so the fund's drawdown cannot be told by account. Set "
-                        "decide.attribution.measure=bad_debt, which can.")
-
-
-def _not_of_accounts(rules: InsuranceConfig | None) -> str | None:
-    """Why the drawdown of funds with rules is no sum over accounts; None where it is one."""
-    if rules is None:
-        return None
-    if rules.scope == "market":
-        return "scope=market gives each market a fund, and the drawdown is that of whichever needs most"
-    if rules.income_usd_per_day or rules.turnover_per_day is not None:
-        return "an income flows in that no account paid"
-    return None
+    return {"run.twin": False} if settings.measure in DRAWDOWNS else {"run.twin": False, "run.fund_curve": False}
 
 
 def _shortfall(run: Run, settings: AttributionConfig) -> Interval:
-    return expected_shortfall(run.paths.sample(settings.measure), settings.level, run.paths.confidence)
+    paths = measured(run, settings)
+    return expected_shortfall(paths.sample(settings.measure), settings.level, paths.confidence)
 
 
 def _losses(desk: Desk, run: Run, settings: AttributionConfig, tail: Tail) -> Losses:
@@ -115,6 +87,7 @@ class _Parts:
     def __init__(self, run: Run, tail: Tail, losses: Losses, settings: AttributionConfig,
                  caps: list[Cap]) -> None:
         self.study, self.confidence, self.tail, self.lost = run.study, run.paths.confidence, tail, losses.lost
+        self.income = settings.measure in DRAWDOWNS and has_income(run.study.config)
         book, bands = run.study.book, settings.leverage_bands
         self.groups = [group for kind in KINDS for group in groups_of(run.study, kind, bands)]
         by_owner = self._of_owners(book)
@@ -125,7 +98,8 @@ class _Parts:
         members += [(book.size != 0) & some[:, None] for some in self.tops]
         self.caps = {len(members) + k: cap for k, cap in enumerate(caps)}  # by place in the allocation
         members += [cap.cut for cap in caps]
-        self.allocation: Allocation = allocate(tail, (self.lost @ _membership(members)).toarray())
+        parts = (self.lost @ _membership(members)).toarray()  # the last column of all is what nobody paid
+        self.allocation: Allocation = allocate(tail, np.column_stack([parts, losses.income]))
 
     def _of_owners(self, book: Book) -> np.ndarray:
         """USD of the expected shortfall by named account [O]."""
@@ -134,9 +108,10 @@ class _Parts:
         return np.bincount(book.owner, by_position.sum(0), minlength=len(book.owners))
 
     def assert_full(self, shortfall: float) -> None:
-        """Raises AssertionError unless the parts of every kind add up to the expected shortfall."""
+        """Raises AssertionError unless the parts of every kind, and income, add up to the expected shortfall."""
         for kind in KINDS:
             mine = [self.allocation.part[g] for g, group in enumerate(self.groups) if group.kind == kind]
+            mine.append(self.allocation.part[-1])
             if abs(sum(mine) - shortfall) > ROUNDING * (shortfall + sum(map(abs, mine))):
                 raise AssertionError(f"parts by {kind} add up to {sum(mine):.17g} USD, not to {shortfall:.17g}. "
                                      "This is a defect of the attribution, not of the input.")
@@ -149,7 +124,7 @@ class _Parts:
                   "rows": [self._row(g, group) for g, group in enumerate(self.groups) if group.kind == kind]}
                  for kind in KINDS]
         counts = [k for k in TOP if k <= len(self.study.book.owners)]
-        return {"groups": kinds,
+        return {"income": self._of(-1) if self.income else None, "groups": kinds,
                 "accounts": [self._row(first + g, group) | self._who(group) for g, group in enumerate(self.accounts)],
                 "top": [{"accounts": k, "share": self._share(last + g)} for g, k in enumerate(counts)]}
 
@@ -159,8 +134,12 @@ class _Parts:
         all_held = notional[~book.residual].sum()
         return {"name": group.name, "margin_accounts": int(group.members.any(1).sum()),
                 "notional_share": float((notional * group.members).sum() / all_held),
-                "part": dict(self.allocation.interval(g, self.confidence).metric(self.confidence, "USD")),
-                "share": self._share(g)}
+                **self._of(g)}
+
+    def _of(self, g: int) -> dict[str, Any]:
+        """Part ``g``, and its share."""
+        part = self.allocation.interval(g, self.confidence)
+        return {"part": dict(part.metric(self.confidence, "USD")), "share": self._share(g)}
 
     def _share(self, g: int) -> dict[str, Any]:
         return dict(self.allocation.share_interval(g, self.confidence).metric(self.confidence, "share"))
@@ -232,7 +211,8 @@ def _capped(desk: Desk, base: Run, settings: AttributionConfig, parts: _Parts) -
 def _difference(base: Run, run: Run, settings: AttributionConfig) -> dict[str, Any]:
     """Expected shortfall of a re-run, and less that of the base, path by path."""
     confidence = base.paths.confidence
-    first, second = (tail_mean_terms(r.paths.known(settings.measure), settings.level) for r in (base, run))
+    values = (measured(r, settings).known(settings.measure) for r in (base, run))
+    first, second = (tail_mean_terms(of_paths, settings.level) for of_paths in values)
     difference = difference_of_means(first, second, confidence)
     return {"shortfall": dict(_shortfall(run, settings).metric(confidence, "USD")),
             "difference": dict(difference.interval.metric(confidence, "USD")), "narrowing": difference.narrowing,

@@ -72,7 +72,7 @@ def family(desk: Desk, settings: FrontierConfig, hold_book: bool) -> tuple[list[
     def consider(name: str, kind: str, scale: float | None, make: Callable[[], Scaled]) -> None:
         try:
             made = make()
-            desk.study(made.changes, hold_book=hold_book)
+            desk.keep(made.changes, desk.study(made.changes, hold_book=hold_book), hold_book=hold_book)
         except UserError as error:
             refused.append(Refused(name, str(error)))
         else:

@@ -45,7 +45,7 @@ def _setting(hours: float, step: float | None, base_hours: float, bare: Mapping[
 def _refusal(desk: Desk, changes: Mapping[str, Any]) -> str | None:
     """Why a setting cannot be, or None."""
     try:
-        desk.study(changes)
+        desk.keep(changes, desk.study(changes))
     except UserError as error:
         return str(error)
     return None

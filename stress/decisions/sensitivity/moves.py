@@ -68,21 +68,24 @@ def plan_moves(desk: Desk, parameter: Parameter, settings: SensitivityConfig) ->
     """The settings to simulate for a parameter; Skipped where no setting away from the base is allowed."""
     steps = _steps(desk, parameter, settings)
     refusals: list[str] = []
-    studies: list[Study] = []
+    studies: list[tuple[Move, Study]] = []
     pairs = []
     for factor, shift, by in steps:
         ends = {}
         for sign in (-1, 1):
             move = Move(parameter.moved(desk.container, 1 + sign * factor, sign * shift), sign * by)
             try:
-                studies.append(desk.study(move.changes))
+                studies.append((move, desk.study(move.changes)))
                 ends[sign] = move
             except UserError as error:
                 refusals.append(str(error))
         pairs.append(Pair(*sorted((ends.get(-1, BASE), ends.get(1, BASE)), key=lambda m: m.by)))
         if not ends:
             return Skipped(parameter.key, f"no step is allowed: {_first_line(refusals[0])}")
-    same = all(identical(desk.base, study) for study in studies)
+    same = all(identical(desk.base, study) for _, study in studies)
+    if not same:
+        for move, study in studies:
+            desk.keep(move.changes, study)
     return Moved(parameter, pairs[0], pairs[1] if len(pairs) > 1 else None, same,
                  _first_line(refusals[0]) if refusals else None)
 

@@ -4,8 +4,9 @@
 
 Adaptive: the rate grows by ``increase x s`` a second toward the larger side while it points the other way or s is
 above ``stable``; it fades by ``decrease`` a second below ``fading``, and holds in between. Static: the larger side
-pays ``factor x s`` a second. What the payers pay is shared among those who receive. Source: GMX v2
-(``MarketUtils.sol``, ``getNextFundingFactorPerSecond``, ``getNextFundingAmountPerSize``).
+pays ``factor x s`` a second. The amount is the rate on the larger side's open interest, whichever side pays; each side
+shares it by size (``side_rates``). Source: GMX v2 (``MarketUtils.sol``, ``getNextFundingFactorPerSecond``,
+``getNextFundingAmountPerSize``).
 """
 
 from __future__ import annotations
@@ -86,13 +87,20 @@ def static_rate(
     return jnp.where(both_sides(longs, shorts), rate, 0.0)
 
 
-def received_rate(rate: Array, longs: Array, shorts: Array) -> Array:
-    """Rate [...] a second that each USD of the other side gets of what is paid at ``rate`` [...], >= 0.
+def side_rates(rate: Array, longs: Array, shorts: Array) -> tuple[Array, Array]:
+    """Rates [...] of longs and of shorts, at each of which the amount is that of ``rate`` [...] on the larger side.
 
-    The engine pays both sides the payers' rate, the pool the difference (``Adaptive``).
+    At rates > 0 longs pay and shorts receive. The larger side has ``rate`` itself, paying or not; the smaller one more.
+    Zero without open interest ``longs`` and ``shorts`` [...] >= 0 on both sides.
     """
-    payers, others = jnp.where(rate > 0, longs, shorts), jnp.where(rate > 0, shorts, longs)
-    return jnp.abs(rate) * payers / jnp.where(others > 0, others, 1.0)
+    amount = jnp.where(both_sides(longs, shorts), rate * jnp.maximum(longs, shorts), 0.0)
+    return amount / jnp.where(longs > 0, longs, 1.0), amount / jnp.where(shorts > 0, shorts, 1.0)
+
+
+def received_rate(rate: Array, longs: Array, shorts: Array) -> Array:
+    """Rate [...] a second that each USD of the other side gets of what is paid at ``rate`` [...], >= 0."""
+    of_longs, of_shorts = side_rates(rate, longs, shorts)
+    return jnp.abs(jnp.where(rate > 0, of_shorts, of_longs))
 
 
 @jax.tree_util.register_dataclass
@@ -109,3 +117,7 @@ class Adaptive(SkewRule):
         sides = longs * price, shorts * price
         after = adaptive_rate(self.rule, level, *sides, self.elapsed)
         return after, paid_rate(self.rule, after, *sides) * self.elapsed
+
+    def sides(self, rate: Array, longs: Array, shorts: Array) -> tuple[Array, Array]:
+        """Each side's, for open interest in units."""
+        return side_rates(rate, longs, shorts)

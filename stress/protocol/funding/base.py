@@ -1,7 +1,8 @@
 """The contract of funding: when it is paid, and by which rule the rate comes about.
 
 At every payment each long pays each short rate x mark x size (the reverse at a negative rate), the outside market
-included, so it sums to zero.
+included, so it sums to zero. Where rates of the sides differ (``SkewRule.sides``), what one side pays is what the other
+receives: the residual account and whoever took over liquidated positions stand aside.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class SkewRule(ABC):
 
         ``longs`` and ``shorts`` [A] are units > 0 of all accounts but the residual one, ``price`` [A] USD per unit.
         """
+
+    @abstractmethod
+    def sides(self, rate: Array, longs: Array, shorts: Array) -> tuple[Array, Array] | None:
+        """Rates [A] of longs and of shorts where accounts pay each other; None where everybody pays ``rate`` [A]."""
 
 
 @jax.tree_util.register_dataclass

@@ -44,3 +44,6 @@ class Velocity(SkewRule):
         """The level [A] after an interval, and the rate [A] of its payment."""
         after = velocity_rate(level, longs - shorts, self.scale, self.velocity, self.elapsed)
         return after, accrued(level, after, self.elapsed, jnp.ones_like(price))
+
+    def sides(self, rate: Array, longs: Array, shorts: Array) -> None:
+        """Everybody pays the rate: the difference is the pool's."""

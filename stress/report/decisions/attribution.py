@@ -10,7 +10,10 @@ from stress.report.figures import attribution as drawings
 from stress.report.format import count, is_number, percent, percent_tick, plain, usd
 from stress.report.tables import Table
 
-NAMES = {"fund_drawdown": "the fund's drawdown", "bad_debt": "bad debt"}
+NAMES = {"fund_drawdown": "the fund's drawdown", "total_drawdown": "the sum of the drawdowns of each market's fund",
+         "bad_debt": "bad debt"}
+WORST = "what all funds must have together for the one that needs most"
+"""The fund's drawdown with a fund for each market."""
 NO_END = "no bound"
 SAID = 3
 """Accounts and groups of which a sentence is said."""
@@ -19,7 +22,7 @@ SAID = 3
 def tell(found: dict[str, Any], folder: Path) -> Told:
     """What ``decision.json`` says."""
     del folder
-    name, tail = NAMES[found["measure"]], percent_tick(1 - found["level"])
+    name, tail = _measure(found), percent_tick(1 - found["level"])
     return Told(
         title="Who carries the expected shortfall?",
         question=f"Which positions cause the mean of {name} over the worst {tail} of paths within "
@@ -35,6 +38,12 @@ def tell(found: dict[str, Any], folder: Path) -> Told:
     )
 
 
+def _measure(found: dict[str, Any]) -> str:
+    """The loss that is allocated, in words."""
+    worst = found["measure"] == "fund_drawdown" and found.get("funds") == "market"
+    return WORST if worst else NAMES[found["measure"]]
+
+
 def between(row: dict[str, Any], printed: Any) -> str:
     """Estimate with its interval, as printed."""
     low, high = (printed(row[k]) if is_number(row[k]) else NO_END for k in ("low", "high"))
@@ -47,6 +56,9 @@ def _in_short(found: dict[str, Any], name: str, tail: str) -> list[str]:
     said = [f"The mean of {name} over the worst {tail} of paths is {between(found['shortfall'], usd)}."]
     if not found["groups"]:
         return [*said, f"Nothing is allocated: {found['reason']}."]
+    if found.get("income"):
+        taken = _less(found["income"]["part"])
+        said.append(f"Income that flows in whatever happens takes {between(taken, usd)} off it.")
     rows = [(kind, max(kind["rows"], key=lambda r: r["share"]["estimate"])) for kind in found["groups"]]
     for kind, row in rows:
         if kind["kind"] in ("market", "leverage"):
@@ -63,6 +75,12 @@ def _in_short(found: dict[str, Any], name: str, tail: str) -> list[str]:
     return said
 
 
+def _less(row: dict[str, Any]) -> dict[str, Any]:
+    """A part with the other sign."""
+    low, high = (-row[k] if is_number(row[k]) else row[k] for k in ("high", "low"))
+    return row | {"estimate": -row["estimate"], "low": low, "high": high}
+
+
 def _called(row: dict[str, Any]) -> str:
     return f"{row['kind'].replace('_', ' ')} {row['name']}"
 
@@ -70,6 +88,14 @@ def _called(row: dict[str, Any]) -> str:
 ADDS_UP = (
     "Parts of a kind add up to the expected shortfall. A negative part earned the fund more in fees than it cost. "
     "Beside it the share of all notional at the start."
+)
+WITH_INCOME = (
+    "Parts of a kind and the income of the fund add up to the expected shortfall. A negative part earned the fund more "
+    "in fees than it cost. Beside it the share of all notional at the start."
+)
+INCOME = (
+    "What flows into the fund, or the funds, whatever happens: its part of trading fees, and protocol.insurance."
+    "income_usd_per_day, up to the round of the drawdown. No account pays it, so it is a part of its own, below zero."
 )
 BY_NAME = "The largest contributors, with all their margin accounts; leverage is that of the largest."
 CHANGED = (
@@ -88,7 +114,10 @@ CAPPED = (
 def _tables(found: dict[str, Any]) -> list[tuple[str, str, Table]]:
     if not found["groups"]:
         return []
-    tables = [(kind["title"], ADDS_UP, _groups(kind["rows"])) for kind in found["groups"]]
+    how = WITH_INCOME if found.get("income") else ADDS_UP
+    tables = [(kind["title"], how, _groups(kind["rows"])) for kind in found["groups"]]
+    if found.get("income"):
+        tables.append(("Income of the fund", INCOME, Table(_PART[:4], [_part_alone(found["income"])], 0)))
     tables.append(("Accounts", BY_NAME, _accounts(found["accounts"])))
     tops = [[count(r["accounts"]), percent(r["share"]["estimate"]), _ends(r["share"], percent)] for r in found["top"]]
     tables.append(("Common share", "Of the largest contributors.", Table(["accounts", "share", "interval"], tops)))
@@ -107,8 +136,12 @@ def _ends(row: dict[str, Any], printed: Any) -> str:
 
 
 def _part(row: dict[str, Any]) -> list[str]:
+    return [*_part_alone(row), percent(row["notional_share"])]
+
+
+def _part_alone(row: dict[str, Any]) -> list[str]:
     return [usd(row["part"]["estimate"]), _ends(row["part"], usd), percent(row["share"]["estimate"]),
-            _ends(row["share"], percent), percent(row["notional_share"])]
+            _ends(row["share"], percent)]
 
 
 _PART = ["part", "interval", "share", "interval", "share of notional"]
@@ -151,6 +184,14 @@ NOT_CHARGED = (
     "capping show that."
 )
 SPLIT = "The deficit of an account with several markets is split by what its open positions had lost since time zero."
+OF_FUNDS = (
+    "The deficit of an account with several markets is split as the funds pay it, by maintenance requirements. What is "
+    "removed or capped leaves the parts of the funds and their income as they are."
+)
+WORST_ONLY = (
+    "Of each path only the market whose fund needs most, for its share of all funds, has parts. What others cost "
+    "theirs counts under decide.attribution.measure=total_drawdown."
+)
 
 
 def _cautions(found: dict[str, Any]) -> list[str]:
@@ -158,4 +199,10 @@ def _cautions(found: dict[str, Any]) -> list[str]:
     few = (f"The tail is the worst {plain(tail['paths'])} paths; with a loss {count(tail['with_loss'])} enter, those "
            "on its edge in part. Small parts of few paths are hardly known: look at the intervals.")
     failed = [f"{count(tail['failed'])} paths failed. They are left out of parts and shares."] if tail["failed"] else []
-    return [few, SELECTED, NOT_CHARGED, SPLIT, *failed]
+    return [few, SELECTED, NOT_CHARGED, *_of_funds(found), *failed]
+
+
+def _of_funds(found: dict[str, Any]) -> list[str]:
+    if found.get("funds") != "market" or found["measure"] == "bad_debt":
+        return [SPLIT]
+    return [OF_FUNDS, WORST_ONLY] if found["measure"] == "fund_drawdown" else [OF_FUNDS]

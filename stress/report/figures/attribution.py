@@ -38,7 +38,8 @@ def groups(found: dict[str, Any]) -> Drawn:
     for axes in panels[-1]:
         axes.set_xlabel("share of the expected shortfall")
     _legend(figure, panels[0, 0])
-    return Drawn(figure, "Bars: shares of the expected shortfall, which add up to all of it in each panel. Lines: "
+    whole = "with the income of the fund add up to all of it" if found.get("income") else "add up to all of it"
+    return Drawn(figure, f"Bars: shares of the expected shortfall, which {whole} in each panel. Lines: "
                          "intervals; an arrow goes on; without a line too few paths contribute. Diamonds: shares of "
                          "all notional at the start. A bar beyond its diamond costs more than its size.",
                  _shares_data([(kind["title"], row) for kind in kinds.values() for row in kind["rows"]]))
