@@ -72,8 +72,8 @@ def difference_of_means(first: Terms | None, second: Terms | None, confidence: f
     """Of two estimates with terms [P] of the same paths.
 
     Student's t interval, moved out on the side of the tail as that of a mean (``means``), with as many degrees of
-    freedom as pairs differ, less one. A pair with an unknown path is the smallest difference seen in low, the largest
-    in high.
+    freedom as pairs differ in what they add, less one: of a tail mean those in the tail of either run, for all others
+    add nothing. A pair with an unknown path is the smallest difference seen in low, the largest in high.
     """
     method = "paired by path, t interval corrected for skewness"
     if first is None or second is None:
@@ -84,14 +84,21 @@ def difference_of_means(first: Terms | None, second: Terms | None, confidence: f
     if not len(seen):
         return Difference(undefined(method, len(change), "no pair of paths has both outcomes"), None, 0)
     pairs = zip(first.outcomes, second.outcomes, strict=True)
-    differing = int((known & np.any([a != b for a, b in pairs], axis=0)).sum())
+    differs = known & np.any([a != b for a, b in pairs], axis=0)
+    differing, counting = int(differs.sum()), int((differs & (change != 0)).sum())
     shift = second.estimate - first.estimate - float(seen.mean())
-    low, high = (moments_of(np.where(known, change, fill) + shift, differing).bound(sign, confidence)
+    low, high = (moments_of(np.where(known, change, fill) + shift, counting).bound(sign, confidence)
                  for sign, fill in ((-1, seen.min()), (1, seen.max())))
-    reason = None if low is not None and high is not None else f"{differing} of {len(change):,} pairs of paths differ"
+    reason = None if low is not None and high is not None else _too_few(differing, counting, len(change))
     found = Interval(second.estimate - first.estimate, low, high, method, len(change), reason)
     narrowing = _narrowing(first.values[known], second.values[known])
     return Difference(found.noting(int((~known).sum())), narrowing, differing)
+
+
+def _too_few(differing: int, counting: int, pairs: int) -> str:
+    """Why a difference has no interval."""
+    said = f"{differing} of {pairs:,} pairs of paths differ"
+    return said if counting == differing else f"{said}, {counting} of them in the tail that is averaged"
 
 
 def difference_of_probabilities(first: np.ndarray, second: np.ndarray, confidence: float) -> Difference:
