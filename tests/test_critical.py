@@ -19,6 +19,7 @@ import pytest
 import stress
 from stress.book.export import export_book
 from stress.cli.compose import load
+from stress.decisions.critical import why_no_depletion
 from stress.decisions.critical.levels import ratios, sides_of
 from stress.decisions.critical.rounds import branching
 from stress.decisions.critical.shots import Gun, Shots
@@ -372,3 +373,11 @@ def test_a_venue_without_a_fund_is_not_told_of_one() -> None:
     assert "one between 4.99 and 5.00 % leaves a deficit and no fund to pay it;" in told
     assert "that leaves no such deficit: BTC 4.99 %" in told
     assert "depletes" not in told and "survives" not in told
+
+
+def test_why_nothing_is_depleted() -> None:
+    rows: Any = [{"size": 0.5, "fund_needed": needed} for needed in (None, 2e5)]
+    plan: Any = dataclasses.make_dataclass("Plan", ["fund", "insured"])
+    assert why_no_depletion(plan(1e6, True), rows).endswith("the fund of 1e+06 USD is not less than the 200000 USD that "
+                                                            "the worst of them takes")
+    assert why_no_depletion(plan(0.0, False), [rows[0]]) == "no shock up to 50 % does it: none leaves a deficit"

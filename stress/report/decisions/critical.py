@@ -8,7 +8,7 @@ from typing import Any
 from stress.report.decisions import critical_figures as figures
 from stress.report.decisions.critical_tables import WORDS, all_tables, between, does, shared
 from stress.report.decisions.told import Figure, Told
-from stress.report.format import count, joined, percent, percent_tick, plain, price, usd
+from stress.report.format import joined, many, percent, percent_tick, plain, price, usd
 
 OF_DEPTH = (
     (
@@ -119,8 +119,8 @@ def _ratio_sentence(found: dict[str, Any]) -> str:
     top = clusters[0]
     over = "passes one" if top["passes_one"] else "stays below one"
     return (f"The branching ratio of the book {over}: at most {plain(top['largest_ratio'])}, in {top['market']} at "
-            f"{price(top['at_price'])} ({percent_tick(round(top['at_move'], 4))}), where {count(top['accounts'])} "
-            f"accounts with {usd(top['notional'])} stand.")
+            f"{price(top['at_price'])} ({percent_tick(round(top['at_move'], 4))}), where "
+            f"{many(top['accounts'], 'account')} with {usd(top['notional'])} stand{'s' * (top['accounts'] == 1)}.")
 
 
 def _cautions(found: dict[str, Any]) -> list[str]:
