@@ -380,4 +380,4 @@ def test_why_nothing_is_depleted() -> None:
     plan: Any = dataclasses.make_dataclass("Plan", ["fund", "insured"])
     assert why_no_depletion(plan(1e6, True), rows).endswith("the fund of 1e+06 USD is not less than the 200000 USD that "
                                                             "the worst of them takes")
-    assert why_no_depletion(plan(0.0, False), [rows[0]]) == "no shock up to 50 % does it: none leaves a deficit"
+    assert why_no_depletion(plan(1e6, False), [rows[0]]) == "no shock up to 50 % does it: none leaves a deficit"

@@ -61,7 +61,7 @@ def decide(desk: Desk, settings: CriticalConfig) -> dict[str, Any]:
 
 def _about(gun: Gun) -> dict[str, Any]:
     plan, settings = gun.base.plan, gun.settings
-    return {"markets": list(gun.base.markets), "prices": gun.base.prices0.tolist(), "fund": plan.fund,
+    return {"markets": list(gun.base.markets), "prices": gun.base.prices0.tolist(), "fund": plan.fund * plan.insured,
             "horizon_hours": plan.horizon_hours, "step_seconds": plan.step_seconds, "tolerance": settings.tolerance,
             "quiet_minutes": settings.quiet_minutes, "cluster_width": settings.cluster_width}
 
@@ -116,7 +116,7 @@ def why_no_depletion(plan: Plan, rows: list[dict[str, Any]]) -> str:
     """Why no shock of a curve leaves a deficit that the fund, if there is one, cannot pay."""
     needed = max(row["fund_needed"] or 0.0 for row in rows)
     why = (f"the fund of {plan.fund:.6g} USD is not less than the {needed:.6g} USD that the worst of them takes"
-           if plan.fund > 0 else "none leaves a deficit")
+           if plan.insured and plan.fund > 0 else "none leaves a deficit")
     return f"no shock up to {100 * rows[-1]['size']:.6g} % does it: {why}"
 
 
