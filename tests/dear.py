@@ -59,7 +59,6 @@ DEAR = (
     "tests/test_frontier.py::test_a_book_from_files_is_held",  # 11
     "tests/test_monotone.py::test_depleted_is_drawdown_above_the_fund_for_every_fund[pro rata]",  # 11
     "tests/test_screen.py::test_results_are_the_same_without_the_screen[close factor, ranked, delayed, lagging]",  # 10
-    "tests/test_paired.py::test_coverage[quantile]",  # 9
     "tests/test_mechanisms.py::test_adl_that_begins_sooner_spares_the_fund[okx]",  # 8
     *(f"tests/test_mechanisms.py::test_cash_and_contracts_are_conserved_and_deficits_paid_once[{venue}]"
       for venue in ("binance_usdm", "gmx_v2")),  # 7 each

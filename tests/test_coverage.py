@@ -163,7 +163,7 @@ def test_ratio_coverage():
         return twin * (1 + rng.exponential(0.5, 400)), twin
 
     assert_coverage("ratio", draw, lambda x: ratio(sample(x[0]), sample(x[1]), 0.95), 1.5, (0.94, 0.965), seed=8)
-    wrong = coverage(draw, lambda x: ratio(sample(x[0]), sample(x[1]), 0.90), 1.5, seed=8)
+    wrong = coverage(draw, lambda x: ratio(sample(x[0]), sample(x[1]), 0.85), 1.5, seed=8)
     assert not plausible(wrong, 0.94, 0.965)
     main, twin = draw(np.random.default_rng(8))
     paired, alone = ratio(sample(main), sample(twin), 0.95), mean(sample(main), 0.95)
@@ -180,24 +180,29 @@ def test_conditional_mean_coverage():
         return lambda x: conditional_mean(sample(x), confidence, highest=24.0, event="was depleted")
 
     assert_coverage("conditional mean", draw, estimate(0.95), 12.0, (0.945, 0.965), seed=9)
-    assert not plausible(coverage(draw, estimate(0.90), 12.0, seed=9), 0.945, 0.965)
+    assert not plausible(coverage(draw, estimate(0.85), 12.0, seed=9), 0.945, 0.965)
 
 
 @pytest.mark.parametrize("name, draw, n, claim", [
-    ("exponential", lambda rng, n: rng.exponential(1.0, n), 1000, (0.94, 0.97)),
+    ("exponential", lambda rng, n: rng.exponential(1.0, n), 1000, (0.95, 0.995)),
     ("exponential", lambda rng, n: rng.exponential(1.0, n), 4000, (0.945, 0.975)),
-    ("Pareto 4", lambda rng, n: rng.random(n) ** -0.25, 4000, (0.93, 0.96)),
+    ("Pareto 4", lambda rng, n: rng.random(n) ** -0.25, 1000, (0.95, 0.995)),
+    ("Pareto 4", lambda rng, n: rng.random(n) ** -0.25, 4000, (0.94, 0.975)),
+    ("Pareto 2.5", lambda rng, n: rng.random(n) ** -0.4, 1000, (0.94, 0.99)),
 ])
 def test_expected_shortfall_coverage(name, draw, n, claim):
-    """99 % ES from 10 and 40 paths beyond the quantile; heavy tails cost some coverage, and that is claimed too."""
-    q = stats.expon.ppf(0.99) if name == "exponential" else 0.01**-0.25
-    truth = q + 1 if name == "exponential" else q * 4 / 3
+    """99 % ES from 10 and 40 paths beyond the quantile, of light and heavy tails.
+
+    With the first term of the correction for skewness alone ten paths of Pareto 2.5 held it in 87 of 100.
+    """
+    index = None if name == "exponential" else float(name.split()[1])
+    truth = stats.expon.ppf(0.99) + 1 if index is None else 0.01 ** (-1 / index) * index / (index - 1)
 
     def one(rng):
         return draw(rng, n)
 
     assert_coverage(f"ES {name} {n}", one, lambda x: expected_shortfall(sample(x), 0.99, 0.95), truth, claim, seed=10)
-    wrong = coverage(one, lambda x: expected_shortfall(sample(x), 0.99, 0.85), truth, seed=10)
+    wrong = coverage(one, lambda x: expected_shortfall(sample(x), 0.99, 0.75), truth, seed=10)
     assert not plausible(wrong, *claim)
 
 

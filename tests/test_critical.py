@@ -19,11 +19,13 @@ import pytest
 import stress
 from stress.book.export import export_book
 from stress.cli.compose import load
+from stress.decisions.critical import why_no_depletion
 from stress.decisions.critical.levels import ratios, sides_of
 from stress.decisions.critical.rounds import branching
 from stress.decisions.critical.shots import Gun, Shots
 from stress.decisions.desk import Desk
 from stress.report import style
+from stress.report.decisions import critical as page
 from stress.report.decisions.critical import tell
 from tests.reference.building import ladder, near
 
@@ -346,3 +348,36 @@ def _liquidity(fired: Gun) -> Any:
     import jax
 
     return jax.tree.map(lambda leaf: np.asarray(leaf)[0], fired.base.plan.job.venues.liquidity)
+
+
+# --- sentences ------------------------------------------------------------------------------------------------------
+def told_of(fund: float) -> str:
+    """The lines of a venue at which BTC breaks at 5 % and ETH not at all, up to the largest fall that is looked at."""
+    def scope(name: str, direction: str, breaks: float | None) -> dict[str, Any]:
+        bracket = {"absorbed": 0.0499 if breaks else 0.5, "breaks": breaks, "pockets": [], "reason": "nothing: nothing"}
+        return {"name": name, "direction": direction, "critical": dict.fromkeys(("depletion", "cascade"), bracket)}
+
+    scopes = [scope(name, direction, breaks) for direction in ("down", "up")
+              for name, breaks in (("all markets together", 0.05), ("BTC", 0.05), ("ETH", None))]
+    lines = page._in_short({"fund": fund, "markets": ["BTC", "ETH"], "scopes": scopes, "tolerance": 1e-4,
+                            "likelihood": None, "depth": [], "static": {"clusters": []}})
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_fall_that_was_the_largest_looked_at_is_no_largest_one() -> None:
+    assert "Largest fall of one market alone that the fund survives: BTC 4.99 % and ETH at least 50.0 %." in told_of(1e6)
+
+
+def test_a_venue_without_a_fund_is_not_told_of_one() -> None:
+    told = told_of(0.0)
+    assert "one between 4.99 and 5.00 % leaves a deficit and no fund to pay it;" in told
+    assert "that leaves no such deficit: BTC 4.99 %" in told
+    assert "depletes" not in told and "survives" not in told
+
+
+def test_why_nothing_is_depleted() -> None:
+    rows: Any = [{"size": 0.5, "fund_needed": needed} for needed in (None, 2e5)]
+    plan: Any = dataclasses.make_dataclass("Plan", ["fund", "insured"])
+    assert why_no_depletion(plan(1e6, True), rows).endswith("the fund of 1e+06 USD is not less than the 200000 USD that "
+                                                            "the worst of them takes")
+    assert why_no_depletion(plan(1e6, False), [rows[0]]) == "no shock up to 50 % does it: none leaves a deficit"

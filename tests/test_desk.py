@@ -116,3 +116,11 @@ def test_what_is_no_question_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["fund", *SMALL, "-m", "protocol.insurance_fund=1,2"]) == BAD_INPUT
     assert main(["fund", *SMALL, "decide.fund.targets=[2]"]) == BAD_INPUT
     assert "decide.fund.targets" in capsys.readouterr().err
+
+
+def test_what_was_refused_leaves_its_folder_to_the_next_try(tmp_path: Path) -> None:
+    at = f"hydra.run.dir={tmp_path}"
+    assert main(["search", *SMALL, "limits.depletion_probability=0.1", "decide.search.key=run.seed", at]) == BAD_INPUT
+    assert not (tmp_path / "decision.json").exists()
+    corrected = ["decide.search.key=protocol.insurance_fund", "decide.search.method=auto"]
+    assert main(["search", *SMALL, "limits.depletion_probability=0.1", *corrected, at]) == OK

@@ -32,8 +32,13 @@ def answer(
     _refuse_other_work(folder, record)
     write_json(folder / FILE, record)
     module = importlib.import_module(f"stress.decisions.{name}")
-    record |= {"complete": True, "found": module.decide(desk, getattr(desk.config.decide, name)),
-               "settings": [dict(changes) for changes in desk.done()]}
+    try:
+        found = module.decide(desk, getattr(desk.config.decide, name))
+    except UserError:
+        if not {entry.name for entry in folder.iterdir()} - {FILE, ".hydra"}:  # refused before anything was simulated
+            (folder / FILE).unlink()
+        raise
+    record |= {"complete": True, "found": found, "settings": [dict(changes) for changes in desk.done()]}
     write_json(folder / FILE, record)
     return record
 

@@ -17,6 +17,7 @@ from stress.decisions.critical.rounds import branching
 from stress.decisions.critical.scopes import TOGETHER, Scope, scopes_of
 from stress.decisions.critical.shots import Gun, joined
 from stress.decisions.desk import Desk
+from stress.mc.plan import Plan
 from stress.mc.progress import counter
 
 DEPTH_POINTS = 20
@@ -60,7 +61,7 @@ def decide(desk: Desk, settings: CriticalConfig) -> dict[str, Any]:
 
 def _about(gun: Gun) -> dict[str, Any]:
     plan, settings = gun.base.plan, gun.settings
-    return {"markets": list(gun.base.markets), "prices": gun.base.prices0.tolist(), "fund": plan.fund,
+    return {"markets": list(gun.base.markets), "prices": gun.base.prices0.tolist(), "fund": plan.fund * plan.insured,
             "horizon_hours": plan.horizon_hours, "step_seconds": plan.step_seconds, "tolerance": settings.tolerance,
             "quiet_minutes": settings.quiet_minutes, "cluster_width": settings.cluster_width}
 
@@ -107,13 +108,16 @@ def _brackets(gun: Gun, searches: dict[str, Search], rows: list[dict[str, Any]])
     if found["cascade"]["breaks"] is None:
         found["cascade"]["reason"] = why_no_cascade(gun, rows)
     if found["depletion"]["breaks"] is None:
-        plan = gun.base.plan
-        needed = max(row["fund_needed"] or 0.0 for row in rows)
-        found["depletion"]["reason"] = (
-            f"no shock up to {100 * rows[-1]['size']:.6g} % does it: the fund of {plan.fund:.6g} USD is not less than "
-            f"the {needed:.6g} USD that the worst of them takes" if plan.insured else
-            "the fund is not in protocol.waterfall")
+        found["depletion"]["reason"] = why_no_depletion(gun.base.plan, rows)
     return found
+
+
+def why_no_depletion(plan: Plan, rows: list[dict[str, Any]]) -> str:
+    """Why no shock of a curve leaves a deficit that the fund, if there is one, cannot pay."""
+    needed = max(row["fund_needed"] or 0.0 for row in rows)
+    why = (f"the fund of {plan.fund:.6g} USD is not less than the {needed:.6g} USD that the worst of them takes"
+           if plan.insured and plan.fund > 0 else "none leaves a deficit")
+    return f"no shock up to {100 * rows[-1]['size']:.6g} % does it: {why}"
 
 
 def _path(gun: Gun, scope: Scope, critical: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import numpy as np
 
 from stress.mc.estimators.binomial import order_ranks, paths_needed
 from stress.mc.estimators.intervals import Interval, undefined
-from stress.mc.estimators.paired import RESAMPLES, SEED
 from stress.mc.estimators.quantiles import quantile_rank
 
+RESAMPLES = 1000
+SEED = 20_251_010
 ROUNDING = 1e-9
 """A saved share below this is what is left of adding up amounts: nothing."""
 REACH = 8.0

@@ -14,11 +14,11 @@ from stress.mc.estimators.paired import (
     Terms,
     difference_of_means,
     difference_of_probabilities,
-    difference_of_quantiles,
     mean_terms,
     ratio_terms,
     tail_mean_terms,
 )
+from stress.mc.estimators.paired_quantiles import difference_of_quantiles
 from stress.mc.estimators.probabilities import probability
 from stress.mc.estimators.quantiles import expected_shortfall, quantile
 from stress.mc.estimators.sample import Sample, as_float, path_weights, sample

@@ -12,15 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stress.mc.estimators.binomial import normal_quantile, order_ranks, paths_needed
+from stress.mc.estimators.binomial import normal_quantile
 from stress.mc.estimators.intervals import Interval, undefined
 from stress.mc.estimators.means import moments_of
 from stress.mc.estimators.quantiles import quantile_rank
-
-RESAMPLES = 1000
-SEED = 20_251_010
-DRAWN = 2**20
-"""About how many paths are drawn at a time."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,8 @@ def difference_of_means(first: Terms | None, second: Terms | None, confidence: f
     """Of two estimates with terms [P] of the same paths.
 
     Student's t interval, moved out on the side of the tail as that of a mean (``means``), with as many degrees of
-    freedom as pairs differ, less one. A pair with an unknown path is the smallest difference seen in low, the largest
-    in high.
+    freedom as pairs differ in what they add, less one: of a tail mean those in the tail of either run, for all others
+    add nothing. A pair with an unknown path is the smallest difference seen in low, the largest in high.
     """
     method = "paired by path, t interval corrected for skewness"
     if first is None or second is None:
@@ -84,14 +79,21 @@ def difference_of_means(first: Terms | None, second: Terms | None, confidence: f
     if not len(seen):
         return Difference(undefined(method, len(change), "no pair of paths has both outcomes"), None, 0)
     pairs = zip(first.outcomes, second.outcomes, strict=True)
-    differing = int((known & np.any([a != b for a, b in pairs], axis=0)).sum())
+    differs = known & np.any([a != b for a, b in pairs], axis=0)
+    differing, counting = int(differs.sum()), int((differs & (change != 0)).sum())
     shift = second.estimate - first.estimate - float(seen.mean())
-    low, high = (moments_of(np.where(known, change, fill) + shift, differing).bound(sign, confidence)
+    low, high = (moments_of(np.where(known, change, fill) + shift, counting).bound(sign, confidence)
                  for sign, fill in ((-1, seen.min()), (1, seen.max())))
-    reason = None if low is not None and high is not None else f"{differing} of {len(change):,} pairs of paths differ"
+    reason = None if low is not None and high is not None else _too_few(differing, counting, len(change))
     found = Interval(second.estimate - first.estimate, low, high, method, len(change), reason)
     narrowing = _narrowing(first.values[known], second.values[known])
     return Difference(found.noting(int((~known).sum())), narrowing, differing)
+
+
+def _too_few(differing: int, counting: int, pairs: int) -> str:
+    """Why a difference has no interval."""
+    said = f"{differing} of {pairs:,} pairs of paths differ"
+    return said if counting == differing else f"{said}, {counting} of them in the tail that is averaged"
 
 
 def difference_of_probabilities(first: np.ndarray, second: np.ndarray, confidence: float) -> Difference:
@@ -137,67 +139,6 @@ def tango(gained: int, gone: int, n: int, confidence: float) -> tuple[float, flo
     low = -1.0 if middle <= -1.0 else solved(z, -1.0, middle)
     high = 1.0 if middle >= 1.0 else solved(-z, middle, 1.0)
     return low, high
-
-
-def difference_of_quantiles(first: np.ndarray, second: np.ndarray, p: float, confidence: float) -> Difference:
-    """Of the p-quantiles of values [P] of the same paths, by resampling pairs (percentile bootstrap, fixed seed).
-
-    Only pairs that may come near the quantile of either run are drawn one by one. Where the paths cannot bound a single
-    run's quantile, they cannot bound the difference.
-    """
-    method = f"paired by path, percentile bootstrap of {RESAMPLES} resamples"
-    known = np.isfinite(first) & np.isfinite(second)
-    a, b = first[known], second[known]
-    n = len(a)
-    if not n:
-        return Difference(undefined(method, len(first), "no pair of paths has both outcomes"), None, 0)
-    rank = quantile_rank(n, p)
-    estimate = float(np.partition(b, rank - 1)[rank - 1] - np.partition(a, rank - 1)[rank - 1])
-    differing = int(np.count_nonzero(a != b))
-    if order_ranks(n, p, confidence)[1] > n or not known.all():
-        reason = (f"{n:,} paths cannot bound the quantile of a run: that takes {paths_needed(p, confidence):,}"
-                  if known.all() else "some paths have no outcome")
-        return Difference(Interval(estimate, None, None, method, len(first), reason), None, differing)
-    pairs, alone = _resampled(a, b, n, rank)
-    tail = 50 * (1 - confidence)
-    low, high = (float(x) for x in np.percentile(pairs, [tail, 100 - tail]))
-    spread = float(pairs.std())
-    narrowing = float(alone.std()) / spread if spread > 0 else None
-    found = Interval(estimate, min(low, estimate), max(high, estimate), method, len(first))
-    return Difference(found, narrowing, differing)
-
-
-def _resampled(a: np.ndarray, b: np.ndarray, n: int, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Differences of quantiles [RESAMPLES], with paths drawn in pairs and drawn apart."""
-    random = np.random.default_rng(SEED)
-    beyond = n - rank + 1  # the quantile is the value of this rank from above
-    reach = int(min(n, beyond + 8 * np.sqrt(beyond) + 20))  # eight standard errors of ranks
-    top = np.union1d(np.argpartition(a, n - reach)[n - reach:], np.argpartition(b, n - reach)[n - reach:])
-    first, second = a[top], b[top]
-    drawn = random.binomial(n, len(top) / n, size=(2, RESAMPLES))
-    found, some = [], max(1, DRAWN // len(top))
-    for start in range(0, RESAMPLES, some):
-        mine = drawn[:, start : start + some]
-        which = random.integers(0, len(top), mine.sum())  # in one call the same as one by one
-        times = _counted(which, mine.T.ravel(), len(top))
-        paired, apart = times[::2], times[1::2]
-        of_first = _from_above(first, paired, beyond)
-        found.append((_from_above(second, paired, beyond) - of_first, _from_above(second, apart, beyond) - of_first))
-    return tuple(map(np.concatenate, zip(*found, strict=True)))  # type: ignore[return-value]
-
-
-def _counted(which: np.ndarray, drawn: np.ndarray, values: int) -> np.ndarray:
-    """How often each of ``values`` values is drawn [R, values], sample after sample of ``drawn`` [R] of them."""
-    sample = np.repeat(np.arange(len(drawn)), drawn)
-    return np.bincount(sample * values + which, minlength=len(drawn) * values).reshape(len(drawn), values)
-
-
-def _from_above(values: np.ndarray, times: np.ndarray, rank: int) -> np.ndarray:
-    """The ``rank``-th largest [R] of values [n] drawn so many ``times`` [R, n]; the smallest where there are fewer."""
-    order = np.argsort(-values, kind="stable")
-    reached = times[:, order].cumsum(1)
-    place = (reached >= np.minimum(rank, reached[:, -1:])).argmax(1)
-    return values[order][place]
 
 
 def _narrowing(first: np.ndarray, second: np.ndarray) -> float | None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from stress.report.decisions import critical_figures as figures
-from stress.report.decisions.critical_tables import EVENTS, WORDS, all_tables, between, shared
+from stress.report.decisions.critical_tables import WORDS, all_tables, between, does, shared
 from stress.report.decisions.told import Figure, Told
-from stress.report.format import count, joined, percent, percent_tick, plain, price, usd
+from stress.report.format import joined, many, percent, percent_tick, plain, price, usd
 
 OF_DEPTH = (
     (
@@ -40,10 +40,11 @@ CAUTIONS = (
 def tell(found: dict[str, Any], folder: Path) -> Told:
     """What ``decision.json`` says."""
     del folder
-    fund, minutes = usd(found["fund"]), found["quiet_minutes"]
+    minutes = found["quiet_minutes"]
+    depletes = f"depletes the fund of {usd(found['fund'])}" if found["fund"] > 0 else does(found)["depletion"]
     return Told(
         title="Which shock breaks the venue?",
-        question=f"The smallest sudden move, loss of depth, or both, that depletes the fund of {fund} or starts a "
+        question=f"The smallest sudden move, loss of depth, or both, that {depletes} or starts a "
                  f"cascade within {minutes:g} min.",
         in_short=_in_short(found),
         figures=[
@@ -61,7 +62,7 @@ def _in_short(found: dict[str, Any]) -> list[str]:
     lines = [_sentence(found, scope) for scope in shared(found)]
     alone = [s for s in found["scopes"] if s["name"] in found["markets"]]
     if len(found["markets"]) > 1:
-        lines += [_absorbed(alone, direction) for direction in WORDS]
+        lines += [_absorbed(found, alone, direction) for direction in WORDS]
     lines += [_depth_sentence(found, direction) for direction in WORDS]
     lines.append(_ratio_sentence(found))
     return [line for line in lines if line]
@@ -69,14 +70,14 @@ def _in_short(found: dict[str, Any]) -> list[str]:
 
 def _sentence(found: dict[str, Any], scope: dict[str, Any]) -> str:
     word, parts = WORDS[scope["direction"]], []
-    for event, does in EVENTS.items():
+    for event, it in does(found).items():
         bracket = scope["critical"][event]
         if bracket["breaks"] is None:
-            parts.append(f"none up to {percent_tick(bracket['absorbed'])} {does} ({_shortest(bracket['reason'])})")
+            parts.append(f"none up to {percent_tick(bracket['absorbed'])} {it} ({_shortest(bracket['reason'])})")
         else:
             odds = _odds(found, scope, event)
             again = " (some larger ones do not)" if bracket["pockets"] else ""
-            parts.append(f"one between {between(bracket, found['tolerance'])} {does}{again}{odds}")
+            parts.append(f"one between {between(bracket, found['tolerance'])} {it}{again}{odds}")
     return f"A sudden {word} of {scope['name']}: {'; '.join(parts)}."
 
 
@@ -94,15 +95,19 @@ def _odds(found: dict[str, Any], scope: dict[str, Any], event: str) -> str:
             f"({percent(p['low'])} to {percent(p['high'])})")
 
 
-def _absorbed(alone: list[dict[str, Any]], direction: str) -> str:
-    rows = [s for s in alone if s["direction"] == direction]
-    parts = [f"{s['name']} {percent(s['critical']['depletion']['absorbed'])}" for s in rows]
-    return f"Largest {WORDS[direction]} of one market alone that the fund survives: {joined(parts)}."
+def _absorbed(found: dict[str, Any], alone: list[dict[str, Any]], direction: str) -> str:
+    def most(bracket: dict[str, Any]) -> str:
+        least = "at least " if bracket["breaks"] is None else ""  # no larger one was looked at
+        return least + percent(bracket["absorbed"])
+
+    parts = [f"{s['name']} {most(s['critical']['depletion'])}" for s in alone if s["direction"] == direction]
+    what = "that the fund survives" if found["fund"] > 0 else "that leaves no such deficit"
+    return f"Largest {WORDS[direction]} of one market alone {what}: {joined(parts)}."
 
 
 def _depth_sentence(found: dict[str, Any], direction: str) -> str:
-    parts = [f"at {percent_tick(row['size'])} one between {between(row[event], found['tolerance'])} {does}"
-             for row in found["depth"] if row["direction"] == direction for event, does in EVENTS.items()
+    parts = [f"at {percent_tick(row['size'])} one between {between(row[event], found['tolerance'])} {it}"
+             for row in found["depth"] if row["direction"] == direction for event, it in does(found).items()
              if row[event]["breaks"]]
     return f"A loss of depth with a {WORDS[direction]} that does not do it alone: {joined(parts)}." if parts else ""
 
@@ -114,8 +119,8 @@ def _ratio_sentence(found: dict[str, Any]) -> str:
     top = clusters[0]
     over = "passes one" if top["passes_one"] else "stays below one"
     return (f"The branching ratio of the book {over}: at most {plain(top['largest_ratio'])}, in {top['market']} at "
-            f"{price(top['at_price'])} ({percent_tick(round(top['at_move'], 4))}), where {count(top['accounts'])} "
-            f"accounts with {usd(top['notional'])} stand.")
+            f"{price(top['at_price'])} ({percent_tick(round(top['at_move'], 4))}), where "
+            f"{many(top['accounts'], 'account')} with {usd(top['notional'])} stand{'s' * (top['accounts'] == 1)}.")
 
 
 def _cautions(found: dict[str, Any]) -> list[str]:

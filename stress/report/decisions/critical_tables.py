@@ -9,6 +9,7 @@ from stress.report.format import NOTHING, count, joined, percent, percent_tick, 
 from stress.report.tables import Table
 
 EVENTS = {"depletion": "depletes the fund", "cascade": "starts a cascade"}
+WITHOUT_FUND = {**EVENTS, "depletion": "leaves a deficit and no fund to pay it"}
 WORDS = {"down": "fall", "up": "rise"}
 SHOWN = 10
 """Sizes in the table of losses."""
@@ -39,6 +40,11 @@ def all_tables(found: dict[str, Any]) -> list[tuple[str, str, Table]]:
         ("Accounts in the clusters", HOW["accounts"], _accounts(found)),
         ("Accounts closed first on the critical path", HOW["path"], _on_path(found)),
     ]
+
+
+def does(found: dict[str, Any]) -> dict[str, str]:
+    """What a shock does, by event, at this venue."""
+    return EVENTS if found["fund"] > 0 else WITHOUT_FUND
 
 
 def between(bracket: dict[str, Any], tolerance: float) -> str:
