@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from stress.cli.compose import load
-from stress.cli.jobs import decide_job, replay_ledger, resume_job, run_job, with_replay_model, write_config
+from stress.cli.jobs import (
+    decide_job,
+    keeping_config,
+    replay_ledger,
+    resume_job,
+    run_job,
+    with_replay_model,
+    write_config,
+)
 from stress.cli.messages import as_user_errors
 from stress.cli.resume import load_resumed, resumed_folder
 from stress.cli.runtime import configure_jax
@@ -58,8 +66,9 @@ def run(overrides: Iterable[str] = (), *, output: str | Path | None = None) -> R
         raise UserError("run.process: only process 0 has results. Start the others on the command line.")
     folder = Path(tempfile.mkdtemp(prefix="perpstress-")) if output is None else Path(output)
     try:
-        write_config(container, folder)
-        result = _result(run_job(config, folder, report=output is not None).summary, folder)
+        with keeping_config(folder):
+            write_config(container, folder)
+            result = _result(run_job(config, folder, report=output is not None).summary, folder)
     except BaseException:
         if output is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -97,8 +106,9 @@ def decide(question: str, overrides: Iterable[str] = (), *, output: str | Path |
     if output is None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         config.report.enabled = container["report"]["enabled"] = False
-    write_config(container, folder)
-    finished = decide_job(question, container, folder, config)
+    with keeping_config(folder):
+        write_config(container, folder)
+        finished = decide_job(question, container, folder, config)
     return Decision(read_json(folder / "decision.json")["found"], finished.answers, folder)
 
 

@@ -141,6 +141,9 @@ def data_hashes(study: Study) -> dict[str, str]:
 def open_manifest(study: Study, folder: Path, workers: tuple[Any, ...]) -> dict[str, Any]:
     """Write the manifest of an unfinished run; refuse a folder that holds other work."""
     file, chunks, identity = folder / "manifest.json", finished_chunks(folder), config_hash(study)
+    if (folder / "decision.json").is_file():
+        raise UserError(f"{folder}: holds a decision, and a run would take the place of its report. Choose an empty "
+                        "folder.")
     if chunks and (not file.is_file() or read_json(file)["config_hash"] != identity):
         raise UserError(
             f"{folder}: holds finished blocks of another configuration. Resume with the same settings and files, "

@@ -124,3 +124,30 @@ def test_what_was_refused_leaves_its_folder_to_the_next_try(tmp_path: Path) -> N
     assert not (tmp_path / "decision.json").exists()
     corrected = ["decide.search.key=protocol.insurance_fund", "decide.search.method=auto"]
     assert main(["search", *SMALL, "limits.depletion_probability=0.1", *corrected, at]) == OK
+
+
+def test_what_is_refused_leaves_the_folder_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run and a decision do not take each other's place, and what was there can still be resumed."""
+    small = [*SMALL, "report.enabled=false"]
+    search = ["search", *small, "decide.search.key=protocol.insurance_fund", "limits.depletion_probability=0.1"]
+    for mine, others in ((["run", *small], [search]), (search, [["run", *small], [*search, "run.seed=7"]])):
+        folder = tmp_path / mine[0]
+        at = f"hydra.run.dir={folder}"
+        assert main([*mine, at]) == OK
+        config = (folder / ".hydra" / "config.yaml").read_text()
+        files = sorted(file for file in folder.rglob("*") if ".hydra" not in file.parts)
+        for other in others:
+            capsys.readouterr()
+            assert main([*other, at]) == BAD_INPUT
+            assert "Choose an empty folder" in capsys.readouterr().err
+        assert (folder / ".hydra" / "config.yaml").read_text() == config
+        assert sorted(file for file in folder.rglob("*") if ".hydra" not in file.parts) == files
+        assert main([f"run.resume={folder}"]) == OK
+
+
+@pytest.mark.parametrize(("file", "size"), [("paths.parquet", 0), ("paths.parquet", 3000), ("setting.json", 1)])
+def test_a_damaged_setting_is_named(desk: Desk, file: str, size: int) -> None:
+    folder = desk.run().folder
+    (folder / file).write_bytes((folder / file).read_bytes()[:size])
+    with pytest.raises(UserError, match="Remove this folder"):
+        Desk(desk.container, desk.folder).run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from stress.cli.runtime import configure_jax
 from stress.config.schema import Config
 from stress.decisions.names import DECISIONS
 from stress.errors import UserError
-from stress.files import read_json, write_json, write_yaml
+from stress.files import read_json, write_bytes, write_json, write_yaml
 
 CONFIG_FILE = Path(".hydra") / "config.yaml"
 """The resolved configuration inside a run folder."""
@@ -56,15 +56,29 @@ def perform(
 
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
-    write_record(HydraConfig.instance().cfg, folder)
     if settled is not None and run is not None:
+        write_record(HydraConfig.instance().cfg, folder)
         return run(settled, folder)
-    config, container = settle(composed, list(hydra.overrides.task))
-    write_config(container, folder)
-    if command in DECISIONS:
-        return decide_job(command, container, folder, config)
-    job = {"run": run or run_job, "calibrate": calibrate_job, "replay": replay_job}[command]
-    return job(config, folder)
+    with keeping_config(folder):
+        write_record(HydraConfig.instance().cfg, folder)
+        config, container = settle(composed, list(hydra.overrides.task))
+        write_config(container, folder)
+        if command in DECISIONS:
+            return decide_job(command, container, folder, config)
+        job = {"run": run or run_job, "calibrate": calibrate_job, "replay": replay_job}[command]
+        return job(config, folder)
+
+
+@contextlib.contextmanager
+def keeping_config(folder: Path) -> Iterator[None]:
+    """Put the configuration of the work in ``folder`` back if a command for it is refused, so that it can go on."""
+    there = {file: file.read_bytes() for file in (folder / CONFIG_FILE.parent).glob("*.yaml")}
+    try:
+        yield
+    except UserError:
+        for file, data in there.items():
+            write_bytes(file, data)
+        raise
 
 
 def write_record(hydra: Any, folder: Path) -> None:

@@ -56,9 +56,20 @@ def _about(desk: Desk) -> dict[str, Any]:
 
 
 def _refuse_other_work(folder: Path, record: Mapping[str, Any]) -> None:
+    if (folder / "manifest.json").is_file():
+        raise UserError(f"{folder}: holds a run, and a decision would take the place of its report. Choose an empty "
+                        "folder.")
     if not (folder / FILE).is_file():
         return
-    there = read_json(folder / FILE)
+    there = _readable(folder / FILE)
     if (there.get("decision"), there.get("about", {}).get("config_hash")) != (
             record["decision"], record["about"]["config_hash"]):
         raise UserError(f"{folder}: holds another decision's work. Choose an empty folder.")
+
+
+def _readable(file: Path) -> Any:
+    """The value of a JSON file that may have been damaged."""
+    try:
+        return read_json(file)
+    except ValueError as error:
+        raise UserError(f"{file}: cannot be read ({error}). Choose an empty folder.") from None

@@ -148,6 +148,8 @@ class Desk:
                 self._simulate(study, folder, progress and self.config.run.progress)
                 about = {"changes": changes, "hold_book": hold_book}
                 write_json(folder / ABOUT, about if book is None else about | {"book": book.digest()})
+            else:
+                _assert_readable(folder)
             self._runs[name] = Run(changes, study, folder)
         return self._runs[name]
 
@@ -204,6 +206,16 @@ class Desk:
 def _bytes(study: Study) -> int:
     """Of the arrays of a study."""
     return sum(leaf.nbytes for leaf in jax.tree.leaves(study.plan.job))
+
+
+def _assert_readable(folder: Path) -> None:
+    """Raises UserError for a simulated setting that was damaged since."""
+    try:
+        read_json(folder / ABOUT)["changes"]
+        len(Columns(folder / "paths.parquet")["status"])
+    except (OSError, ValueError, LookupError) as error:  # pyarrow's errors are of these kinds
+        raise UserError(f"{folder}: cannot be read ({str(error).splitlines()[0]}). Remove this folder and give the "
+                        "command again: the setting is simulated anew.") from None
 
 
 def changed(container: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
