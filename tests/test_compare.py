@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import stress
 from stress.cli.main import BAD_INPUT, OK, main
 from stress.decisions.compare import compare_runs, compare_sweep
 from stress.decisions.compare.flips import flips
+from stress.decisions.compare.naming import Asked, asked, name_of
 from stress.decisions.compare.outcomes import read_outcomes
 from stress.decisions.compare.pairing import obstacles
 
@@ -87,15 +89,53 @@ def test_bad_input(words: list[str], said: str, capsys: pytest.CaptureFixture[st
 def test_the_page(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "out"
     assert main(["compare", str(runs / "large"), str(runs / "small"), f"hydra.run.dir={target}"]) == OK
-    assert "insurance_fund=10000.0" in capsys.readouterr().out
+    assert "(insurance_fund=10,000), 256 pairs" in capsys.readouterr().out
     page = (target / "compare.html").read_text()
-    for text in ("Fund depletion is higher", "a smaller fund", "insurance_fund=10,000", "data:image/png"):
+    for text in ("Fund depletion, higher", "a smaller fund", "insurance_fund=10,000", "data:image/png"):
         assert text in page
     rows = (target / "compare.csv").read_text().splitlines()
     assert rows[0].startswith("run,metric,unit,difference_estimate,difference_low")
     (target / "compare.html").unlink()
     assert main(["report", str(target)]) == OK
     assert (target / "compare.html").read_text() == page
+
+
+TIERS = [{"up_to_usd": None, "initial_margin": 0.1, "maintenance_margin": 0.05}]
+OF_OKX = {"protocol.margin_tiers.BTC": [TIERS, TIERS * 2], "protocol.liquidation.fee": [0.01, 0.005]}
+
+
+@pytest.mark.parametrize(("presets", "keys", "changed", "name"), [
+    ({}, (), {}, "the same settings"),
+    ({"protocol": "okx"}, ("protocol",), OF_OKX, "protocol=okx"),
+    ({"protocol": "okx"}, ("protocol", "protocol.liquidation.fee"), OF_OKX, "protocol=okx, fee=0.005"),
+    ({"protocol": "okx"}, ("protocol", "protocol.liquidation"), OF_OKX, "protocol=okx, fee=0.005"),
+    ({"experiment": "thin_book"}, (), {"liquidity.depth_usd": [2e7, 2e6]}, "experiment=thin_book"),
+    ({"run": "quick"}, (), {"liquidity.depth_usd": [2e7, 2e6]}, "depth_usd=2,000,000"),
+    ({"funding": "binance"}, (), {"protocol.funding.cap": [0.1, None]}, "funding=binance"),
+    ({}, (), OF_OKX, "another protocol.margin_tiers.BTC, fee=0.005"),
+    ({}, (), {f"a.x{k}": [0, k] for k in range(9)}, "x0=0, x1=1, x2=2, x3=3 and 5 more"),
+    ({}, (), {"a.file": ["b", "c" * 99], "a.on": [True, False]}, f"file={'c' * 39}…, on=false")])
+def test_runs_are_named_by_what_was_asked_for(presets: dict, keys: tuple, changed: dict, name: str) -> None:
+    groups = {"protocol": "generic", "experiment": None, "run": "default", "funding": None}
+    assert name_of(Asked(groups), Asked(groups | presets, frozenset(keys)), changed) == name
+
+
+def test_what_was_asked_for_is_in_the_folder(tmp_path: Path) -> None:
+    words = [*SMALL, "protocol=okx", "run.paths=16", "run.twin=false", f"hydra.run.dir={tmp_path / 'okx'}"]
+    assert main(words) == OK
+    found = asked(tmp_path / "okx")
+    assert found.presets["protocol"] == "okx"
+    assert found.presets["price"] == "merton"
+    assert found.keys == {word.partition("=")[0] for word in words if not word.startswith("hydra.")}
+    assert asked(tmp_path) == Asked()
+
+
+def test_accounts_of_other_venues_are_told_in_short(runs: Path) -> None:
+    first = read_outcomes(runs / "large")
+    changed = copy.deepcopy(first.config)
+    changed["book"]["synthetic"]["venues"] = {"okx": {"contract": "linear", "margin_tiers": {"BTC": TIERS}}}
+    (reason,) = obstacles(first, replace(first, book="another", config=changed))
+    assert reason.endswith("run again with one book.synthetic.venues")
 
 
 def test_a_sweep_sets_its_jobs_against_the_first(runs: Path, tmp_path: Path) -> None:

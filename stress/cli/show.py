@@ -115,8 +115,7 @@ def difference_lines(found: Mapping[str, Any]) -> list[str]:
     """What a comparison found, a run and metric a line; the headline metrics that have a difference."""
     lines = []
     for run in found["others"]:
-        changed = ", ".join(f"{key}={values[1]}" for key, values in run["changes"].items()) or "the same settings"
-        lines.append(f"{run['folder']} ({changed}), {run['paths']:,} pairs of paths")
+        lines.append(f"{run['folder']} ({run['name']}), {run['paths']:,} pairs of paths")
         for name in HEADLINES:
             metric = run["differences"].get(name)
             if metric is not None and metric["differing"]:

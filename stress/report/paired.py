@@ -34,23 +34,16 @@ class Other:
 
 def others_of(found: dict[str, Any], names: list[str] | None = None) -> list[Other]:
     """The runs of ``compare.json`` but the first, named by what was changed."""
-    return [Other(number, names[number - 1] if names else name_of(run), run)
+    return [Other(number, names[number - 1] if names else run.get("name", run["folder"]), run)
             for number, run in enumerate(found["others"], 1)]
 
 
-def name_of(run: dict[str, Any]) -> str:
-    """What differs from the first run, in a few words."""
-    changed = run.get("changes") or {}
-    if not changed:
-        return "the same settings"
-    parts = [f"{key.rsplit('.', 1)[-1]}={shown(values[1])}" for key, values in changed.items()]
-    return ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
-
-
 def shown(value: Any) -> str:
-    """A setting for people."""
+    """A setting for people; a table by its length, the rows being in the run's own configuration."""
     if is_number(value):
         return f"{value:,.10g}"
+    if isinstance(value, list) and any(isinstance(row, dict | list) for row in value):
+        return f"a table of {many(len(value), 'row')}"
     return NOTHING if value is None else str(value)
 
 
@@ -127,7 +120,7 @@ def in_short(first: dict[str, Any], other: Other) -> list[str]:
         found = other.found["differences"].get(name, {})
         side = verdict(found)
         if side in (1, -1):
-            texts.append(f"{title_of(name)} is {'higher' if side > 0 else 'lower'}: "
+            texts.append(f"{title_of(name)}, {'higher' if side > 0 else 'lower'}: "
                          f"{printed(name, first['metrics'].get(name, {}))} in the first run, "
                          f"{printed(name, other.found['metrics'].get(name, {}))} here, a difference of "
                          f"{signed(name, found, 'estimate')} ({span(name, found)}).")

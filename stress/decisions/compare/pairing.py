@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stress.config.margin import VENUES
 from stress.decisions.compare.outcomes import Outcomes
 
 SAME = {
@@ -40,7 +41,9 @@ def obstacles(first: Outcomes, second: Outcomes) -> list[str]:
 
 def _why(first: Outcomes, second: Outcomes) -> str:
     """Where other accounts come from, and what to do."""
-    keys = [key for key in changes(first, second) if key.startswith("book.")]
+    keys = [VENUES if key.startswith(f"{VENUES}.") else key
+            for key in changes(first, second) if key.startswith("book.")]
+    keys = list(dict.fromkeys(keys))
     if keys:
         return f"run again with one {' and one '.join(keys[:3])}"
     return ("a synthetic book follows the venue's initial margin. Name the presets of both in book.synthetic.venues, "
