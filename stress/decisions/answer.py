@@ -10,7 +10,7 @@ from typing import Any
 from stress import __version__
 from stress.decisions.desk import Desk, setting_name
 from stress.errors import UserError
-from stress.files import read_json, write_json
+from stress.files import held, read_json, write_json
 
 FILE = "decision.json"
 UNREAD = ("report", "calibrate", "limits", "sweep", "debug")
@@ -21,9 +21,13 @@ EXECUTION = ("devices", "processes", "process", "coordinator", "resume", "chunk_
 def answer(name: str, container: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Run the decision ``name`` on a configuration; writes ``decision.json`` into ``folder`` and returns it.
 
-    Raises UserError for input that the decision refuses, and for a folder with other work.
+    Raises UserError for input that the decision refuses, and for a folder with other work or at work.
     """
-    desk = Desk(container, folder)
+    with held(folder):
+        return _answer(name, Desk(container, folder), folder)
+
+
+def _answer(name: str, desk: Desk, folder: Path) -> dict[str, Any]:
     record: dict[str, Any] = {"schema": 1, "decision": name, "complete": False, "about": _about(desk)}
     _refuse_other_work(folder, record)
     write_json(folder / FILE, record)
