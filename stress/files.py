@@ -6,11 +6,13 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import yaml
+
+from stress.errors import UserError
 
 
 @contextmanager
@@ -27,6 +29,32 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder, made if needed, against other commands; it is free again however the process ends.
+
+    Raises UserError where another one holds it. Where the file system or the platform knows no locks nothing is held.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"{folder}: another command is at work there. Wait until it has ended, or choose "
+                                "another folder.") from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_bytes(path: Path | str, data: bytes) -> Path:

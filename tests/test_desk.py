@@ -14,7 +14,7 @@ from stress.cli.main import BAD_INPUT, INTERRUPTED, OK, main
 from stress.decisions import desk as desks
 from stress.decisions.desk import Desk
 from stress.errors import UserError
-from stress.files import read_json
+from stress.files import held, read_json
 
 SMALL = ["price=merton", "price.jump.intensity=2000", "price.jump.std=0.08", "run.paths=256", "run.horizon_hours=1",
          "book.accounts=200", "run.progress=false", "decide.fund.horizons_hours=[]"]
@@ -151,3 +151,12 @@ def test_a_damaged_setting_is_named(desk: Desk, file: str, size: int) -> None:
     (folder / file).write_bytes((folder / file).read_bytes()[:size])
     with pytest.raises(UserError, match="Remove this folder"):
         Desk(desk.container, desk.folder).run()
+
+
+def test_a_folder_is_one_command_s_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    search = ["search", *SMALL, "decide.search.key=protocol.insurance_fund", "limits.depletion_probability=0.1",
+              "report.enabled=false", f"hydra.run.dir={tmp_path}"]
+    with held(tmp_path):
+        assert main(search) == BAD_INPUT
+    assert "another command is at work there" in capsys.readouterr().err
+    assert main(search) == OK

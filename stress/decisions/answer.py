@@ -11,7 +11,7 @@ from stress import __version__
 from stress.config.schema import Config
 from stress.decisions.desk import Desk, setting_name
 from stress.errors import UserError
-from stress.files import read_json, write_json
+from stress.files import held, read_json, write_json
 
 FILE = "decision.json"
 UNREAD = ("report", "calibrate", "limits", "sweep", "debug")
@@ -25,9 +25,13 @@ def answer(
     """Run the decision ``name`` on a configuration; writes ``decision.json`` into ``folder`` and returns it.
 
     ``config`` is what ``container`` parses to, where that is known.
-    Raises UserError for input that the decision refuses, and for a folder with other work.
+    Raises UserError for input that the decision refuses, and for a folder with other work or at work.
     """
-    desk = Desk(container, folder, config)
+    with held(folder):
+        return _answer(name, Desk(container, folder, config), folder)
+
+
+def _answer(name: str, desk: Desk, folder: Path) -> dict[str, Any]:
     record: dict[str, Any] = {"schema": 1, "decision": name, "complete": False, "about": _about(desk)}
     _refuse_other_work(folder, record)
     write_json(folder / FILE, record)
