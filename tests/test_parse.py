@@ -75,6 +75,7 @@ def test_values_are_read_by_their_declared_type(base: dict[str, Any], key: str, 
 
 @pytest.mark.parametrize(("key", "given", "words"), [
     ("run__paths", 0, "run.paths: got 0, allowed is a whole number >= 1"),
+    ("run__paths", 1e12, "run.paths: got 1000000000000.0, allowed is a whole number >= 1 and <= 549755813888"),
     ("run__paths", 1.5, "run.paths: got 1.5"), ("run__paths", "many", "run.paths: got 'many'"),
     ("run__paths", True, "run.paths: got true"), ("run__paths", None, "run.paths: got null"),
     ("run__paths", [1], "run.paths: got [1]"), ("run__paths", math.inf, "run.paths: got inf"),
@@ -139,6 +140,9 @@ TIERS = [{"up_to_usd": 1e6, "initial_margin": 0.02, "maintenance_margin": 0.01},
 @pytest.mark.parametrize(("values", "words"), [
     ({"run__block_paths": 200}, "got 200, allowed is a multiple of 128 or 'auto'. The nearest is run.block_paths=256."),
     ({"run__step_seconds": 7}, "this is 12342.9 ticks). The nearest is run.horizon_hours=24.0002777778."),
+    ({"run__horizon_hours": 1e9}, "got 1000000000.0, allowed is at most 3.57914e+07 h, which is 2,147,483,647 ticks of"),
+    ({"limits__depletion_probability": 5}, "limits.depletion_probability: got 5.0, allowed is 0 to 1. 5 % is limits."),
+    ({"limits__adl_gini": -0.1, "run__fairness": True}, "limits.adl_gini: got -0.1, allowed is 0 to 1."),
     ({"run__horizon_hours": 0.01}, "The nearest is run.horizon_hours=0.0166666666667."),
     ({"price__jump_duration_seconds": 40000}, "allowed is <= 30720 (512 ticks of run.step_seconds=60)"),
     ({"protocol__funding__interval_hours": 0.01}, "protocol.funding.interval_hours: got 0.01, allowed is at least one"),

@@ -44,11 +44,17 @@ COMPANIONS = {
 }
 """Metrics that only exist when the companion variant of that switch of ``run`` is on."""
 
+SHARES = ("adl_hit_share", "adl_gini")
+"""Metrics between zero and one, beside probabilities."""
+
 TILE = 128
 """Paths that share one address of noise; a block is made of whole tiles."""
 
 LONGEST_JUMP = 512
 """Ticks over which a jump may be spread: the model carries one slot for each."""
+
+MOST_TICKS = 2**31 - 1
+"""The number of a tick has 31 bits."""
 
 _WHOLE = 1e-9
 """Relative tolerance within which horizon / step counts as a whole number."""
@@ -73,6 +79,12 @@ def _time(price: PriceConfig, run: RunConfig) -> Iterator[str]:
     if run.horizon_hours is None or run.step_seconds is None:
         return
     steps = run.horizon_hours * SECONDS_PER_HOUR / run.step_seconds
+    if steps > MOST_TICKS:
+        hours = MOST_TICKS * run.step_seconds / SECONDS_PER_HOUR
+        yield str(bad_value("run.horizon_hours", run.horizon_hours,
+                            f"at most {hours:.6g} h, which is {MOST_TICKS:,} ticks of run.step_seconds="
+                            f"{run.step_seconds:g}", "Shorten the horizon, or take longer ticks."))
+        return
     nearest = max(1, round(steps))
     if abs(steps - nearest) > _WHOLE * nearest:
         hours = nearest * run.step_seconds / SECONDS_PER_HOUR
@@ -133,6 +145,10 @@ def _limits(config: Config) -> Iterator[str]:
     for name in config.limits:
         if name not in METRICS:
             yield str(unknown_key("limits", name, METRICS))
+    for name, limit in config.limits.items():
+        if (name.endswith("_probability") or name in SHARES) and limit is not None and not 0 <= limit <= 1:
+            fix = f"5 % is limits.{name}=0.05." if limit > 1 else ""
+            yield str(bad_value(f"limits.{name}", limit, "0 to 1", fix))
     for switch, names in COMPANIONS.items():
         limited = [name for name in names if config.limits.get(name) is not None]
         if limited and not getattr(config.run, switch):

@@ -136,7 +136,7 @@ class LiquidityConfig:
 class RunConfig:
     """The Monte Carlo run."""
 
-    paths: int = field("number of simulated paths", low=1)
+    paths: int = field("number of simulated paths", low=1, high=2**39)  # 2^32 tiles have noise of their own
     horizon_hours: float | None = field("simulated time; null with price=replay: all of the path", unit="h", above=0)
     step_seconds: float | None = field("length of a tick; null with price=replay: the path's own", unit="s", above=0)
     seed: int = field("seed of the noise", low=0, high=2**32 - 1)
