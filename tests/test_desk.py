@@ -158,5 +158,7 @@ def test_a_folder_is_one_command_s_at_a_time(tmp_path: Path, capsys: pytest.Capt
               "report.enabled=false", f"hydra.run.dir={tmp_path}"]
     with held(tmp_path):
         assert main(search) == BAD_INPUT
+        assert main(["run", *SMALL, "report.enabled=false", f"hydra.run.dir={tmp_path}"]) == BAD_INPUT
+    assert not (tmp_path / "manifest.json").exists()
     assert "another command is at work there" in capsys.readouterr().err
     assert main(search) == OK

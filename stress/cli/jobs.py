@@ -15,7 +15,7 @@ from stress.cli.runtime import configure_jax
 from stress.config.schema import Config
 from stress.decisions.names import DECISIONS
 from stress.errors import UserError
-from stress.files import read_json, write_bytes, write_json, write_yaml
+from stress.files import held, read_json, write_bytes, write_json, write_yaml
 
 CONFIG_FILE = Path(".hydra") / "config.yaml"
 """The resolved configuration inside a run folder."""
@@ -126,7 +126,8 @@ def run_job(
         if config.run.process > 0:
             return _assist(study, folder)
         announce(study)
-        summary = execute(study, folder, progress=config.run.progress)
+        with held(folder):
+            summary = execute(study, folder, progress=config.run.progress)
         return _finish(folder, summary, report and config.report.enabled)
     except KeyboardInterrupt:
         raise Interrupted(folder) from None
