@@ -18,7 +18,7 @@ from stress.engine.check import check_at
 from stress.engine.screen import reaches
 from stress.protocol.liquidation.base import RiskCase
 from stress.protocol.liquidation.restore_target import RestoreTarget
-from stress.protocol.margin.base import MarginCurve
+from stress.protocol.margin.base import MarginCurve, namespace
 from stress.protocol.margin.linear_size import LinearSize, skew_scaled
 from stress.protocol.margin.open_interest import OpenInterestScaled
 from stress.protocol.margin.root_size import RootSize
@@ -173,3 +173,12 @@ def test_open_interest_moves_rates_towards_one() -> None:
     np.testing.assert_allclose(scaled.marginal(notional, notional), [[0.6, 0.7]])
     np.testing.assert_allclose(scaled.steepest(notional), [[0.7]])
     assert scaled.newton_steps == table.newton_steps
+
+
+def test_plain_numbers_are_computed_with_numpy() -> None:
+    """In double precision whatever JAX is told; in a program that compiles the values are JAX's."""
+    assert all(namespace(value) is np for value in (1.5, 2, np.float64(1.5), np.ones(2, np.float32)))
+    assert namespace(jnp.ones(2)) is jnp
+    seen = []
+    jax.jit(lambda x: seen.append(namespace(x)) or x)(1.5)
+    assert seen == [jnp]

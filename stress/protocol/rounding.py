@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from stress.protocol.margin.base import Values, namespace
 
 NEAR = 1e-12
@@ -19,5 +21,6 @@ def round_down(value: Values, unit: float = 0.0) -> Values:
         return value
     xp, count = namespace(value), value / unit
     nearest = xp.round(count)
-    whole = xp.abs(count - nearest) <= NEAR * xp.maximum(1.0, xp.abs(count))
+    with np.errstate(invalid="ignore"):  # an infinite value is its own multiple
+        whole = xp.abs(count - nearest) <= NEAR * xp.maximum(1.0, xp.abs(count))
     return xp.where(whole, nearest, xp.floor(count)) * unit

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from functools import reduce
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -55,8 +56,11 @@ class MarginCurve(ABC):
 
 
 def namespace(values: Values) -> Any:
-    """The module whose functions work on ``values``: books are made with NumPy, before anything compiles."""
-    return np if isinstance(values, np.ndarray) else jnp
+    """The module whose functions work on ``values``: NumPy, in double precision, but for arrays of JAX and its tracers.
+
+    Books are made with NumPy, before anything compiles.
+    """
+    return jnp if isinstance(values, jax.Array) else np
 
 
 def spread(numbers: Array, like: Values) -> Values:
