@@ -10,17 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 
 from stress.protocol.funding.base import PremiumRule
 from stress.protocol.funding.index import toward_zero
+from stress.protocol.margin.base import namespace
 from stress.types import Array
 
 
 def clamped_rate(premium: Array, interest: Array, clamp: Array, cap: Array, share: Array | float = 1.0) -> Array:
     """Rate [...] of one payment, which is a ``share`` of F and at most ``cap`` in size; at rate > 0 longs pay."""
-    rate = premium + jnp.clip(interest - premium, -clamp, clamp)
-    return jnp.clip(rate * share, -cap, cap)
+    xp = namespace(premium)
+    rate = premium + xp.clip(interest - premium, -clamp, clamp)
+    return xp.clip(rate * share, -cap, cap)
 
 
 def margin_cap(factor: Array, initial: Array, maintenance: Array, step: float = 0.0) -> Array:

@@ -5,8 +5,7 @@ Source: dYdX v4 (funding index), Nibiru perp v2 (cumulative premium fractions).
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-
+from stress.protocol.margin.base import namespace
 from stress.types import Array
 
 ROUNDING = 1e-9
@@ -32,4 +31,5 @@ def toward_zero(amount: Array, step: float) -> Array:
     """``amount`` [...] in whole steps, without what is left over; unchanged for a step of zero."""
     if step == 0.0:
         return amount
-    return jnp.sign(amount) * jnp.floor(jnp.abs(amount) / step + ROUNDING) * step
+    xp = namespace(amount)
+    return xp.sign(amount) * xp.floor(xp.abs(amount) / step + ROUNDING) * step

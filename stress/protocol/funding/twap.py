@@ -5,9 +5,10 @@ Source: Drift v2 (``math/funding.rs``), Perpetual Protocol Curie (``Exchange.sol
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+from math import inf
 
 from stress.protocol.funding.index import toward_zero
+from stress.protocol.margin.base import namespace
 from stress.types import Array
 
 DIVISORS = {"A": 33.0, "B": 33.0, "C": 20.0}
@@ -17,14 +18,14 @@ OTHER_DIVISOR = 10.0
 
 
 def twap_rate(
-    mark: Array, index: Array, payments: Array | float, limit: Array | float = jnp.inf, step: float = 0.0
+    mark: Array, index: Array, payments: Array | float, limit: Array | float = inf, step: float = 0.0
 ) -> Array:
     """USD per unit [...] that longs pay at one of ``payments`` a day, for average prices [...] of mark and index.
 
     ``limit`` [...] in USD per unit bounds the day's difference on either side (``largest_difference``). ``step`` is the
     smallest amount, to which the venue rounds toward zero (Drift's 1e-9); 0 for none.
     """
-    return toward_zero(jnp.clip(mark - index, -limit, limit) / payments, step)
+    return toward_zero(namespace(mark).clip(mark - index, -limit, limit) / payments, step)
 
 
 def largest_difference(index: Array, tier: str, step: float = 0.0) -> Array:
@@ -44,8 +45,9 @@ def sided_rates(
     the rest is the pool's; else the pool adds at most a ``share`` of what it has above its ``floor``, and the rate of
     those who receive is what there is for each unit. ``longs`` and ``shorts`` [...] are units > 0.
     """
-    paying, receiving = jnp.where(rate > 0, longs, shorts), jnp.where(rate > 0, shorts, longs)
-    paid, due = jnp.abs(rate) * paying, jnp.abs(rate) * receiving
-    added = jnp.minimum(due - paid, share * jnp.maximum(pool - floor, 0.0))
-    received = jnp.sign(rate) * (paid + added) / jnp.where(receiving > 0, receiving, 1.0)
-    return jnp.where(rate > 0, rate, received), jnp.where(rate > 0, received, rate), pool - added
+    xp = namespace(rate)
+    paying, receiving = xp.where(rate > 0, longs, shorts), xp.where(rate > 0, shorts, longs)
+    paid, due = xp.abs(rate) * paying, xp.abs(rate) * receiving
+    added = xp.minimum(due - paid, share * xp.maximum(pool - floor, 0.0))
+    received = xp.sign(rate) * (paid + added) / xp.where(receiving > 0, receiving, 1.0)
+    return xp.where(rate > 0, rate, received), xp.where(rate > 0, received, rate), pool - added
