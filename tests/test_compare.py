@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from stress.decisions.compare.flips import flips
 from stress.decisions.compare.naming import Asked, asked, name_of
 from stress.decisions.compare.outcomes import read_outcomes
 from stress.decisions.compare.pairing import obstacles
+from stress.errors import UserError
 
 SMALL = ["price=merton", "price.jump.intensity=2000", "price.jump.std=0.08", "run.paths=256", "run.horizon_hours=1",
          "book.accounts=200", "report.enabled=false", "run.progress=false"]
@@ -128,6 +130,15 @@ def test_what_was_asked_for_is_in_the_folder(tmp_path: Path) -> None:
     assert found.presets["price"] == "merton"
     assert found.keys == {word.partition("=")[0] for word in words if not word.startswith("hydra.")}
     assert asked(tmp_path) == Asked()
+
+
+@pytest.mark.parametrize(("file", "text"), [("hydra.yaml", "hydra:"), ("hydra.yaml", "[x"), ("overrides.yaml", "{a: [")])
+def test_damaged_records_of_hydra_are_named(runs: Path, tmp_path: Path, file: str, text: str) -> None:
+    run = shutil.copytree(runs / "large", tmp_path / "run")
+    for name, whole in (("hydra.yaml", "hydra: {runtime: {choices: {protocol: okx}}}"), ("overrides.yaml", "[]")):
+        (run / ".hydra" / name).write_text(text if name == file else whole)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_outcomes(run)
 
 
 def test_accounts_of_other_venues_are_told_in_short(runs: Path) -> None:

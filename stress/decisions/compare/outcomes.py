@@ -12,6 +12,7 @@ import pyarrow as pa
 import yaml
 from pyarrow import parquet
 
+from stress.decisions.compare.naming import Asked, asked
 from stress.errors import UserError
 from stress.files import parse_yaml, read_json
 from stress.mc.estimators.metrics import Paths, paths_of
@@ -28,6 +29,7 @@ class Outcomes:
     config: dict[str, Any]
     columns: dict[str, np.ndarray]  # [P] as in paths.parquet, null as NaN
     book: str  # digest of the accounts at time zero
+    asked: Asked
 
     def setting(self, key: str) -> Any:
         """A value of the configuration by dotted key."""
@@ -64,15 +66,15 @@ def read_outcomes(folder: Path) -> Outcomes:
         config = parse_yaml(files[".hydra/config.yaml"].read_text(encoding="utf-8"))
         table = parquet.read_table(files["paths.parquet"])
         summary, manifest = read_json(files["summary.json"]), read_json(files["manifest.json"])
-        book = digest(folder / "data" / "book.parquet")
-    except (OSError, ValueError, yaml.YAMLError, pa.ArrowException) as error:
-        raise UserError(f"compare: {folder} cannot be read ({error}). Run it again.") from error
+        book, given = digest(folder / "data" / "book.parquet"), asked(folder)
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError, pa.ArrowException) as error:
+        raise UserError(f"compare: {folder} cannot be read ({str(error).splitlines()[0]}). Run it again.") from error
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
     rows, paths = table.num_rows, summary.get("paths")
     if rows != paths:
         raise UserError(f"compare: {folder} has {rows} rows in paths.parquet and {paths} paths in summary.json. Run it "
                         "again.")
-    return Outcomes(folder, summary, manifest, config, columns, book)
+    return Outcomes(folder, summary, manifest, config, columns, book, given)
 
 
 def digest(file: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stress.decisions.compare.flips import flips
-from stress.decisions.compare.naming import asked, name_of
+from stress.decisions.compare.naming import name_of
 from stress.decisions.compare.outcomes import Outcomes, read_outcomes
 from stress.decisions.compare.pairing import changes, obstacles, shares_market
 from stress.errors import UserError
@@ -71,7 +71,7 @@ def _against(first: Outcomes, second: Outcomes) -> dict[str, Any]:
     units = {name: d.unit for name, d in definitions(first.columns).items()}
     confidence = float(first.setting("run.confidence"))
     return {
-        **_about(second), "paths": paths, "name": name_of(asked(first.folder), asked(second.folder), changed),
+        **_about(second), "paths": paths, "name": name_of(first.asked, second.asked, changed),
         "changes": changed, "same_market": shares_market(changed),
         "differences": {name: {**d.interval.metric(confidence, units[name]), "narrowing": d.narrowing,
                                "differing": d.differing} for name, d in found.items()},
