@@ -27,6 +27,11 @@ def bad_value(key: str, got: object, allowed: str, fix: str = "") -> UserError:
     return UserError(f"{key}: got {as_written(got)}, allowed is {allowed}.{' ' + fix if fix else ''}")
 
 
+def first_line(error: Exception) -> str:
+    """What somebody else's error says, without what follows; its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def as_written(value: object) -> str:
     """A value as a configuration has it."""
     if value is None:

@@ -10,7 +10,7 @@ import pytest
 
 import stress
 from stress.cli.main import BAD_INPUT, main
-from stress.errors import UserError
+from stress.errors import UserError, first_line
 from stress.mc import program
 
 WORST = {
@@ -76,6 +76,10 @@ def test_user_errors_are_one_clean_line(name: str, capsys: pytest.CaptureFixture
     assert [part for part in parts if part not in err] == [], err
     assert out == ""
     assert list(tmp_path.iterdir()) == [], "a refused command leaves nothing behind"
+
+
+def test_the_first_line_of_an_error() -> None:
+    assert [first_line(e) for e in (ValueError("one\ntwo"), KeyError("a"), TypeError())] == ["one", "'a'", "TypeError"]
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from stress.book.schema import Book
 from stress.build.study import Study, build_study, with_funds_of
 from stress.config.parse import parse
 from stress.config.schema import Config
-from stress.errors import UserError
+from stress.errors import UserError, first_line
 from stress.files import read_json, write_json
 from stress.mc.estimators.curve import fund_curve
 from stress.mc.estimators.intervals import Metric
@@ -214,7 +214,7 @@ def _assert_readable(folder: Path) -> None:
         read_json(folder / ABOUT)["changes"]
         len(Columns(folder / "paths.parquet")["status"])
     except (OSError, ValueError, LookupError) as error:  # pyarrow's errors are of these kinds
-        raise UserError(f"{folder}: cannot be read ({str(error).splitlines()[0]}). Remove this folder and give the "
+        raise UserError(f"{folder}: cannot be read ({first_line(error)}). Remove this folder and give the "
                         "command again: the setting is simulated anew.") from None
 
 

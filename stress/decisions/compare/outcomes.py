@@ -13,7 +13,7 @@ import yaml
 from pyarrow import parquet
 
 from stress.decisions.compare.naming import Asked, asked
-from stress.errors import UserError
+from stress.errors import UserError, first_line
 from stress.files import parse_yaml, read_json
 from stress.mc.estimators.metrics import Paths, paths_of
 from stress.units import SECONDS_PER_HOUR
@@ -68,7 +68,7 @@ def read_outcomes(folder: Path) -> Outcomes:
         summary, manifest = read_json(files["summary.json"]), read_json(files["manifest.json"])
         book, given = digest(folder / "data" / "book.parquet"), asked(folder)
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError, pa.ArrowException) as error:
-        raise UserError(f"compare: {folder} cannot be read ({str(error).splitlines()[0]}). Run it again.") from error
+        raise UserError(f"compare: {folder} cannot be read ({first_line(error)}). Run it again.") from error
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
     rows, paths = table.num_rows, summary.get("paths")
     if rows != paths:

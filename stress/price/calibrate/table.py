@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as parquet
 
-from stress.errors import UserError
+from stress.errors import UserError, first_line
 
 TIME = "timestamp"
 SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz")
@@ -60,7 +60,7 @@ def _guarded(file: Path, read: Callable[[], Read]) -> Read:
     try:
         return read()
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{file}: not a readable CSV or Parquet table ({str(error).splitlines()[0]}).") from None
+        raise UserError(f"{file}: not a readable CSV or Parquet table ({first_line(error)}).") from None
 
 
 def _seconds(column: pa.ChunkedArray, file: Path) -> np.ndarray:
@@ -96,4 +96,4 @@ def _numbers(column: pa.ChunkedArray, name: str, file: Path) -> np.ndarray:
     try:
         return column.cast(pa.float64()).to_numpy().astype(np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UserError(f"{file}, column {name}: not all numbers ({str(error).splitlines()[0]}).") from None
+        raise UserError(f"{file}, column {name}: not all numbers ({first_line(error)}).") from None
