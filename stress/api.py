@@ -108,7 +108,7 @@ def decide(question: str, overrides: Iterable[str] = (), *, output: str | Path |
         config.report.enabled = container["report"]["enabled"] = False
     with keeping_config(folder):
         write_config(container, folder)
-        finished = decide_job(question, container, folder, config)
+        finished = decide_job(question, config, container, folder)
     return Decision(read_json(folder / "decision.json")["found"], finished.answers, folder)
 
 

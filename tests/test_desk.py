@@ -98,6 +98,8 @@ def test_an_interrupted_decision_is_finished_by_its_folder(
     assert f"run.resume={folder}" in capsys.readouterr().err
     assert not read_json(folder / "decision.json")["complete"]
     assert main([f"run.resume={folder}", "run.paths=512"]) == BAD_INPUT
+    assert main([f"run.resume={folder}", "report.enabled=false"]) == OK
+    assert not (folder / "report.html").exists()
     assert main([f"run.resume={folder}"]) == OK
     whole = stress.decide("fund", SMALL)
     assert read_json(folder / "decision.json")["found"] == whole.found

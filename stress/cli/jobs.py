@@ -64,7 +64,7 @@ def perform(
         config, container = settle(composed, list(hydra.overrides.task))
         write_config(container, folder)
         if command in DECISIONS:
-            return decide_job(command, container, folder, config)
+            return decide_job(command, config, container, folder)
         job = {"run": run or run_job, "calibrate": calibrate_job, "replay": replay_job}[command]
         return job(config, folder)
 
@@ -148,7 +148,7 @@ def _assist(study: Any, folder: Path) -> Finished:
 def resume_job(config: Config, folder: Path) -> Finished:
     """Finish the run or decision in ``folder``; of one that is complete only the report, if it is missing."""
     if (folder / "decision.json").is_file():
-        return decide_job(read_json(folder / "decision.json")["decision"], stored_config(folder), folder)
+        return decide_job(read_json(folder / "decision.json")["decision"], config, stored_config(folder), folder)
     if not read_json(folder / "manifest.json").get("complete"):
         return run_job(config, folder)
     summary = read_json(folder / "summary.json")
@@ -174,22 +174,17 @@ def keep_job(config: Config, folder: Path, *, report: bool = True) -> Finished:
     return _finish(folder, summary, config.report.enabled and again)
 
 
-def decide_job(
-    command: str, container: Mapping[str, Any], folder: Path, config: Config | None = None
-) -> Finished:
+def decide_job(command: str, config: Config, container: Mapping[str, Any], folder: Path) -> Finished:
     """Answer the question of ``command``: ``decision.json`` and its page; what is simulated already is taken as it is.
 
-    ``config`` is what ``container`` parses to, where that is known. Raises as :func:`run_job`.
+    ``config`` is what ``container`` parses to, but for what changes no answer. Raises as :func:`run_job`.
     """
-    from stress.config.parse import parse
-
-    config = parse(container) if config is None else config
     configure_jax(config.run, debug=config.debug)
     from stress.decisions.answer import answer
     from stress.report.decisions import lines, report_and_lines
 
     try:
-        answer(command, container, folder, config)
+        answer(command, config, container, folder)
     except KeyboardInterrupt:
         raise Interrupted(folder) from None
     data = f"Data: {folder / 'decision.json'}"

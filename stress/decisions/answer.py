@@ -19,12 +19,10 @@ EXECUTION = ("devices", "processes", "process", "coordinator", "resume", "chunk_
 """Sections, and keys of ``run``, that change no answer."""
 
 
-def answer(
-    name: str, container: Mapping[str, Any], folder: Path, config: Config | None = None
-) -> dict[str, Any]:
+def answer(name: str, config: Config, container: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Run the decision ``name`` on a configuration; writes ``decision.json`` into ``folder`` and returns it.
 
-    ``config`` is what ``container`` parses to, where that is known.
+    ``config`` is what ``container`` parses to, but for what changes no answer.
     Raises UserError for input that the decision refuses, and for a folder with other work or at work.
     """
     with held(folder):
