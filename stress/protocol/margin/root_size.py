@@ -53,12 +53,12 @@ def sized_rate(base: Values, factor: Values, units: Values, unit: float = 0.0) -
     premium = size_premium(factor, units, unit)
     if unit == 0.0:
         return FLAT_SHARE * base + premium
-    return round_down(base - _fifth(base, units, unit) + premium, unit)
+    return round_down(base - _fifth(base, unit) + premium, unit)
 
 
-def _fifth(base: Values, units: Values, unit: float) -> Values:
-    """What is taken off the base rate [...], of the kind of ``units`` [...]."""
-    return round_down((1.0 - FLAT_SHARE) * base + 0.0 * units, unit)
+def _fifth(base: Values, unit: float) -> Values:
+    """What is taken off the base rate [...]."""
+    return round_down((1.0 - FLAT_SHARE) * base, unit)
 
 
 def root_rate(base: Values, factor: Values, units: Values, unit: float = 0.0) -> Values:
@@ -91,6 +91,6 @@ def high_leverage_initial(normal: Values, high: Values, factor: Values, units: V
     (``calc_high_leverage_mode_initial_margin_ratio_from_size``).
     """
     xp, adjusted = namespace(units), sized_rate(normal, factor, units, unit)
-    share = xp.clip(1.0 - (normal - adjusted) / _fifth(normal, units, unit), 0.0, 1.0)
+    share = xp.clip(1.0 - (normal - adjusted) / _fifth(normal, unit), 0.0, 1.0)
     between = xp.where(adjusted < normal - 0.5 * unit, round_down(high + (normal - high) * share, unit), high)
     return xp.where(adjusted > normal + 0.5 * unit, adjusted, between)
